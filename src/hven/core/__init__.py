@@ -1,0 +1,1 @@
+"""What every room needs and nothing else: errors, logging, clock, settings."""

@@ -1,0 +1,53 @@
+"""Logging: facts as keywords; lines for people on a terminal, JSON in services; never a secret."""
+
+from __future__ import annotations
+
+import logging
+import re
+import sys
+from collections.abc import MutableMapping
+from typing import Any
+
+import structlog
+
+_SECRET_KEYS = re.compile(r"token|password|secret|authorization|cookie", re.IGNORECASE)
+_SECRET_TEXT = re.compile(r"(token[=: ]+|://[^/\s:@]+:)[^\s&@]+", re.IGNORECASE)
+
+
+def hide_secrets(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Replace values that look like secrets.
+
+    Examples
+    --------
+    >>> hide_secrets(None, "", {"token": "abc", "url": "http://u:pw@h/?token=x"})
+    {'token': '***', 'url': 'http://u:***@h/?token=***'}
+    """
+    for key, value in event.items():
+        if _SECRET_KEYS.search(key):
+            event[key] = "***"
+        elif isinstance(value, str):
+            event[key] = _SECRET_TEXT.sub(r"\1***", value)
+    return event
+
+
+def configure(*, json: bool, level: str = "INFO") -> None:
+    """Set up logging of a process: JSON lines or readable ones, on standard error."""
+    renderer = structlog.processors.JSONRenderer() if json else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            hide_secrets,
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level]),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+
+
+def get_logger(name: str) -> structlog.stdlib.BoundLogger:
+    """Logger of a module; events are short phrases, facts are keywords."""
+    return structlog.get_logger(room=name)  # type: ignore[no-any-return]

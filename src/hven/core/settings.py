@@ -1,0 +1,156 @@
+"""The site file: one typed record that says where data and state live and how large things may be."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from hven.core.errors import SettingsError
+
+SYSTEM_SITE = Path("/etc/hven/site.yaml")
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ObservatorySettings(_Strict):
+    """Where the telescopes stand."""
+
+    name: Annotated[str, Field(description="As people write it.")] = "Palomar"
+    latitude_deg: float = 33.3563
+    longitude_deg: float = -116.8650
+    altitude_m: float = 1706.0
+    day_obs_offset_hours: Annotated[
+        float, Field(description="Added to UTC so that the observing day rolls over near local noon; fixed for ever.")
+    ] = -20.0
+    time_zone: Annotated[str, Field(description="IANA name, for local times shown beside UTC.")] = "America/Los_Angeles"
+
+
+class Profile(_Strict):
+    """A size of Dask cluster that a user can choose."""
+
+    workers: Annotated[int, Field(ge=1)] = 2
+    threads_per_worker: Annotated[int, Field(ge=1)] = 1
+    memory_gb: Annotated[float, Field(gt=0, description="Per worker.")] = 2.0
+
+
+class EngineSettings(_Strict):
+    """Where Dask runs."""
+
+    kind: Annotated[Literal["inprocess", "local", "address"], Field(description="Engine of jobs and notebooks.")] = "local"
+    address: Annotated[str, Field(description="tls:// address of a running scheduler, for kind address.")] = ""
+    profiles: dict[str, Profile] = {"small": Profile(workers=1), "medium": Profile(workers=2)}
+    default_profile: str = "medium"
+
+
+class HubSettings(_Strict):
+    """JupyterHub and its services; everything listens on loopback."""
+
+    port: Annotated[int, Field(ge=1024, le=65535, description="The one address people use.")] = 8000
+    user: Annotated[str, Field(description="The try-out's login; empty takes the Unix user's name.")] = ""
+    guests: Annotated[tuple[str, ...], Field(description="More logins with the same password, try-out only.")] = ()
+    idle_timeout_s: int = 3600
+
+
+class IngestSettings(_Strict):
+    """Behaviour of `hven ingest --watch`."""
+
+    poll_s: Annotated[float, Field(gt=0)] = 5.0
+    settle_s: Annotated[float, Field(ge=0, description="A file is finished when it has not changed for so long.")] = 60.0
+
+
+class BatchSettings(_Strict):
+    """Limits of the batch service."""
+
+    slots: Annotated[int, Field(ge=1, description="Jobs running at the same time.")] = 1
+    lease_s: Annotated[float, Field(gt=0, description="A runner that is silent for so long is taken for dead.")] = 30.0
+
+
+class Settings(_Strict):
+    """Everything an installation can choose.
+
+    Examples
+    --------
+    >>> Settings(root="/data", state="/var/lib/hven").registry_url
+    'sqlite:////var/lib/hven/registry.sqlite'
+    """
+
+    site: Annotated[str, Field(description="Lower-case name of this site.")] = "tryout"
+    root: Annotated[Path, Field(description="HVEN_ROOT: the shared data root.")]
+    state: Annotated[Path, Field(description="HVEN_STATE: local disk of the server, never a network filesystem.")]
+    instruments: tuple[str, ...] = ("panoseti",)
+    observatory: ObservatorySettings = ObservatorySettings()
+    engine: EngineSettings = EngineSettings()
+    hub: HubSettings = HubSettings()
+    ingest: IngestSettings = IngestSettings()
+    batch: BatchSettings = BatchSettings()
+    registry_url: Annotated[str, Field(description="SQLAlchemy URL; empty is SQLite in the state folder.")] = ""
+    platform_url: Annotated[str, Field(description="SQLAlchemy URL of jobs and ledgers; empty is SQLite.")] = ""
+
+    def model_post_init(self, _context: object, /) -> None:
+        """Fill the database URLs that were left out."""
+        for field, file in (("registry_url", "registry.sqlite"), ("platform_url", "platform.sqlite")):
+            if not getattr(self, field):
+                object.__setattr__(self, field, f"sqlite:///{self.state}/{file}")
+
+
+def load_settings(site: Path | str | None = None, *, environ: Mapping[str, str] = os.environ) -> Settings:
+    """Find and read the settings.
+
+    Order: the argument, `$HVEN_SITE`, `/etc/hven/site.yaml`, the try-out of the checkout in which the working directory
+    lies. `$HVEN_ROOT` and `$HVEN_STATE` override the paths.
+
+    Raises
+    ------
+    SettingsError
+        When there is none, or a key is unknown or wrong; the message names the file and the key.
+    """
+    named = site or environ.get("HVEN_SITE")
+    file = Path(named) if named else SYSTEM_SITE if SYSTEM_SITE.exists() else None
+    values = _read(file) if file else _tryout(Path.cwd())
+    paths = {k: environ[v] for k, v in (("root", "HVEN_ROOT"), ("state", "HVEN_STATE")) if environ.get(v)}
+    if not values and len(paths) < 2:  # noqa: PLR2004 - root and state
+        raise SettingsError(
+            "no site is configured here",
+            hint="Set HVEN_SITE to a site file, or run inside a checkout where `make up` has been run.",
+        )
+    try:
+        return Settings.model_validate({**values, **paths})
+    except ValidationError as error:
+        problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        raise SettingsError(f"{file or 'settings'}: {problems}") from None
+
+
+def _read(file: Path) -> dict[str, object]:
+    try:
+        values = yaml.safe_load(file.read_text())
+    except OSError as error:
+        raise SettingsError(f"{file}: {error.strerror}", hint="HVEN_SITE or --site names the site file.") from None
+    except yaml.YAMLError as error:
+        raise SettingsError(f"{file} is not YAML: {error}") from None
+    if not isinstance(values, dict):
+        raise SettingsError(f"{file} holds no settings")
+    return values
+
+
+def checkout(start: Path) -> Path | None:
+    """Folder of the hven checkout around a path, or None."""
+    for folder in (start, *start.parents):
+        if (folder / "platform" / "jupyterhub_config.py").exists() and (folder / "src" / "hven").exists():
+            return folder
+    return None
+
+
+def _tryout(start: Path) -> dict[str, object]:
+    folder = checkout(start)
+    if folder is None:
+        return {}
+    hven = folder / ".hven"
+    own = _read(hven / "site.yaml") if (hven / "site.yaml").exists() else {}
+    return {"root": hven / "data", "state": hven / "state", **own}

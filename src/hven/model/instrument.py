@@ -1,0 +1,150 @@
+"""What an instrument plug-in declares; found through the entry point group `hven.instruments`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+from hven.model.data_id import DataId
+from hven.model.dataset_type import DatasetType
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+Role = Literal["data", "configuration", "log", "sentinel"]
+
+
+@dataclass(frozen=True, slots=True)
+class RawFile:
+    """One file of an observation as the instrument left it.
+
+    Parameters
+    ----------
+    path
+        Where it is.
+    name
+        Name in the archive, relative to the observation's `raw/`.
+    role
+        Data files are archived bit-exact; configurations and logs are archived redacted.
+    dataset_type
+        For a data file: name of the L0 dataset type it belongs to, e.g. ``panoseti.ph1024``.
+    data_id
+        For a data file: keys beyond the observation's own, e.g. the detector.
+    sequence
+        Number of the file in its sequence.
+    """
+
+    path: Path
+    name: str
+    role: Role
+    dataset_type: str = ""
+    data_id: DataId = field(default_factory=DataId)
+    sequence: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RawObservation:
+    """The files of one observation.
+
+    Parameters
+    ----------
+    instrument, observation
+        Names; the observation's is unique for the instrument.
+    start_ns
+        Nominal begin, UTC nanoseconds, from which `day_obs` follows.
+    files
+        All files that belong to it.
+    complete
+        The instrument has said that nothing more will come.
+    """
+
+    instrument: str
+    observation: str
+    start_ns: int
+    files: tuple[RawFile, ...]
+    complete: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """What a raw file sequence holds, found without decoding the pixels.
+
+    Parameters
+    ----------
+    rows
+        Whole frames or records in all files together.
+    row_offsets
+        Row at which each file begins, in file order.
+    tail_bytes
+        Bytes after the last whole frame of each file; not 0 means a cut file.
+    """
+
+    rows: int
+    row_offsets: tuple[int, ...]
+    tail_bytes: tuple[int, ...]
+
+    @property
+    def partial(self) -> bool:
+        """Whether a file ends in the middle of a frame."""
+        return any(self.tail_bytes)
+
+
+class Format(Protocol):
+    """Reads and writes one raw format; one per L0 dataset type. Every marker is checked.
+
+    All methods raise `hven.core.errors.FormatError` naming file, frame and byte offset.
+    """
+
+    def inspect(self, paths: Sequence[Path]) -> Inspection:
+        """Check every marker of a file sequence."""
+        ...
+
+    def read(self, paths: Sequence[Path], start: int, stop: int) -> xr.Dataset:
+        """Rows `[start, stop)` of a file sequence as the L0 dataset type declares them, in native order."""
+        ...
+
+    def attrs(self, paths: Sequence[Path], configurations: Mapping[str, Any]) -> dict[str, Any]:
+        """Attributes of the whole dataset: clock status, integration time, site, pointing and so on.
+
+        `configurations` are the redacted configuration files of the observation by name, parsed.
+        """
+        ...
+
+    def encode(self, dataset: xr.Dataset) -> Iterator[bytes]:
+        """Give the raw bytes of L0 rows back, exactly, frame after frame (tail bytes are not part of them)."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Instrument:
+    """An instrument plug-in.
+
+    Parameters
+    ----------
+    name, title
+        Lower-case name used in data IDs, and how people write it.
+    dataset_types
+        All levels.
+    formats
+        Format of each L0 dataset type, by name.
+    recognise
+        Finds the observations below a path (a file, a run directory or a folder of either); gives nothing for what is
+        not this instrument's.
+    redact
+        Configuration or log bytes without secrets; called with the file's name.
+    simulate
+        Writes a night of run directories: ``simulate(folder, night=20251021, seed=1, scale=1.0) -> truth files``.
+    resources
+        Folder with `pipelines/*.yaml` and `thresholds.yaml`.
+    """
+
+    name: str
+    title: str
+    dataset_types: tuple[DatasetType, ...]
+    formats: Mapping[str, Format]
+    recognise: Callable[[Path], Iterator[RawObservation]]
+    redact: Callable[[str, bytes], bytes]
+    simulate: Callable[..., Any]
+    resources: Path
