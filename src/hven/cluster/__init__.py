@@ -1,0 +1,1 @@
+"""Dask engines; the only room that imports distributed."""

@@ -1,0 +1,48 @@
+"""What happened to each quantum: status is recorded, never guessed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from hven.core.errors import Flavour
+from hven.model.data_id import DataId
+
+
+class QuantumState(StrEnum):
+    """State of one task on one data ID; no two ever look alike."""
+
+    NOT_RUN = "not run"
+    RUNNING = "running"
+    BLOCKED = "blocked"
+    FAILED = "failed"
+    NO_WORK = "no work"
+    PARTIAL = "partial"
+    DONE = "done"
+
+
+@dataclass(frozen=True, slots=True)
+class QuantumRecord:
+    """How one quantum of a run ended.
+
+    `outputs` are the dataset types it makes; `products` their ids where it made or found them; `reused` tells that they
+    were there already. `wall_s, cpu_s, peak_bytes` are what it took.
+    """
+
+    run: str
+    step: str
+    task: str
+    data_id: DataId
+    quantum_key: str
+    state: QuantumState
+    outputs: tuple[str, ...]
+    products: tuple[str, ...] = ()
+    reused: bool = False
+    error: str = ""
+    flavour: Flavour | None = None
+    traceback: str = ""
+    started_ns: int = 0
+    ended_ns: int = 0
+    wall_s: float = 0.0
+    cpu_s: float = 0.0
+    peak_bytes: int = 0

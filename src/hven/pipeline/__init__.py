@@ -1,0 +1,1 @@
+"""From pipeline file to quantum graph to products."""

@@ -1,0 +1,1 @@
+"""SQL index of the products on disk."""

@@ -1,0 +1,87 @@
+"""The registry's seam: direct (SQL) now, remote (HTTP to the API) with server mode."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from hven.model.collection import Collection, Validity
+from hven.model.data_id import DatasetRef, TypeName
+from hven.model.product import Product
+from hven.model.quantum import QuantumRecord, QuantumState
+from hven.model.query import DataQuery
+
+
+class Registry(Protocol):
+    """Index of everything on disk. Thread-safe; one process owns the writing."""
+
+    def register(self, products: Sequence[Product], *, inputs: Mapping[str, Sequence[str]]) -> None:
+        """Add published products in one transaction and tag them in their instrument's `<instrument>/defaults`.
+
+        A product that is there already (same id) is a no-op. `inputs` gives, by product id, the ids of what it was
+        made from.
+        """
+        ...
+
+    def get(self, product_id: str) -> Product:
+        """Product by id; raises DatasetNotFoundError."""
+        ...
+
+    def find(
+        self, type_name: TypeName | None = None, query: DataQuery = ..., *, collection: str = "", limit: int | None = None
+    ) -> list[Product]:
+        """Products of a type (all types if None) that fit a query, in order of data ID.
+
+        Without a collection the instrument's defaults are searched: one product for each dataset.
+        """
+        ...
+
+    def find_one(self, ref: DatasetRef, *, collection: str = "") -> Product | None:
+        """Look one dataset up."""
+        ...
+
+    def by_quantum(self, quantum_keys: Sequence[str]) -> dict[tuple[str, str], Product]:
+        """Existing products by (quantum key, output)."""
+        ...
+
+    def inputs_of(self, product_id: str) -> list[str]:
+        """Ids of what a product was made from."""
+        ...
+
+    def outputs_of(self, product_id: str) -> list[str]:
+        """Ids of what was made from a product."""
+        ...
+
+    def define(self, collection: Collection) -> None:
+        """Make a collection, or change its access class, text or children (journaled)."""
+        ...
+
+    def collections(self) -> list[Collection]:
+        """All collections, by name."""
+        ...
+
+    def tag(self, collection: str, product_ids: Sequence[str]) -> None:
+        """Put products into a TAGGED collection, replacing those of the same type and data ID (journaled)."""
+        ...
+
+    def certify(self, collection: str, validity: Validity) -> None:
+        """Make a product the calibration for `[begin, end)`; ConflictError where ranges overlap (journaled)."""
+        ...
+
+    def calibration(self, ref: DatasetRef, time_ns: int, *, collection: str = "") -> Product:
+        """Calibration valid at a time; raises CalibrationMissingError."""
+        ...
+
+    def record_quanta(self, records: Sequence[QuantumRecord]) -> None:
+        """Keep how quanta ended (journaled); a later record of the same quantum and run replaces the former."""
+        ...
+
+    def quanta(
+        self, *, run: str = "", state: QuantumState | None = None, output: str = "", query: DataQuery = ...
+    ) -> list[QuantumRecord]:
+        """Quantum records, newest first."""
+        ...
+
+    def close(self) -> None:
+        """Give connections back."""
+        ...

@@ -1,0 +1,1 @@
+"""Products on disk; the only room that imports zarr."""
