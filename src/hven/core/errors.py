@@ -39,7 +39,7 @@ Flavour = Literal["infrastructure", "configuration", "pipeline", "data", "memory
 
 
 class HvenError(Exception):
-    """Base of all errors hven raises on purpose.
+    r"""Base of all errors hven raises on purpose.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ class HvenError(Exception):
     Examples
     --------
     >>> str(HvenError("no such thing: x", hint="Look at `hven find`."))
-    'no such thing: x\\n  Look at `hven find`.'
+    'no such thing: x\n  Look at `hven find`.'
     """
 
     exit_code: ClassVar[int] = 1
@@ -208,7 +208,7 @@ class InfrastructureError(HvenError):
 
     exit_code = 7
     status_code = 503
-    flavour = "infrastructure"
+    flavour: ClassVar[Flavour] = "infrastructure"
 
 
 class WorkerLostError(InfrastructureError):
@@ -218,7 +218,7 @@ class WorkerLostError(InfrastructureError):
 class OutOfMemoryError(InfrastructureError):
     """A worker was ended because it used more memory than it may."""
 
-    flavour = "memory"
+    flavour: ClassVar[Flavour] = "memory"
 
 
 class CommunicationFailedError(InfrastructureError):

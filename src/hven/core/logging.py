@@ -32,7 +32,9 @@ def hide_secrets(_logger: object, _method: str, event: MutableMapping[str, Any])
 
 def configure(*, json: bool, level: str = "INFO") -> None:
     """Set up logging of a process: JSON lines or readable ones, on standard error."""
-    renderer = structlog.processors.JSONRenderer() if json else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+    renderer = (
+        structlog.processors.JSONRenderer() if json else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+    )
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,

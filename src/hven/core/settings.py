@@ -43,7 +43,9 @@ class Profile(_Strict):
 class EngineSettings(_Strict):
     """Where Dask runs."""
 
-    kind: Annotated[Literal["inprocess", "local", "address"], Field(description="Engine of jobs and notebooks.")] = "local"
+    kind: Annotated[Literal["inprocess", "local", "address"], Field(description="Engine of jobs and notebooks.")] = (
+        "local"
+    )
     address: Annotated[str, Field(description="tls:// address of a running scheduler, for kind address.")] = ""
     profiles: dict[str, Profile] = {"small": Profile(workers=1), "medium": Profile(workers=2)}
     default_profile: str = "medium"
@@ -62,7 +64,9 @@ class IngestSettings(_Strict):
     """Behaviour of `hven ingest --watch`."""
 
     poll_s: Annotated[float, Field(gt=0)] = 5.0
-    settle_s: Annotated[float, Field(ge=0, description="A file is finished when it has not changed for so long.")] = 60.0
+    settle_s: Annotated[float, Field(ge=0, description="A file is finished when it has not changed for so long.")] = (
+        60.0
+    )
 
 
 class BatchSettings(_Strict):

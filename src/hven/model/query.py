@@ -38,6 +38,6 @@ class DataQuery:
             if key not in KEYS:
                 raise UnknownNameError("data ID key", key, KEYS)
             if value is not None:
-                several = value if isinstance(value, (list, tuple, set, range)) else [value]
+                several: list[Value] = list(value) if isinstance(value, (list, tuple, set, range)) else [value]  # type: ignore[list-item]
                 cleaned[key] = tuple(DataId({key: v})[key] for v in several)
         return cls(cleaned, where)

@@ -126,7 +126,7 @@ class Inputs:
     own: slice = slice(None)
     start: int = 0
 
-    def __getitem__(self, slot: str) -> Any:  # noqa: ANN401 - a Dataset or a tuple of Datasets, by the slot's record
+    def __getitem__(self, slot: str) -> Any:
         """Dataset of a slot, or tuple of datasets for a `multiple` slot."""
         return self.datasets[slot]
 

@@ -11,6 +11,9 @@ from hven.model.product import Product
 from hven.model.quantum import QuantumRecord, QuantumState
 from hven.model.query import DataQuery
 
+ALL = DataQuery()
+"""The query that everything fits."""
+
 
 class Registry(Protocol):
     """Index of everything on disk. Thread-safe; one process owns the writing."""
@@ -28,7 +31,12 @@ class Registry(Protocol):
         ...
 
     def find(
-        self, type_name: TypeName | None = None, query: DataQuery = ..., *, collection: str = "", limit: int | None = None
+        self,
+        type_name: TypeName | None = None,
+        query: DataQuery = ALL,
+        *,
+        collection: str = "",
+        limit: int | None = None,
     ) -> list[Product]:
         """Products of a type (all types if None) that fit a query, in order of data ID.
 
@@ -77,7 +85,7 @@ class Registry(Protocol):
         ...
 
     def quanta(
-        self, *, run: str = "", state: QuantumState | None = None, output: str = "", query: DataQuery = ...
+        self, *, run: str = "", state: QuantumState | None = None, output: str = "", query: DataQuery = ALL
     ) -> list[QuantumRecord]:
         """Quantum records, newest first."""
         ...
