@@ -1,0 +1,1 @@
+"""The API and the dashboards as services of the hub."""
