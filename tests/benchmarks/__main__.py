@@ -1,0 +1,23 @@
+"""`make bench`: every benchmark in its own process, one after the other, figures beside their targets."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from harness import Figure, report
+from rich.console import Console
+
+HERE = Path(__file__).parent
+
+
+def figures(names: list[str]) -> Iterator[Figure]:
+    modules = sorted(p.stem for p in HERE.glob("bench_*.py"))
+    for name in [f"bench_{n}" for n in names] or modules:
+        yield from importlib.import_module(name).figures()
+
+
+if __name__ == "__main__":
+    sys.exit(0 if report(figures(sys.argv[1:]), Console(width=150)) else 1)
