@@ -1,0 +1,32 @@
+# Two commands: `make up` installs the platform and brings it up, `make test` tests it.
+# Variables of `make up`: RAW=folder with raw runs to take in at the first start, PORT=number.
+
+PYTEST = .venv/bin/python -m pytest
+
+.PHONY: up test bench soak lint lock setup
+
+up: setup
+	@exec .venv/bin/hven up $(if $(RAW),--raw "$(RAW)") $(if $(PORT),--port $(PORT))
+
+test: setup
+	@$(PYTEST) -n 2 --dist loadfile -m "not soak and not bench"
+
+bench: setup
+	@$(PYTEST) -s -m bench tests/benchmarks
+
+soak: setup
+	@$(PYTEST) -m soak --timeout 0
+
+lint: setup
+	@.venv/bin/ruff check .
+	@.venv/bin/ruff format --check .
+	@.venv/bin/mypy
+	@.venv/bin/lint-imports
+
+lock: setup
+	@UV_PYTHON_DOWNLOADS=never .venv/bin/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-header \
+	  --no-annotate --extra hub --extra fits --extra postgres --extra test --extra zarrs \
+	  --output-file requirements.lock pyproject.toml
+
+setup:
+	@sh platform/setup.sh
