@@ -47,6 +47,7 @@ class EngineSettings(_Strict):
         "local"
     )
     address: Annotated[str, Field(description="tls:// address of a running scheduler, for kind address.")] = ""
+    keys: Annotated[Path, Field(description="Folder with that scheduler's TLS keys.")] = Path("/etc/hven/keys")
     profiles: dict[str, Profile] = {"small": Profile(workers=1), "medium": Profile(workers=2)}
     default_profile: str = "medium"
 

@@ -1,0 +1,71 @@
+"""Throw-away TLS keys: whoever holds the folder may talk to the cluster, nobody else."""
+
+from __future__ import annotations
+
+import datetime as dt
+import ipaddress
+import os
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+from distributed.security import Security
+
+from hven.core.errors import ConfigurationError
+
+CERTIFICATE, KEY = "cluster.pem", "cluster.key"
+_VALID = dt.timedelta(days=30)
+
+
+def make_keys(folder: Path) -> None:
+    """Write a self-signed certificate and its key, readable by the owner only.
+
+    The certificate is its own authority: scheduler, workers and clients all show it and trust nothing else.
+    """
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "hven cluster")])
+    now = dt.datetime.now(dt.UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - dt.timedelta(minutes=5))
+        .not_valid_after(now + _VALID)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    _write(folder / KEY, private)
+    _write(folder / CERTIFICATE, certificate.public_bytes(serialization.Encoding.PEM))
+
+
+def _write(path: Path, content: bytes) -> None:
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(content)
+
+
+def security(folder: Path) -> Security:
+    """Dask's security record for a folder of keys; encryption is required.
+
+    Raises
+    ------
+    ConfigurationError
+        When the folder holds no keys.
+    """
+    certificate, key = folder / CERTIFICATE, folder / KEY
+    for file in (certificate, key):
+        if not file.is_file():
+            raise ConfigurationError(
+                f"{folder} holds no {file.name}", hint="engine.keys names the folder with the cluster's TLS keys."
+            )
+    roles = ("client", "scheduler", "worker")
+    options = {f"tls_{role}_cert": str(certificate) for role in roles}
+    options |= {f"tls_{role}_key": str(key) for role in roles}
+    return Security(require_encryption=True, tls_ca_file=str(certificate), **options)

@@ -1,0 +1,146 @@
+"""Engine on a Dask client; what Dask's failures are called here."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Self
+
+from distributed.client import FutureCancelledError
+from distributed.comm.core import CommClosedError
+from distributed.scheduler import KilledWorker, NoValidWorkerError
+
+from hven.cluster.engine import Outcome
+from hven.core.errors import (
+    CancelledError,
+    CommunicationFailedError,
+    ConfigurationError,
+    HvenError,
+    OutOfMemoryError,
+    WorkerLostError,
+)
+
+if TYPE_CHECKING:
+    from distributed import Client, Future
+
+_WAKE_S = 1.0
+_LOST = (CommClosedError, FutureCancelledError, NoValidWorkerError)
+
+
+class ClientEngine:
+    """A Dask client as an engine; the client stays the caller's, who closes it.
+
+    An item whose worker dies is run once more, alone: neighbours of a deadly item do not die with it.
+
+    Raises
+    ------
+    ConfigurationError
+        For a scheduler that listens without encryption.
+    """
+
+    def __init__(self, client: Client) -> None:
+        _refuse_open(client.scheduler_info(n_workers=0)["address"])
+        self._client = client
+        self._cancelled = threading.Event()
+
+    @property
+    def cores(self) -> int:
+        """Threads of all workers."""
+        return sum(self._client.nthreads().values()) or 1
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.close()
+
+    def map[T, R](self, function: Callable[[T], R], items: Sequence[T]) -> Iterator[Outcome[R]]:
+        """Run a module-level function over items; outcomes as they complete, in any order."""
+        self._cancelled.clear()
+        suspects = []
+        for outcome in self._run(function, items, range(len(items)), 2 * self.cores):
+            if isinstance(outcome.error, KilledWorker):
+                suspects.append(outcome.index)
+            else:
+                yield outcome
+        for outcome in self._run(function, items, suspects, 1):
+            yield Outcome(outcome.index, outcome.value, self._named(outcome.error))
+
+    def _run[T, R](
+        self, function: Callable[[T], R], items: Sequence[T], indices: Iterable[int], window: int
+    ) -> Iterator[Outcome[R]]:
+        ended: queue.Queue[Future[Any]] = queue.Queue()
+        running: dict[Future[Any], int] = {}
+        waiting = iter(indices)
+        try:
+            while True:
+                for index in islice(waiting, window - len(running)):
+                    future = self._client.submit(function, items[index], pure=False)
+                    running[future] = index
+                    future.add_done_callback(ended.put)
+                if not running:
+                    return
+                future = self._next(ended, running)
+                yield self._outcome(running.pop(future), future)
+        finally:
+            if running:
+                self._drop(list(running))
+
+    def _next(self, ended: queue.Queue[Future[Any]], running: dict[Future[Any], int]) -> Future[Any]:
+        while True:
+            if self._cancelled.is_set():
+                raise CancelledError("stopped on request")
+            try:
+                return ended.get(timeout=_WAKE_S)
+            except queue.Empty:
+                if self._client.status == "closed":
+                    return next(iter(running))
+
+    def _outcome(self, index: int, future: Future[Any]) -> Outcome[Any]:
+        if self._client.status == "closed":
+            return Outcome(index, error=CommunicationFailedError("the scheduler does not answer"))
+        try:
+            return Outcome(index, value=future.result())
+        except KilledWorker as error:
+            return Outcome(index, error=error)
+        except Exception as error:  # noqa: BLE001 - an item's error is the item's outcome
+            return Outcome(index, error=self._named(error))
+
+    def _named(self, error: BaseException | None) -> BaseException | None:
+        if isinstance(error, KilledWorker):
+            return self._death(error)
+        if isinstance(error, _LOST):
+            return CommunicationFailedError(f"the cluster lost this work: {error}", hint="Run it again.")
+        return error
+
+    def _death(self, error: KilledWorker) -> HvenError:
+        address = error.last_worker.address
+        memory = self._client.get_events("worker-restart-memory")
+        if any(event["worker"] == address for _, event in memory):
+            return OutOfMemoryError(
+                f"worker {address} was ended because it used more memory than it may",
+                hint="Choose a profile with more memory per worker.",
+            )
+        return WorkerLostError(f"worker {address} died", hint="Its log says more; running again may help.")
+
+    def _drop(self, futures: list[Future[Any]]) -> None:
+        """Forget work that waits; what runs in another's cluster ends by itself."""
+        if self._client.status != "closed":
+            self._client.cancel(futures, force=True)
+
+    def cancel(self) -> None:
+        """Drop what waits; `map` ends with CancelledError."""
+        self._cancelled.set()
+
+    def close(self) -> None:
+        """Do nothing: the client is the caller's."""
+
+
+def _refuse_open(address: str) -> None:
+    if not address.startswith(("tls://", "inproc://")):
+        raise ConfigurationError(
+            f"the scheduler at {address} is open to every user of this machine",
+            hint="Use `obs.client()`, or a cluster with TLS (tls://) or in this process (inproc://).",
+        )

@@ -1,0 +1,55 @@
+"""From settings to an engine or a notebook's client."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hven.cluster.engine import Engine
+from hven.cluster.inprocess import InProcess
+from hven.core.errors import UnknownNameError
+from hven.core.settings import EngineSettings, Profile, Settings
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+
+def make_engine(settings: EngineSettings, profile: str = "") -> Engine:
+    """Engine of a site.
+
+    Parameters
+    ----------
+    settings
+        The site's.
+    profile
+        Name of a size; the site's default if empty.
+
+    Raises
+    ------
+    UnknownNameError
+        For a profile that the site does not have.
+    """
+    size = find_profile(settings, profile)
+    if settings.kind == "inprocess":
+        return InProcess(size.workers * size.threads_per_worker)
+    if settings.kind == "address":
+        from hven.cluster.address import AddressEngine  # noqa: PLC0415 - distributed is slow to import
+
+        return AddressEngine(settings.address, settings.keys)
+    from hven.cluster.local import LocalEngine  # noqa: PLC0415 - distributed is slow to import
+
+    return LocalEngine(size)
+
+
+def client(settings: Settings, profile: str = "", *, service_prefix: str = "") -> Client:
+    """Dask client for a notebook, on a cluster of its own behind TLS; see `hven.cluster.local.notebook_client`."""
+    from hven.cluster.local import notebook_client  # noqa: PLC0415 - distributed is slow to import
+
+    return notebook_client(find_profile(settings.engine, profile), service_prefix=service_prefix)
+
+
+def find_profile(settings: EngineSettings, name: str = "") -> Profile:
+    """Size by name, the default if empty; raises UnknownNameError."""
+    name = name or settings.default_profile
+    if name not in settings.profiles:
+        raise UnknownNameError("profile", name, settings.profiles)
+    return settings.profiles[name]

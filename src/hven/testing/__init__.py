@@ -1,0 +1,1 @@
+"""Contract classes and strategies for authors of plug-ins and engines."""
