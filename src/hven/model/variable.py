@@ -24,9 +24,10 @@ class Variable:
     name
         Name in the dataset.
     dims
-        Named dims, outermost first; empty for a scalar.
+        Named dims, outermost first; empty for a scalar. In a task's slot a last ``"..."`` stands for any further dims.
     dtype
-        NumPy name of the type on disk, e.g. ``"float32"``, ``"datetime64[ns]"``, ``"str"``.
+        NumPy name of the type on disk, e.g. ``"float32"``, ``"datetime64[ns]"``, ``"str"``. In a task's slot ``"any"``
+        stands for any type.
     units
         UDUNITS text; ``"1"`` for a pure number, empty where units have no meaning (flags, names, times).
     doc
@@ -59,7 +60,7 @@ class Variable:
     def mismatches(self, array: xr.DataArray) -> list[str]:
         """How an array differs from the declaration (dims, dtype, units), in words; empty if it fits."""
         found = []
-        if array.dims != self.dims:
+        if not _same_dims(array.dims, self.dims):
             found.append(f"dims {array.dims}, expected {self.dims}")
         if not _same_dtype(array.dtype, self.dtype):
             found.append(f"dtype {array.dtype}, expected {self.dtype}")
@@ -68,7 +69,15 @@ class Variable:
         return found
 
 
+def _same_dims(dims: tuple[object, ...], expected: tuple[str, ...]) -> bool:
+    if expected and expected[-1] == "...":
+        return dims[: len(expected) - 1] == expected[:-1]
+    return dims == expected
+
+
 def _same_dtype(dtype: np.dtype[np.generic], expected: str) -> bool:
+    if expected == "any":
+        return True
     if expected == "str":
         return dtype.kind in "UOT" or "string" in str(dtype).lower() or str(dtype) == "str"
     return dtype == np.dtype(expected)
