@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-import hven.core.errors as errors
+from hven.core import errors
 
 TREE = {
     "HvenError": "Exception",
