@@ -12,7 +12,7 @@ test: setup
 	@$(PYTEST) -n 2 --dist loadfile -m "not soak and not bench"
 
 bench: setup
-	@$(PYTEST) -s -m bench tests/benchmarks
+	@.venv/bin/python tests/benchmarks
 
 soak: setup
 	@$(PYTEST) -m soak --timeout 0

@@ -75,4 +75,4 @@ class Browser(iw.VBox):
 
 
 def _ids(found: Any) -> list[str]:
-    return [str(key) for key in (found["id"] if "id" in found else found.index)]
+    return [str(key) for key in found.get("id", found.index)]
