@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Self
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from distributed import Client, Future
 
 _WAKE_S = 1.0
+_EVENT_TRIES, _EVENT_WAIT_S = 5, 0.2
 _LOST = (CommClosedError, FutureCancelledError, NoValidWorkerError)
 
 
@@ -107,6 +109,8 @@ class ClientEngine:
             return Outcome(index, error=error)
         except Exception as error:  # noqa: BLE001 - an item's error is the item's outcome
             return Outcome(index, error=self._named(error))
+        finally:
+            future.release()
 
     def _named(self, error: BaseException | None) -> BaseException | None:
         if isinstance(error, KilledWorker):
@@ -117,13 +121,20 @@ class ClientEngine:
 
     def _death(self, error: KilledWorker) -> HvenError:
         address = error.last_worker.address
-        memory = self._client.get_events("worker-restart-memory")
-        if any(event["worker"] == address for _, event in memory):
+        if self._ended_for_memory(address):
             return OutOfMemoryError(
                 f"worker {address} was ended because it used more memory than it may",
                 hint="Choose a profile with more memory per worker.",
             )
         return WorkerLostError(f"worker {address} died", hint="Its log says more; running again may help.")
+
+    def _ended_for_memory(self, address: str) -> bool:
+        for _ in range(_EVENT_TRIES):
+            events = self._client.get_events("worker-restart-memory")
+            if any(event["worker"] == address for _, event in events):
+                return True
+            time.sleep(_EVENT_WAIT_S)  # the nanny's note may come after the news of the death
+        return False
 
     def _drop(self, futures: list[Future[Any]]) -> None:
         """Forget work that waits; what runs in another's cluster ends by itself."""

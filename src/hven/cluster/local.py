@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 import tempfile
 import weakref
@@ -27,7 +28,7 @@ _DASK = {
     "distributed.nanny.pre-spawn-environ": dict.fromkeys(_ONE_THREAD, "1"),
     "distributed.worker.profile.enabled": False,
     "distributed.admin.system-monitor.disk": False,
-    "distributed.admin.low-level-log-length": 0,
+    "distributed.admin.low-level-log-length": 1000,
 }
 
 
@@ -54,7 +55,9 @@ def start_cluster(profile: Profile, *, folder: Path, dashboard: bool) -> LocalCl
             host="127.0.0.1",
             protocol="tls://",
             security=security(folder),
-            dashboard_address="127.0.0.1:0" if dashboard else None,
+            dashboard_address="127.0.0.1:0",
+            scheduler_kwargs={"dashboard": dashboard},
+            silence_logs=logging.WARNING if dashboard else logging.CRITICAL,
             local_directory=str(folder),
             env=environment,
         )
