@@ -1,0 +1,92 @@
+"""Collections in the registry."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from hven.core.errors import ConfigurationError, ConflictError, UnknownNameError
+from hven.model.collection import AccessClass, Collection, CollectionKind
+from hven.registry.schema import chain, collection, member, product, validity
+
+
+def all_of(connection: Connection) -> list[Collection]:
+    """All collections, by name."""
+    children: dict[str, list[str]] = {}
+    for row in connection.execute(sa.select(chain).order_by(chain.c.name, chain.c.position)):
+        children.setdefault(row.name, []).append(row.child)
+    return [
+        Collection(
+            row.name, CollectionKind(row.kind), AccessClass(row.access), row.doc, tuple(children.get(row.name, ()))
+        )
+        for row in connection.execute(sa.select(collection).order_by(collection.c.name))
+    ]
+
+
+def kind_of(connection: Connection, name: str) -> CollectionKind:
+    """Kind of a collection; UnknownNameError lists those that exist."""
+    kind = connection.scalar(sa.select(collection.c.kind).where(collection.c.name == name))
+    if kind is None:
+        raise UnknownNameError("collection", name, connection.scalars(sa.select(collection.c.name)))
+    return CollectionKind(kind)
+
+
+def check(connection: Connection, new: Collection) -> None:
+    """Raise ConflictError or ConfigurationError where a collection cannot be defined so."""
+    known = {c.name: c for c in all_of(connection)}
+    if new.name in known and known[new.name].kind != new.kind:
+        raise ConflictError(f"collection {new.name} is {known[new.name].kind}, not {new.kind}")
+    if new.children and new.kind != CollectionKind.CHAINED:
+        raise ConfigurationError(f"collection {new.name} is {new.kind} and has no children; only CHAINED ones do")
+    for child in new.children:
+        if child not in known and child != new.name:
+            raise UnknownNameError("collection", child, known)
+        if new.name in _below(child, known) | {child}:
+            raise ConflictError(f"collection {new.name} would contain itself through {child}")
+
+
+def _below(name: str, known: dict[str, Collection]) -> set[str]:
+    found: set[str] = set()
+    for child in known[name].children if name in known else ():
+        found |= {child} | _below(child, known)
+    return found
+
+
+def define(connection: Connection, new: Collection) -> None:
+    """Make a collection or change what may change."""
+    values = {"access": str(new.access), "doc": new.doc}
+    changed = connection.execute(sa.update(collection).where(collection.c.name == new.name).values(values))
+    if not changed.rowcount:
+        connection.execute(sa.insert(collection).values(name=new.name, kind=str(new.kind), **values))
+    connection.execute(sa.delete(chain).where(chain.c.name == new.name))
+    rows = [{"name": new.name, "position": i, "child": child} for i, child in enumerate(new.children)]
+    if rows:
+        connection.execute(sa.insert(chain), rows)
+
+
+def leaves(connection: Connection, name: str) -> list[tuple[str, CollectionKind]]:
+    """Collections to search for a name, in order: itself, or what a chain leads to, each once."""
+    kind = kind_of(connection, name)
+    if kind != CollectionKind.CHAINED:
+        return [(name, kind)]
+    children: Sequence[str] = connection.scalars(
+        sa.select(chain.c.child).where(chain.c.name == name).order_by(chain.c.position)
+    ).all()
+    return list(dict.fromkeys(leaf for child in children for leaf in leaves(connection, child)))
+
+
+def holds(names: Sequence[str], kind: CollectionKind) -> sa.ColumnElement[bool]:
+    """Condition that a product is in one of some collections of a kind; they are no chains."""
+    if kind == CollectionKind.RUN:
+        return product.c.run.in_(names)
+    table = member if kind == CollectionKind.TAGGED else validity
+    return sa.exists().where(table.c.product_id == product.c.id, table.c.collection.in_(names))
+
+
+def default_names(connection: Connection, instruments: Sequence[str]) -> list[str]:
+    """Collections searched when none is named: the defaults of these instruments, of all if none is given."""
+    wanted = collection.c.name.like("%/defaults") & (collection.c.kind == str(CollectionKind.TAGGED))
+    names = connection.scalars(sa.select(collection.c.name).where(wanted).order_by(collection.c.name))
+    return [name for name in names if not instruments or name.removesuffix("/defaults") in instruments]

@@ -1,0 +1,173 @@
+"""Connections to SQLite and PostgreSQL with the same promises.
+
+A write transaction takes the write lock when it begins (``BEGIN IMMEDIATE``; on PostgreSQL an advisory lock), so that
+what it has read still holds when it writes, and writers queue up instead of failing half-way.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import URL, Connection, make_url
+from sqlalchemy.exc import ArgumentError, InterfaceError, NoSuchModuleError, OperationalError
+
+from hven.core.errors import ConfigurationError, ServiceUnavailableError
+
+_BUSY_TIMEOUT_MS = 30_000
+_PRAGMAS = (
+    f"PRAGMA busy_timeout = {_BUSY_TIMEOUT_MS}",
+    "PRAGMA journal_mode = WAL",
+    "PRAGMA synchronous = FULL",
+    "PRAGMA foreign_keys = ON",
+)
+_LOCK = sa.text("SELECT pg_advisory_xact_lock(hashtext(current_schema()), 2)")
+
+versions = sa.Table(
+    "schema_version",
+    sa.MetaData(),
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("version", sa.Integer, nullable=False),
+)
+
+
+class Database:
+    """One SQL database; thread-safe.
+
+    Parameters
+    ----------
+    url
+        SQLAlchemy URL, ``sqlite:////path/file.sqlite`` or ``postgresql://user@host/name``.
+
+    Raises
+    ------
+    ConfigurationError
+        When the URL cannot be used.
+    """
+
+    def __init__(self, url: str) -> None:
+        parsed = _parse(url)
+        self.name = parsed.render_as_string(hide_password=True)
+        self.is_sqlite = parsed.get_backend_name() == "sqlite"
+        self.engine = _sqlite(parsed) if self.is_sqlite else _postgresql(parsed)
+        self._writing = self.engine.execution_options(hven_write=True)
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """Open a transaction that only reads."""
+        with self._named_errors(), self.engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """Open a transaction that holds the write lock from its first moment; it is committed at the end."""
+        with self._named_errors(), self._writing.begin() as connection:
+            if not self.is_sqlite:
+                connection.execute(_LOCK)
+            yield connection
+
+    def prepare(self, metadata: sa.MetaData, *, name: str, version: int, when_older: str) -> None:
+        """Create the tables where there are none, and check the version of those that are there.
+
+        Parameters
+        ----------
+        metadata
+            The tables.
+        name, version
+            What the tables are for, and the version this code knows.
+        when_older
+            What to do about tables of an older version, for the error.
+
+        Raises
+        ------
+        ConfigurationError
+            When the tables were made by a newer or an older version.
+        """
+        found = self._version(name)
+        if found is None:
+            with self.write() as connection:
+                versions.create(connection, checkfirst=True)
+                found = connection.scalar(_version_of(name))
+                if found is None:
+                    metadata.create_all(connection)
+                    connection.execute(sa.insert(versions).values(name=name, version=version))
+        if found not in {None, version}:
+            hint = "Update hven: a newer one has made these tables." if (found or 0) > version else when_older
+            raise ConfigurationError(
+                f"{self.name} holds {name} tables of version {found}, this hven knows {version}", hint=hint
+            )
+
+    def optimize(self) -> None:
+        """Let SQLite refresh its statistics where they are old: without them it picks wrong indexes."""
+        if self.is_sqlite:
+            with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+                connection.exec_driver_sql("PRAGMA optimize = 0x10002")
+
+    def close(self) -> None:
+        """Close all connections."""
+        self.engine.dispose()
+
+    def _version(self, name: str) -> int | None:
+        with self.read() as connection:
+            there = sa.inspect(connection).has_table(versions.name)
+            return connection.scalar(_version_of(name)) if there else None
+
+    @contextmanager
+    def _named_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except (OperationalError, InterfaceError) as error:
+            raise ServiceUnavailableError(
+                f"{self.name}: {error.orig}", hint="Is the database there, and is its disk not full?"
+            ) from error
+
+
+def _version_of(name: str) -> sa.Select[Any]:
+    return sa.select(versions.c.version).where(versions.c.name == name)
+
+
+def _parse(url: str) -> URL:
+    try:
+        parsed = make_url(url)
+        backend = parsed.get_backend_name()
+    except (ArgumentError, NoSuchModuleError) as error:
+        raise ConfigurationError(f"not a database URL: {error}") from None
+    if backend not in {"sqlite", "postgresql"}:
+        raise ConfigurationError(
+            f"database {backend!r} is not supported", hint="Use sqlite:////path/file.sqlite or postgresql://..."
+        )
+    if backend == "sqlite" and not parsed.database:
+        raise ConfigurationError("the database has no file", hint="Write it as sqlite:////path/file.sqlite.")
+    return parsed
+
+
+def _sqlite(url: URL) -> sa.Engine:
+    Path(str(url.database)).parent.mkdir(parents=True, exist_ok=True)
+    engine = sa.create_engine(url, connect_args={"check_same_thread": False, "timeout": _BUSY_TIMEOUT_MS / 1000})
+    sa.event.listen(engine, "connect", _set_up)
+    sa.event.listen(engine, "begin", _begin)
+    return engine
+
+
+def _set_up(connection: sqlite3.Connection, _record: object) -> None:
+    connection.isolation_level = None  # transactions begin where `_begin` says, not before the first write
+    for pragma in _PRAGMAS:
+        connection.execute(pragma)
+
+
+def _begin(connection: Connection) -> None:
+    write = connection.get_execution_options().get("hven_write")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+
+def _postgresql(url: URL) -> sa.Engine:
+    try:
+        return sa.create_engine(url.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
+    except ModuleNotFoundError:
+        raise ConfigurationError(
+            "PostgreSQL needs its driver", hint='Install it with: pip install "hven[postgres]".'
+        ) from None

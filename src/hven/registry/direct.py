@@ -1,0 +1,168 @@
+"""The registry over SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from hven.core.errors import ConflictError
+from hven.model.collection import Collection, CollectionKind, Validity
+from hven.model.data_id import DatasetRef, TypeName
+from hven.model.product import Product
+from hven.model.quantum import QuantumRecord, QuantumState
+from hven.model.query import DataQuery
+from hven.registry import calibrations, collections, products, quanta, schema
+from hven.registry.database import Database
+from hven.registry.entries import collection_entry, quantum_entry, tag_entry, validity_entry
+from hven.registry.journal import Journal
+from hven.registry.protocol import ALL
+
+_MANY = 1000
+
+
+class DirectRegistry:
+    """Index of everything on disk in SQLite or PostgreSQL; see `hven.registry.protocol.Registry`.
+
+    Parameters
+    ----------
+    url
+        SQLAlchemy URL.
+    root
+        Data root; the journal lies below it.
+    """
+
+    def __init__(self, url: str, root: Path) -> None:
+        self.root = root
+        self.database = Database(url)
+        self.edits = Journal(root / "journal" / "collections.jsonl")
+        self.quanta_journal = Journal(root / "journal" / "quanta.jsonl")
+        self.database.prepare(
+            schema.metadata, name=schema.NAME, version=schema.VERSION, when_older="Run `hven registry rebuild`."
+        )
+
+    def __enter__(self) -> Self:
+        """Use as a context manager."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Give connections back."""
+        self.close()
+
+    def register(self, products_: Sequence[Product], *, inputs: Mapping[str, Sequence[str]]) -> None:
+        """Add published products and tag them in their instrument's defaults."""
+        with self.database.write() as connection:
+            added = products.register(connection, products_, inputs)
+        if added >= _MANY:
+            self.database.optimize()
+
+    def get(self, product_id: str) -> Product:
+        """Product by id; raises DatasetNotFoundError."""
+        with self.database.read() as connection:
+            return products.get(connection, product_id)
+
+    def find(
+        self,
+        type_name: TypeName | None = None,
+        query: DataQuery = ALL,
+        *,
+        collection: str = "",
+        limit: int | None = None,
+    ) -> list[Product]:
+        """Products that fit a query, in order of data ID; of a RUN all versions, else one for each dataset."""
+        with self.database.read() as connection:
+            if not collection:
+                wanted = [type_name.instrument] if type_name else list(map(str, query.values.get("instrument", ())))
+                among = collections.holds(collections.default_names(connection, wanted), CollectionKind.TAGGED)
+                return list(products.find(connection, type_name, query, among, limit))
+            leaves = collections.leaves(connection, collection)
+            if len(leaves) == 1:
+                name, kind = leaves[0]
+                return list(products.find(connection, type_name, query, collections.holds([name], kind), limit))
+            first: dict[DatasetRef, Product] = {}
+            for name, kind in leaves:
+                for found in products.find(connection, type_name, query, collections.holds([name], kind), None):
+                    first.setdefault(found.ref, found)
+        return sorted(first.values(), key=lambda p: (p.ref.data_id.sort_key(), p.ref.type))[:limit]
+
+    def find_one(self, ref: DatasetRef, *, collection: str = "") -> Product | None:
+        """Look one dataset up."""
+        with self.database.read() as connection:
+            if not collection:
+                name = f"{ref.data_id.get('instrument', ref.type.instrument)}/defaults"
+                return products.one(connection, ref, name, CollectionKind.TAGGED)
+            for name, kind in collections.leaves(connection, collection):
+                found = products.one(connection, ref, name, kind)
+                if found is not None:
+                    return found
+        return None
+
+    def by_quantum(self, quantum_keys: Sequence[str]) -> dict[tuple[str, str], Product]:
+        """Existing products by (quantum key, output)."""
+        with self.database.read() as connection:
+            return products.by_quantum(connection, quantum_keys)
+
+    def inputs_of(self, product_id: str) -> list[str]:
+        """Ids of what a product was made from."""
+        with self.database.read() as connection:
+            return products.inputs_of(connection, product_id)
+
+    def outputs_of(self, product_id: str) -> list[str]:
+        """Ids of what was made from a product."""
+        with self.database.read() as connection:
+            return products.outputs_of(connection, product_id)
+
+    def define(self, collection: Collection) -> None:
+        """Make a collection, or change its access class, text or children (journaled)."""
+        with self.database.write() as connection:
+            collections.check(connection, collection)
+            self.edits.append([collection_entry(collection)])
+            collections.define(connection, collection)
+
+    def collections(self) -> list[Collection]:
+        """All collections, by name."""
+        with self.database.read() as connection:
+            return collections.all_of(connection)
+
+    def tag(self, collection: str, product_ids: Sequence[str]) -> None:
+        """Put products into a TAGGED collection, replacing those of the same type and data ID (journaled)."""
+        with self.database.write() as connection:
+            kind = collections.kind_of(connection, collection)
+            if kind != CollectionKind.TAGGED:
+                raise ConflictError(f"collection {collection} is {kind}; only TAGGED ones take tags")
+            tagged = products.get_many(connection, product_ids)
+            self.edits.append([tag_entry(collection, product_ids)])
+            products.put(connection, ((collection, product) for product in tagged))
+
+    def certify(self, collection: str, validity: Validity) -> None:
+        """Make a product the calibration for `[begin, end)`; ConflictError where ranges overlap (journaled)."""
+        with self.database.write() as connection:
+            calibration = calibrations.check(connection, collection, validity)
+            self.edits.append([validity_entry(collection, validity)])
+            calibrations.certify(connection, collection, validity, calibration.ref)
+
+    def calibration(self, ref: DatasetRef, time_ns: int, *, collection: str = "") -> Product:
+        """Calibration valid at a time; raises CalibrationMissingError."""
+        with self.database.read() as connection:
+            return calibrations.lookup(connection, ref, time_ns, collection)
+
+    def record_quanta(self, records: Sequence[QuantumRecord]) -> None:
+        """Keep how quanta ended (journaled)."""
+        with self.database.write() as connection:
+            self.quanta_journal.append(map(quantum_entry, records))
+            quanta.record(connection, records)
+
+    def quanta(
+        self, *, run: str = "", state: QuantumState | None = None, output: str = "", query: DataQuery = ALL
+    ) -> list[QuantumRecord]:
+        """Quantum records, newest first."""
+        with self.database.read() as connection:
+            return quanta.find(connection, run=run, state=state, output=output, query=query)
+
+    def close(self) -> None:
+        """Give connections back."""
+        self.database.optimize()
+        self.database.close()

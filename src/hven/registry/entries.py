@@ -1,0 +1,63 @@
+"""Records as journal entries and back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, fields
+from typing import Any
+
+from hven.core.clock import now_ns
+from hven.model.collection import AccessClass, Collection, CollectionKind, Validity
+from hven.model.data_id import DataId
+from hven.model.quantum import QuantumRecord, QuantumState
+
+Entry = dict[str, Any]
+
+
+def collection_entry(collection: Collection) -> Entry:
+    """Write a collection down."""
+    return {"edit": "define", "at_ns": now_ns(), **asdict(collection)}
+
+
+def tag_entry(collection: str, product_ids: Sequence[str]) -> Entry:
+    """Write a tag down."""
+    return {"edit": "tag", "at_ns": now_ns(), "collection": collection, "products": list(product_ids)}
+
+
+def validity_entry(collection: str, validity: Validity) -> Entry:
+    """Write a validity down."""
+    return {"edit": "certify", "at_ns": now_ns(), "collection": collection, **asdict(validity)}
+
+
+def quantum_entry(record: QuantumRecord) -> Entry:
+    """Write a quantum record down."""
+    names = (field.name for field in fields(record) if field.name != "data_id")
+    return {**{name: getattr(record, name) for name in names}, "data_id": dict(record.data_id)}
+
+
+def collection_of(entry: Entry) -> Collection:
+    """Read a collection."""
+    return Collection(
+        entry["name"],
+        CollectionKind(entry["kind"]),
+        AccessClass(entry["access"]),
+        entry["doc"],
+        tuple(entry["children"]),
+    )
+
+
+def validity_of(entry: Entry) -> Validity:
+    """Read a validity."""
+    return Validity(entry["product_id"], entry["begin_ns"], entry["end_ns"])
+
+
+def quantum_of(entry: Entry) -> QuantumRecord:
+    """Read a quantum record."""
+    values = {
+        **entry,
+        "data_id": DataId(entry["data_id"]),
+        "state": QuantumState(entry["state"]),
+        "outputs": tuple(entry["outputs"]),
+        "products": tuple(entry["products"]),
+    }
+    return QuantumRecord(**values)

@@ -1,0 +1,80 @@
+"""Facts that people add, appended to files under the data root before their row: the disk is the truth."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from hven.core.errors import DataError
+
+Entry = dict[str, Any]
+
+
+class Journal:
+    """One append-only file of JSON lines; safe between processes.
+
+    A line that a crash has cut short was never answered for: reading leaves it out, the next append removes it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def append(self, entries: Iterable[Entry]) -> None:
+        """Write entries to the disk; they are there when this returns."""
+        lines = "".join(f"{json.dumps(entry, separators=(',', ':'))}\n" for entry in entries).encode()
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        is_new = not self.path.exists()
+        with self.path.open("ab+") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            _cut_torn_line(file.fileno())
+            file.write(lines)
+            file.flush()
+            os.fsync(file.fileno())
+        if is_new:
+            _sync_folder(self.path.parent)
+
+    def entries(self) -> Iterator[Entry]:
+        """All entries, oldest first.
+
+        Raises
+        ------
+        DataError
+            When a line is broken.
+        """
+        if not self.path.exists():
+            return
+        with self.path.open("rb") as file:
+            for number, line in enumerate(file, 1):
+                if not line.endswith(b"\n"):
+                    return
+                try:
+                    yield json.loads(line)
+                except ValueError as error:
+                    raise DataError(
+                        f"{self.path}: line {number} is broken: {error}", hint="Restore the journal from a backup."
+                    ) from None
+
+
+def _cut_torn_line(descriptor: int) -> None:
+    size = end = os.fstat(descriptor).st_size
+    while end:
+        start = max(0, end - 65536)
+        newline = os.pread(descriptor, end - start, start).rfind(b"\n")
+        if newline >= 0:
+            end = start + newline + 1
+            break
+        end = start
+    if end < size:
+        os.ftruncate(descriptor, end)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

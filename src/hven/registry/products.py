@@ -1,0 +1,170 @@
+"""Products in the registry: registering and looking up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import batched
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import Connection
+from sqlalchemy.exc import IntegrityError
+
+from hven.core.errors import ConflictError, DatasetNotFoundError
+from hven.model.collection import AccessClass, CollectionKind
+from hven.model.data_id import KEYS, DatasetRef, TypeName
+from hven.model.product import Product
+from hven.model.query import DataQuery
+from hven.registry.rows import defaults_of, product_of, product_row
+from hven.registry.schema import collection, member, product, product_input
+from hven.registry.where import PRODUCT_NAMES, Name, condition
+
+_AT_ONCE = 1000
+
+_TAGGED_ONE = (
+    sa.select(product)
+    .join(member, member.c.product_id == product.c.id)
+    .where(
+        member.c.collection == sa.bindparam("collection"),
+        member.c.type == sa.bindparam("type"),
+        member.c.level == sa.bindparam("level"),
+        member.c.data_key == sa.bindparam("data_key"),
+    )
+)
+_RUN_ONE = (
+    sa.select(product)
+    .where(
+        product.c.run == sa.bindparam("collection"),
+        product.c.type == sa.bindparam("type"),
+        product.c.level == sa.bindparam("level"),
+        product.c.data_key == sa.bindparam("data_key"),
+    )
+    .order_by(product.c.id.desc())
+    .limit(1)
+)
+_ORDER = (*(product.c[key].asc().nulls_first() for key in KEYS), product.c.level, product.c.type, product.c.id)
+
+
+def register(connection: Connection, products: Sequence[Product], inputs: Mapping[str, Sequence[str]]) -> int:
+    """Add products that are not there yet; the number of them."""
+    new = {p.id: p for p in products}
+    for ids in batched(list(new), _AT_ONCE):
+        for known in connection.scalars(sa.select(product.c.id).where(product.c.id.in_(ids))):
+            del new[known]
+    if not new:
+        return 0
+    add_collections(connection, {p.run for p in new.values()}, CollectionKind.RUN)
+    add_collections(connection, {defaults_of(p) for p in new.values()} - {""}, CollectionKind.TAGGED)
+    try:
+        connection.execute(sa.insert(product), [product_row(p) for p in new.values()])
+    except IntegrityError as error:
+        raise ConflictError(
+            f"another product of the same run has the same quantum key and output: {error.orig}",
+            hint="Tag the product that is there instead of making it again.",
+        ) from error
+    links = [{"product_id": i, "input_id": j} for i in new for j in dict.fromkeys(inputs.get(i, ()))]
+    if links:
+        connection.execute(sa.insert(product_input), links)
+    put(connection, ((defaults_of(p), p) for p in new.values() if defaults_of(p)))
+    return len(new)
+
+
+def add_collections(connection: Connection, names: Iterable[str], kind: CollectionKind) -> None:
+    """Make the collections that do not exist; ConflictError for one of another kind."""
+    known = {row.name: row.kind for row in connection.execute(sa.select(collection.c.name, collection.c.kind))}
+    missing = [name for name in sorted(names) if name not in known]
+    for name in names:
+        if known.get(name, kind) != kind:
+            raise ConflictError(f"collection {name} is {known[name]}, not {kind}")
+    if missing:
+        common = {"kind": str(kind), "access": str(AccessClass.COLLABORATION), "doc": ""}
+        connection.execute(sa.insert(collection), [{"name": name, **common} for name in missing])
+
+
+def put(connection: Connection, tagged: Iterable[tuple[str, Product]]) -> None:
+    """Put products into TAGGED collections; the last of the same type and data ID stays."""
+    insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
+    statement = insert(member)
+    statement = statement.on_conflict_do_update(
+        index_elements=[c.name for c in member.primary_key], set_={"product_id": statement.excluded.product_id}
+    )
+    rows = [{"collection": name, **_place(p.ref), "product_id": p.id} for name, p in tagged]
+    if rows:
+        connection.execute(statement, rows)
+
+
+def get(connection: Connection, product_id: str) -> Product:
+    """Product by id."""
+    row = connection.execute(sa.select(product).where(product.c.id == product_id)).one_or_none()
+    if row is None:
+        raise DatasetNotFoundError(f"no product {product_id}", hint="`hven find` lists products with their ids.")
+    return product_of(row)
+
+
+def get_many(connection: Connection, ids: Sequence[str]) -> list[Product]:
+    """Products by id, in the order of the ids."""
+    found: dict[str, Product] = {}
+    for some in batched(dict.fromkeys(ids), _AT_ONCE):
+        rows = connection.execute(sa.select(product).where(product.c.id.in_(some)))
+        found |= {row.id: product_of(row) for row in rows}
+    missing = [i for i in ids if i not in found]
+    if missing:
+        raise DatasetNotFoundError(
+            f"no product {', '.join(missing)}", hint="`hven find` lists products with their ids."
+        )
+    return [found[i] for i in ids]
+
+
+def one(connection: Connection, ref: DatasetRef, name: str, kind: CollectionKind) -> Product | None:
+    """Product of a dataset in a RUN (the newest) or TAGGED collection."""
+    statement = _RUN_ONE if kind == CollectionKind.RUN else _TAGGED_ONE
+    row = connection.execute(statement, {"collection": name, **_place(ref)}).first()
+    return None if row is None else product_of(row)
+
+
+def find(
+    connection: Connection,
+    type_name: TypeName | None,
+    query: DataQuery,
+    among: sa.ColumnElement[bool],
+    limit: int | None,
+) -> Iterator[Product]:
+    """Products `among` those of collections, in order of data ID."""
+    statement = sa.select(product).where(among, *fits(query, PRODUCT_NAMES))
+    if type_name is not None:
+        statement = statement.where(product.c.type == type_name.name, product.c.level == str(type_name.level))
+    for row in connection.execute(statement.order_by(*_ORDER).limit(limit)):
+        yield product_of(row)
+
+
+def fits(query: DataQuery, names: Mapping[str, Name]) -> list[sa.ColumnElement[bool]]:
+    """Compile a query's values and condition."""
+    return [
+        *(names[key].column.in_(allowed) for key, allowed in query.values.items()),
+        condition(query.where, names),
+    ]
+
+
+def by_quantum(connection: Connection, keys: Sequence[str]) -> dict[tuple[str, str], Product]:
+    """Products by quantum key and output; the newest where several runs have one."""
+    found: dict[tuple[str, str], Product] = {}
+    for some in batched(dict.fromkeys(keys), _AT_ONCE):
+        statement = sa.select(product).where(product.c.quantum_key.in_(some)).order_by(product.c.id)
+        found |= {(row.quantum_key, row.output): product_of(row) for row in connection.execute(statement)}
+    return found
+
+
+def inputs_of(connection: Connection, product_id: str) -> list[str]:
+    """Ids of what a product was made from, sorted."""
+    statement = sa.select(product_input.c.input_id).where(product_input.c.product_id == product_id)
+    return sorted(connection.scalars(statement))
+
+
+def outputs_of(connection: Connection, product_id: str) -> list[str]:
+    """Ids of what was made from a product, sorted."""
+    statement = sa.select(product_input.c.product_id).where(product_input.c.input_id == product_id)
+    return sorted(connection.scalars(statement))
+
+
+def _place(ref: DatasetRef) -> dict[str, str]:
+    return {"type": ref.type.name, "level": str(ref.type.level), "data_key": str(ref.data_id)}

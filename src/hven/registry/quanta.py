@@ -1,0 +1,45 @@
+"""Quantum records in the registry."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import Connection
+
+from hven.model.quantum import QuantumRecord, QuantumState
+from hven.model.query import DataQuery
+from hven.registry.products import fits
+from hven.registry.rows import quantum_of, quantum_row
+from hven.registry.schema import quantum
+from hven.registry.where import QUANTUM_NAMES
+
+
+def record(connection: Connection, records: Sequence[QuantumRecord]) -> None:
+    """Keep records; a later one of the same run, step and data ID replaces the former."""
+    insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
+    statement = insert(quantum)
+    keys = [c.name for c in quantum.primary_key]
+    others = {c.name: statement.excluded[c.name] for c in quantum.c if c.name not in keys}
+    if records:
+        connection.execute(
+            statement.on_conflict_do_update(index_elements=keys, set_=others), [quantum_row(r) for r in records]
+        )
+
+
+def find(
+    connection: Connection, *, run: str, state: QuantumState | None, output: str, query: DataQuery
+) -> list[QuantumRecord]:
+    """Quantum records, newest first."""
+    statement = sa.select(quantum).where(*fits(query, QUANTUM_NAMES))
+    if run:
+        statement = statement.where(quantum.c.run == run)
+    if state is not None:
+        statement = statement.where(quantum.c.state == str(state))
+    if output:
+        statement = statement.where(quantum.c.outputs.contains(json.dumps(output), autoescape=True))
+    newest = (quantum.c.ended_ns.desc(), quantum.c.started_ns.desc(), quantum.c.run.desc())
+    rows = connection.execute(statement.order_by(*newest, quantum.c.step, quantum.c.data_key))
+    return [quantum_of(row) for row in rows]

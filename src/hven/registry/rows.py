@@ -1,0 +1,133 @@
+"""Records as table rows and back."""
+
+from __future__ import annotations
+
+import json
+from pathlib import PurePosixPath
+from typing import Any
+
+from hven.model.data_id import KEYS, DataId, DatasetRef, Level, TypeName
+from hven.model.product import Product
+from hven.model.quantum import QuantumRecord, QuantumState
+
+_WHEN_MADE = frozenset({"day_obs", "observation", "exposure", "visit"})
+_NO_KEYS: dict[str, Any] = dict.fromkeys(KEYS)
+
+
+def product_row(product: Product) -> dict[str, Any]:
+    """Row of a product."""
+    data_id = product.ref.data_id
+    return {
+        **_NO_KEYS,
+        **data_id,
+        "id": product.id,
+        "level": str(product.ref.type.level),
+        "type": product.ref.type.name,
+        "data_key": str(data_id),
+        "run": product.run,
+        "path": str(product.path),
+        "form": product.form,
+        "begin_ns": product.begin_ns,
+        "end_ns": product.end_ns,
+        "rows": product.rows,
+        "size_bytes": product.size_bytes,
+        "digest": product.digest,
+        "created_ns": product.created_ns,
+        "user": product.user,
+        "site": product.site,
+        "schema_version": product.schema_version,
+        "task": product.task,
+        "quantum_key": product.quantum_key or None,
+        "output": product.output,
+        "flags": " ".join(product.flags),
+    }
+
+
+def product_of(row: Any) -> Product:
+    """Product of a row."""
+    return Product(
+        id=row.id,
+        ref=DatasetRef(TypeName(Level(row.level), row.type), data_id_of(row)),
+        run=row.run,
+        path=PurePosixPath(row.path),
+        form=row.form,
+        begin_ns=row.begin_ns,
+        end_ns=row.end_ns,
+        rows=row.rows,
+        size_bytes=row.size_bytes,
+        digest=row.digest,
+        created_ns=row.created_ns,
+        user=row.user,
+        site=row.site,
+        schema_version=row.schema_version,
+        task=row.task,
+        quantum_key=row.quantum_key or "",
+        output=row.output,
+        flags=tuple(row.flags.split()),
+    )
+
+
+def data_id_of(row: Any) -> DataId:
+    """Data ID of a row."""
+    mapping = row._mapping  # noqa: SLF001 - the public name for a row's dict view
+    return DataId({key: mapping[key] for key in KEYS if mapping[key] is not None})
+
+
+def scope(ref: DatasetRef) -> str:
+    """What a calibration is for: its data ID without the keys that say when it was made."""
+    return str(DataId({k: v for k, v in ref.data_id.items() if k not in _WHEN_MADE}))
+
+
+def defaults_of(product: Product) -> str:
+    """Collection in which `find` and `open` look by default; empty for what users saved."""
+    if product.run.startswith("u/"):
+        return ""
+    return f"{product.ref.data_id.get('instrument', product.ref.type.instrument)}/defaults"
+
+
+def quantum_row(record: QuantumRecord) -> dict[str, Any]:
+    """Row of a quantum record."""
+    return {
+        **_NO_KEYS,
+        **record.data_id,
+        "run": record.run,
+        "step": record.step,
+        "data_key": str(record.data_id),
+        "task": record.task,
+        "quantum_key": record.quantum_key,
+        "state": str(record.state),
+        "outputs": json.dumps(record.outputs),
+        "products": json.dumps(record.products),
+        "reused": record.reused,
+        "error": record.error,
+        "flavour": record.flavour,
+        "traceback": record.traceback,
+        "started_ns": record.started_ns,
+        "ended_ns": record.ended_ns,
+        "wall_s": record.wall_s,
+        "cpu_s": record.cpu_s,
+        "peak_bytes": record.peak_bytes,
+    }
+
+
+def quantum_of(row: Any) -> QuantumRecord:
+    """Quantum record of a row."""
+    return QuantumRecord(
+        run=row.run,
+        step=row.step,
+        task=row.task,
+        data_id=data_id_of(row),
+        quantum_key=row.quantum_key,
+        state=QuantumState(row.state),
+        outputs=tuple(json.loads(row.outputs)),
+        products=tuple(json.loads(row.products)),
+        reused=row.reused,
+        error=row.error,
+        flavour=row.flavour,
+        traceback=row.traceback,
+        started_ns=row.started_ns,
+        ended_ns=row.ended_ns,
+        wall_s=row.wall_s,
+        cpu_s=row.cpu_s,
+        peak_bytes=row.peak_bytes,
+    )

@@ -1,0 +1,128 @@
+"""Tables of the registry."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from hven.model.data_id import INTEGER_KEYS, KEYS
+
+NAME = "registry"
+VERSION = 1
+
+metadata = sa.MetaData()
+
+Text = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
+"""Text that every database orders by code point, as Python does."""
+
+
+def _key_columns() -> list[sa.Column[Any]]:
+    return [sa.Column(key, sa.BigInteger if key in INTEGER_KEYS else Text) for key in KEYS]
+
+
+product = sa.Table(
+    "product",
+    metadata,
+    sa.Column("id", Text, primary_key=True),
+    sa.Column("level", Text, nullable=False),
+    sa.Column("type", Text, nullable=False),
+    *_key_columns(),
+    sa.Column("data_key", Text, nullable=False),
+    sa.Column("run", Text, sa.ForeignKey("collection.name"), nullable=False),
+    sa.Column("path", Text, nullable=False),
+    sa.Column("form", Text, nullable=False),
+    sa.Column("begin_ns", sa.BigInteger, nullable=False),
+    sa.Column("end_ns", sa.BigInteger, nullable=False),
+    sa.Column("rows", sa.BigInteger, nullable=False),
+    sa.Column("size_bytes", sa.BigInteger, nullable=False),
+    sa.Column("digest", Text, nullable=False),
+    sa.Column("created_ns", sa.BigInteger, nullable=False),
+    sa.Column("user", Text, nullable=False),
+    sa.Column("site", Text, nullable=False),
+    sa.Column("schema_version", Text, nullable=False),
+    sa.Column("task", Text, nullable=False),
+    sa.Column("quantum_key", Text),
+    sa.Column("output", Text, nullable=False),
+    sa.Column("flags", Text, nullable=False),
+    sa.UniqueConstraint("quantum_key", "output", "run"),
+    sa.Index("product_type_day", "type", "level", "day_obs", "detector"),
+    sa.Index("product_data_id", "type", "level", "data_key"),
+)
+"""One row for each published version; `data_key` is the data ID as text."""
+
+product_input = sa.Table(
+    "product_input",
+    metadata,
+    sa.Column("product_id", Text, sa.ForeignKey("product.id"), primary_key=True),
+    sa.Column("input_id", Text, primary_key=True, index=True),
+    sqlite_with_rowid=False,
+)
+"""What a product was made from; an input may have been deleted since."""
+
+collection = sa.Table(
+    "collection",
+    metadata,
+    sa.Column("name", Text, primary_key=True),
+    sa.Column("kind", Text, nullable=False),
+    sa.Column("access", Text, nullable=False),
+    sa.Column("doc", Text, nullable=False),
+)
+
+chain = sa.Table(
+    "chain",
+    metadata,
+    sa.Column("name", Text, sa.ForeignKey("collection.name"), primary_key=True),
+    sa.Column("position", sa.Integer, primary_key=True),
+    sa.Column("child", Text, sa.ForeignKey("collection.name"), nullable=False),
+)
+"""Children of CHAINED collections in search order."""
+
+member = sa.Table(
+    "member",
+    metadata,
+    sa.Column("collection", Text, sa.ForeignKey("collection.name"), primary_key=True),
+    sa.Column("type", Text, primary_key=True),
+    sa.Column("level", Text, primary_key=True),
+    sa.Column("data_key", Text, primary_key=True),
+    sa.Column("product_id", Text, sa.ForeignKey("product.id"), nullable=False, index=True),
+    sqlite_with_rowid=False,
+)
+"""What TAGGED collections hold: one product for each type and data ID."""
+
+validity = sa.Table(
+    "validity",
+    metadata,
+    sa.Column("collection", Text, sa.ForeignKey("collection.name"), primary_key=True),
+    sa.Column("type", Text, primary_key=True),
+    sa.Column("level", Text, primary_key=True),
+    sa.Column("scope", Text, primary_key=True),
+    sa.Column("begin_ns", sa.BigInteger, primary_key=True),
+    sa.Column("end_ns", sa.BigInteger, nullable=False),
+    sa.Column("product_id", Text, sa.ForeignKey("product.id"), nullable=False, index=True),
+)
+"""When calibrations are valid; `scope` is the data ID without the keys that say when it was made."""
+
+quantum = sa.Table(
+    "quantum",
+    metadata,
+    sa.Column("run", Text, primary_key=True),
+    sa.Column("step", Text, primary_key=True),
+    sa.Column("data_key", Text, primary_key=True),
+    *_key_columns(),
+    sa.Column("task", Text, nullable=False),
+    sa.Column("quantum_key", Text, nullable=False, index=True),
+    sa.Column("state", Text, nullable=False, index=True),
+    sa.Column("outputs", Text, nullable=False),
+    sa.Column("products", Text, nullable=False),
+    sa.Column("reused", sa.Boolean, nullable=False),
+    sa.Column("error", Text, nullable=False),
+    sa.Column("flavour", Text),
+    sa.Column("traceback", Text, nullable=False),
+    sa.Column("started_ns", sa.BigInteger, nullable=False),
+    sa.Column("ended_ns", sa.BigInteger, nullable=False),
+    sa.Column("wall_s", sa.Double, nullable=False),
+    sa.Column("cpu_s", sa.Double, nullable=False),
+    sa.Column("peak_bytes", sa.BigInteger, nullable=False),
+)
+"""How quanta ended; one row for each step and data ID of a run."""
