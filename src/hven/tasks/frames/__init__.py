@@ -1,0 +1,1 @@
+"""Frames of a camera: pedestals, calibrated signal, housekeeping."""

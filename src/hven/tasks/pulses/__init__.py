@@ -1,0 +1,1 @@
+"""Optical pulses in image streams."""

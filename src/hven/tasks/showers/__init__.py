@@ -1,0 +1,1 @@
+"""Cherenkov showers and coincidences between telescopes."""
