@@ -1,0 +1,31 @@
+"""PANOSETI: telescopes of 32x32 photon counters that look for optical flashes and Cherenkov light."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from hven.instruments.panoseti.lazy import FORMATS
+from hven.instruments.panoseti.raw_types import RAW_TYPES
+from hven.instruments.panoseti.recognise import recognise
+from hven.instruments.panoseti.redact import redact
+from hven.model.instrument import Instrument
+
+
+def simulate(folder: Path, *, night: int = 20251021, seed: int = 1, scale: float = 1.0) -> Any:
+    """Write a simulated night; see `hven.instruments.panoseti.simulator.simulate`."""
+    from hven.instruments.panoseti.simulator import simulate as run  # noqa: PLC0415 - a catalog needs no simulator
+
+    return run(folder, night=night, seed=seed, scale=scale)
+
+
+INSTRUMENT = Instrument(
+    name="panoseti",
+    title="PANOSETI",
+    dataset_types=RAW_TYPES,
+    formats=FORMATS,
+    recognise=recognise,
+    redact=redact,
+    simulate=simulate,
+    resources=Path(__file__).parent,
+)

@@ -1,0 +1,187 @@
+"""The format of PANOSETI frames: raw files to L0 datasets and back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from hven.core.errors import FormatError, SchemaError
+from hven.instruments.panoseti import kernels
+from hven.instruments.panoseti.attributes import describe
+from hven.instruments.panoseti.clock import ClockReport, ClockStatus, frame_times, judge
+from hven.instruments.panoseti.layouts import Layout, layouts_of
+from hven.instruments.panoseti.pff import FrameFile, open_files
+from hven.instruments.panoseti.products import QUABOS, DataProduct
+from hven.instruments.panoseti.raw_types import RAW_TYPES
+from hven.model.dataset_type import DatasetType
+from hven.model.instrument import Inspection
+
+_JUDGED_FRAMES = 8192
+_ENCODED_AT_ONCE = 4096
+_RAW_KEYS = {"pkt_utc": "pkt_tai", "quabo_num": "quabo"}
+
+Numbers = dict[str, NDArray[np.int64]]
+
+
+@dataclass(frozen=True, slots=True)
+class FrameFormat:
+    """Reads and writes files of one data product; see `hven.model.instrument.Format`."""
+
+    product: DataProduct
+
+    @property
+    def dataset_type(self) -> DatasetType:
+        """Declaration of what `read` gives."""
+        return {t.name: t for t in RAW_TYPES}[f"panoseti.{self.product.name}"]
+
+    def inspect(self, paths: Sequence[Path]) -> Inspection:
+        """Check the header and marker of every frame."""
+        files = open_files(paths, self.product)
+        for file in files:
+            file.check()
+        begins = np.cumsum([0, *(f.frames for f in files)]).tolist()
+        return Inspection(begins[-1], tuple(begins[:-1]), tuple(f.tail_bytes for f in files))
+
+    def read(self, paths: Sequence[Path], start: int, stop: int) -> xr.Dataset:
+        """Rows `[start, stop)` in the order of the files; their headers and markers are checked."""
+        files = open_files(paths, self.product)
+        parts = [(f, rows) for f, rows in _rows(files, np.arange(start, stop)) if len(rows)]
+        read = [f.read(rows) for f, rows in parts]
+        layout = _layout(files, self.product)
+        values = _join([v for v, _ in read], (0, len(layout.keys)), np.int64)
+        images = _join([i for _, i in read], (0, self.product.side, self.product.side), np.dtype(self.product.dtype))
+        source = {
+            "seqno": _join([np.full(len(r), f.sequence) for f, r in parts], (0,), np.int64),
+            "frame_in_file": _join([r for _, r in parts], (0,), np.int64),
+        }
+        numbers = _by_name(values, layout)
+        self._refuse_empty(parts, numbers)
+        return self._dataset(numbers, images, source, layout, clock_of(files).status)
+
+    def attrs(self, paths: Sequence[Path], configurations: Mapping[str, Any]) -> dict[str, Any]:
+        """Attributes of the whole dataset: site, pointing, settings, header layout, clock status and its numbers."""
+        files = open_files(paths, self.product)
+        layout = _layout(files, self.product)
+        return {
+            **describe(self.product, [f.path for f in files], configurations),
+            "header_layout": layout.name,
+            "frame_size": layout.size and layout.size + self.product.image_bytes,
+            **clock_of(files).attrs,
+        }
+
+    def encode(self, dataset: xr.Dataset) -> Iterator[bytes]:
+        """Give the raw bytes of L0 rows back, some thousand frames at a time."""
+        layout = self._named_layout(dataset)
+        for start in range(0, dataset.sizes["time"], _ENCODED_AT_ONCE):
+            rows = dataset.isel(time=slice(start, start + _ENCODED_AT_ONCE))
+            values = _by_position(rows, layout)
+            images = np.ascontiguousarray(rows["images"].values.astype(self.product.dtype, copy=False))
+            pixels = images.view(np.uint8).reshape(len(values), -1)
+            out = np.empty(len(values) * (layout.largest + self.product.image_bytes), np.uint8)
+            yield out[: kernels.write_frames(values, pixels, layout.program, out)].tobytes()
+
+    def _named_layout(self, dataset: xr.Dataset) -> Layout:
+        name = dataset.attrs.get("header_layout")
+        for layout in layouts_of(self.product):
+            if layout.name == name:
+                return layout
+        raise SchemaError(f"{self.dataset_type.type_name} with header layout {name!r} cannot be encoded")
+
+    def _refuse_empty(self, parts: Sequence[tuple[FrameFile, NDArray[np.int64]]], numbers: Numbers) -> None:
+        empty = np.flatnonzero(~_valid(numbers).any(axis=-1))
+        if self.product.whole_module and len(empty):
+            file, frame = [(f, int(r)) for f, rows in parts for r in rows][empty[0]]
+            raise FormatError(file.path, "no quabo sent a packet for this frame", frame=frame)
+
+    def _dataset(
+        self,
+        numbers: Numbers,
+        images: NDArray[Any],
+        source: Numbers,
+        layout: Layout,
+        status: ClockStatus,
+    ) -> xr.Dataset:
+        valid = _valid(numbers)
+        as_2d = {k: v.reshape(len(v), -1) for k, v in numbers.items()}
+        times = frame_times(as_2d, _valid(as_2d), host=status is ClockStatus.UNSYNCHRONISED)
+        columns = {
+            **numbers,
+            **source,
+            "images": images,
+            "quabo_valid": valid,
+            "time": times.time.view("datetime64[ns]"),
+            "host_lag": times.host_lag,
+            "tai_offset": times.tai_offset,
+        }
+        variables = {
+            v.name: (v.dims, columns[v.name].astype(v.dtype, copy=False), v.attrs)
+            for v in self.dataset_type.variables
+            if v.name in columns
+        }
+        time = variables.pop("time")
+        attrs = {"header_layout": layout.name, "clock_status": str(status)}
+        return xr.Dataset(variables, {"time": (time[0], time[1], {**time[2], "scale": "utc"})}, attrs)
+
+
+def clock_of(files: Sequence[FrameFile]) -> ClockReport:
+    """Judge the clock of a whole sequence of files by frames spread evenly over it."""
+    return _clock(tuple((f.path, f.product, f.path.stat().st_mtime_ns, f.frames) for f in files))
+
+
+@lru_cache(maxsize=256)
+def _clock(key: tuple[tuple[Path, DataProduct, int, int], ...]) -> ClockReport:
+    product = key[0][1]
+    files = open_files([path for path, *_ in key], product)
+    total = sum(f.frames for f in files)
+    rows = np.unique(np.linspace(0, total - 1, min(total, _JUDGED_FRAMES)).round().astype(np.int64))
+    values = np.concatenate([f.read(r, pixels=False)[0] for f, r in _rows(files, rows)])
+    numbers = {k: v.reshape(len(v), -1) for k, v in _by_name(values, _layout(files, product)).items()}
+    times = frame_times(numbers, _valid(numbers))
+    return judge(times.host_lag, times.tai_offset)
+
+
+def _rows(files: Sequence[FrameFile], rows: NDArray[np.int64]) -> Iterator[tuple[FrameFile, NDArray[np.int64]]]:
+    """Split rows of the sequence by file."""
+    begin = 0
+    for file in files:
+        inside = rows[(rows >= begin) & (rows < begin + file.frames)]
+        yield file, inside - begin
+        begin += file.frames
+
+
+def _layout(files: Sequence[FrameFile], product: DataProduct) -> Layout:
+    return next((f.layout for f in files if f.frames), layouts_of(product)[0])
+
+
+def _join(parts: list[NDArray[Any]], empty: tuple[int, ...], dtype: Any) -> NDArray[Any]:
+    if len(parts) == 1:
+        return parts[0]
+    return np.concatenate(parts) if parts else np.empty(empty, dtype)
+
+
+def _by_name(values: NDArray[np.int64], layout: Layout) -> Numbers:
+    """Columns of the header table by L0 name: (time, quabo) for a module, (time) for one quabo."""
+    keys = list(dict.fromkeys(layout.keys))
+    table = values.reshape(len(values), -1, len(keys))
+    named = {_RAW_KEYS.get(k, k): np.ascontiguousarray(table[:, :, i]) for i, k in enumerate(keys)}
+    return named if table.shape[1] == QUABOS else {k: v[:, 0] for k, v in named.items()}
+
+
+def _by_position(dataset: xr.Dataset, layout: Layout) -> NDArray[np.int64]:
+    keys = list(dict.fromkeys(layout.keys))
+    columns = [dataset[_RAW_KEYS.get(k, k)].values.astype(np.int64) for k in keys]
+    return np.ascontiguousarray(np.stack(columns, axis=-1)).reshape(dataset.sizes["time"], -1)
+
+
+def _valid(numbers: Numbers) -> NDArray[np.bool_]:
+    """A missing quabo's header is all zeros; its pixels are never asked."""
+    fields = [v for k, v in numbers.items() if k != "quabo"]
+    valid: NDArray[np.bool_] = np.logical_or.reduce([f != 0 for f in fields])
+    return valid

@@ -1,0 +1,153 @@
+"""Compiled walks along PFF headers: every literal byte is compared, every number is checked."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+_SPACE, _ZERO, _NINE = 32, 48, 57
+WHOLE = -1
+"""Frame number in a kernel's answer when no frame is broken."""
+
+Bytes = NDArray[np.uint8]
+Numbers = NDArray[np.int64]
+
+
+@numba.njit(nogil=True, cache=True)
+def walk(raw: Bytes, at: int, program: tuple[Any, ...], values: Numbers) -> tuple[int, bool]:
+    """Read one header from byte `at` on into `values`.
+
+    Returns the position after the image marker and True, or the position of the first wrong byte and False; the
+    length of `raw` when it ends inside the header.
+    """
+    literals, bounds, widths, _ = program
+    end = len(raw)
+    for k in range(len(bounds) - 1):
+        for j in range(bounds[k], bounds[k + 1]):
+            if at >= end or raw[at] != literals[j]:
+                return at, False
+            at += 1
+        if k == len(widths):
+            break
+        at, good = _number(raw, at, program, k, values)
+        if not good:
+            return at, False
+    return at, True
+
+
+@numba.njit(nogil=True, cache=True)
+def _number(raw: Bytes, at: int, program: tuple[Any, ...], k: int, values: Numbers) -> tuple[int, bool]:
+    width, limit, end = program[2][k], program[3][k], len(raw)
+    stop = at + width if width else end
+    if width:
+        while at < stop - 1 and at < end and raw[at] == _SPACE:
+            at += 1
+    first, value = at, 0
+    while at < stop and at < end and _ZERO <= raw[at] <= _NINE:
+        value = value * 10 + (raw[at] - _ZERO)
+        if value > limit or (at > first and raw[first] == _ZERO):
+            return at, False
+        at += 1
+    values[k] = value
+    return at, at > first and (at == stop or not width)
+
+
+@numba.njit(nogil=True, cache=True)
+def parse_frames(
+    raw: Bytes, offsets: Numbers, program: tuple[Any, ...], values: Numbers, images: Bytes
+) -> tuple[int, int]:
+    """Read headers and pixels of the frames at `offsets`.
+
+    Parameters
+    ----------
+    raw
+        Bytes of the file.
+    offsets
+        Where the frames begin.
+    program
+        The layout's.
+    values
+        Numbers, dims (frame, field); written.
+    images
+        Pixels as bytes, dims (frame, byte); written. With no columns the headers alone are read.
+
+    Returns
+    -------
+    Index into `offsets` and byte offset of the first wrong byte, or (WHOLE, WHOLE).
+    """
+    size = images.shape[1]
+    for i in range(len(offsets)):
+        at, good = walk(raw, offsets[i], program, values[i])
+        if not good:
+            return i, at
+        for j in range(size):
+            images[i, j] = raw[at + j]
+    return WHOLE, WHOLE
+
+
+@numba.njit(nogil=True, cache=True)
+def check_frames(raw: Bytes, count: int, size: int, program: tuple[Any, ...]) -> tuple[int, int]:
+    """Check the headers of `count` frames of equal size; answer as `parse_frames`."""
+    values = np.empty(len(program[2]), np.int64)
+    for i in range(count):
+        at, good = walk(raw, i * size, program, values)
+        if not good:
+            return i, at
+    return WHOLE, WHOLE
+
+
+@numba.njit(nogil=True, cache=True)
+def find_frames(raw: Bytes, pixels: int, program: tuple[Any, ...], offsets: Numbers) -> tuple[int, int, int]:
+    """Find frames of varying size one after the other.
+
+    Returns the number of whole frames (their begins are in `offsets`), the position after the last, and the position
+    of the first wrong byte (WHOLE if there is none).
+    """
+    values = np.empty(len(program[2]), np.int64)
+    at, n = 0, 0
+    while at < len(raw):
+        stop, good = walk(raw, at, program, values)
+        if not good and stop < len(raw):
+            return n, at, stop
+        if not good or stop + pixels > len(raw):
+            break
+        offsets[n] = at
+        n += 1
+        at = stop + pixels
+    return n, at, WHOLE
+
+
+@numba.njit(nogil=True, cache=True)
+def write_frames(values: Numbers, images: Bytes, program: tuple[Any, ...], out: Bytes) -> int:
+    """Write frames one after the other into `out`; returns the bytes written. The inverse of `parse_frames`."""
+    literals, bounds, widths, _ = program
+    at = 0
+    for i in range(len(values)):
+        for k in range(len(bounds) - 1):
+            for j in range(bounds[k], bounds[k + 1]):
+                out[at] = literals[j]
+                at += 1
+            if k < len(widths):
+                at = _print(values[i, k], widths[k], out, at)
+        for j in range(images.shape[1]):
+            out[at] = images[i, j]
+            at += 1
+    return at
+
+
+@numba.njit(nogil=True, cache=True)
+def _print(value: int, width: int, out: Bytes, at: int) -> int:
+    digits, rest = 1, value // 10
+    while rest:
+        digits += 1
+        rest //= 10
+    stop = at + max(width, digits)
+    for j in range(stop - 1, stop - 1 - digits, -1):
+        out[j] = _ZERO + value % 10
+        value //= 10
+    for j in range(at, stop - digits):
+        out[j] = _SPACE
+    return stop

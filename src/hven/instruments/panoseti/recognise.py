@@ -1,0 +1,98 @@
+"""Finds observations: run directories and loose files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import groupby
+from pathlib import Path
+
+from hven.instruments.panoseti.names import FrameFileName, compact, parse_file_name, parse_run_name
+from hven.model.data_id import DataId
+from hven.model.instrument import RawFile, RawObservation, Role
+
+INSTRUMENT = "panoseti"
+COMPLETE = "run_complete"
+SENTINELS = ("recording_ended", "collect_complete", COMPLETE)
+HOUSEKEEPING_FILE = "hk.pff"
+
+
+def recognise(path: Path) -> Iterator[RawObservation]:
+    """Observations below a path, in order of name.
+
+    Parameters
+    ----------
+    path
+        A run directory (`*.pffd`), a file of frames, or a folder of either. A file in a run directory gives its run.
+    """
+    path = Path(path)
+    run = next((p for p in (path, *path.parents) if parse_run_name(p.name)), None)
+    if run:
+        yield _run(run)
+    elif path.is_dir():
+        yield from _folder(path)
+    elif path.is_file():
+        yield from _loose(path.parent.iterdir(), only=path)
+
+
+def _folder(folder: Path) -> Iterator[RawObservation]:
+    children = sorted(p for p in folder.iterdir() if not p.name.startswith("."))
+    yield from _loose((p for p in children if p.is_file()), only=None)
+    for child in children:
+        if child.is_dir() and not child.is_symlink():
+            yield from (_run(child),) if parse_run_name(child.name) else _folder(child)
+
+
+def _run(folder: Path) -> RawObservation:
+    name = parse_run_name(folder.name)
+    if name is None:
+        raise AssertionError(folder)
+    found = sorted(p for p in folder.rglob("*") if p.is_file() and not p.is_symlink())
+    files = [_file(p, p.relative_to(folder).as_posix()) for p in found]
+    complete = (folder / COMPLETE).exists()
+    return RawObservation(INSTRUMENT, name.observation, name.start_ns, tuple(sorted(files, key=_order)), complete)
+
+
+def _file(path: Path, name: str) -> RawFile:
+    frames = parse_file_name(path.name)
+    if frames:
+        return _frame_file(path, name, frames)
+    if path.name == HOUSEKEEPING_FILE:
+        return RawFile(path, name, "data", f"{INSTRUMENT}.housekeeping")
+    return RawFile(path, name, _role(path.name))
+
+
+def _role(name: str) -> Role:
+    if name in SENTINELS:
+        return "sentinel"
+    if name.endswith(".pff"):
+        return "data"
+    return "configuration" if name.endswith((".json", ".config")) else "log"
+
+
+def _frame_file(path: Path, name: str, frames: FrameFileName) -> RawFile:
+    data_id = DataId(detector=frames.module)
+    return RawFile(path, name, "data", f"{INSTRUMENT}.{frames.product}", data_id, frames.sequence)
+
+
+def _order(file: RawFile) -> tuple[str, DataId, int, str]:
+    return file.dataset_type, file.data_id, file.sequence, file.name
+
+
+def _loose(paths: Iterable[Path], *, only: Path | None) -> Iterator[RawObservation]:
+    """Loose files with the same start; later files of a sequence belong to the start of its first."""
+    named = [(p, n) for p in paths if (n := parse_file_name(p.name)) and p.is_file()]
+    started = sorted(_starts(named), key=lambda item: (item[0], _order(item[1])))
+    for start_ns, group in groupby(started, key=lambda item: item[0]):
+        files = tuple(f for _, f in group if only in (None, f.path))
+        if files:
+            yield RawObservation(INSTRUMENT, f"loose.{compact(start_ns)}", start_ns, files, complete=False)
+
+
+def _starts(named: list[tuple[Path, FrameFileName]]) -> Iterator[tuple[int, RawFile]]:
+    first: dict[tuple[str, int], tuple[int, int]] = {}
+    for path, name in sorted(named, key=lambda item: (item[1].start_ns, item[1].sequence)):
+        key = (name.product, name.module)
+        start_ns, sequence = first.get(key, (0, -1))
+        follows = name.sequence == sequence + 1 and name.sequence
+        first[key] = (start_ns if follows else name.start_ns, name.sequence)
+        yield first[key][0], _frame_file(path, path.name, name)

@@ -1,0 +1,1 @@
+"""Simulated nights, byte-compatible with what the telescopes write."""
