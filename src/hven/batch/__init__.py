@@ -1,0 +1,1 @@
+"""Jobs: one pipeline over one data query, run by the batch service."""

@@ -1,0 +1,213 @@
+"""What a job is: the request, the record of what became of it, and its progress."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from hven.core.errors import Flavour
+from hven.model.data_id import Value
+from hven.model.quantum import QuantumState
+from hven.model.query import DataQuery
+
+
+class JobState(StrEnum):
+    """State of a job.
+
+    UNREADY waits for another job, READY for a slot, PENDING for its runner to begin; HELD waits until somebody lets it
+    go; DELETED was cancelled.
+    """
+
+    UNREADY = "UNREADY"
+    READY = "READY"
+    PENDING = "PENDING"
+    RUNNING = "RUNNING"
+    HELD = "HELD"
+    SUCCEEDED = "SUCCEEDED"
+    FAILED = "FAILED"
+    DELETED = "DELETED"
+
+    @property
+    def ended(self) -> bool:
+        """Nothing more happens to it unless somebody restarts it."""
+        return self in {JobState.SUCCEEDED, JobState.FAILED, JobState.DELETED}
+
+
+class JobClass(StrEnum):
+    """Which jobs go first: those somebody waits for before those that may take the night."""
+
+    INTERACTIVE = "interactive"
+    BATCH = "batch"
+
+    @property
+    def priority(self) -> int:
+        """Jobs of the highest number go first."""
+        return {JobClass.INTERACTIVE: 20, JobClass.BATCH: 10}[self]
+
+
+class Wish(StrEnum):
+    """What the runner of a job should do: go on, stop for good, or stop and leave the job in the queue."""
+
+    NONE = ""
+    CANCEL = "cancel"
+    PAUSE = "pause"
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class JobRequest(_Record):
+    """What somebody asks for.
+
+    Examples
+    --------
+    >>> JobRequest(pipeline="panoseti/calibrate", values={"day_obs": [20251021]}).query
+    DataQuery(values={'day_obs': (20251021,)}, where='')
+    """
+
+    pipeline: Annotated[str, Field(min_length=1, description="<instrument>/<verb or noun>.")]
+    values: Annotated[dict[str, tuple[Value, ...]], Field(description="Allowed values of data ID keys.")] = {}
+    where: Annotated[str, Field(description="Condition on data ID keys, times and sizes.")] = ""
+    config: Annotated[
+        dict[str, dict[str, Any]], Field(description="By step: configuration values that differ from the pipeline's.")
+    ] = {}
+    job_class: JobClass = JobClass.INTERACTIVE
+
+    @property
+    def query(self) -> DataQuery:
+        """Data query of the job; raises UnknownNameError for an unknown data ID key."""
+        return DataQuery.of(self.where, **self.values)
+
+
+class Counts(_Record):
+    """How many quanta are in which state; `reused` counts those of `done` whose products were there already."""
+
+    total: int = 0
+    done: int = 0
+    reused: int = 0
+    failed: int = 0
+    blocked: int = 0
+    no_work: int = 0
+
+    @property
+    def ended(self) -> int:
+        """Quanta with which nothing more happens."""
+        return self.done + self.failed + self.blocked + self.no_work
+
+
+class Failure(_Record):
+    """Quanta that failed in the same way."""
+
+    step: str
+    flavour: Flavour
+    error: str
+    data_ids: tuple[str, ...]
+
+
+class QuantumLine(_Record):
+    """How one quantum of a job ended."""
+
+    step: str
+    data_id: str
+    state: QuantumState
+    reused: bool = False
+    error: str = ""
+    flavour: Flavour | None = None
+    wall_s: float = 0.0
+    ended_ns: int = 0
+
+
+class Estimate(_Record):
+    """What a job would take.
+
+    Parameters
+    ----------
+    quanta, done
+        Quanta of the job, and those whose products exist already.
+    core_minutes, peak_bytes, output_bytes, wall_minutes
+        None where quanta of a task to be run have no history.
+    history
+        Recorded quanta on which the numbers stand.
+    unknown
+        Tasks that have no history yet.
+    ahead
+        Jobs that would run before this one.
+    """
+
+    quanta: int
+    done: int
+    core_minutes: float | None = None
+    wall_minutes: float | None = None
+    peak_bytes: int | None = None
+    output_bytes: int | None = None
+    history: int = 0
+    unknown: tuple[str, ...] = ()
+    ahead: int = 0
+
+    @property
+    def to_do(self) -> int:
+        """Quanta that would run."""
+        return self.quanta - self.done
+
+
+class Job(_Record):
+    """A job as the table has it.
+
+    Parameters
+    ----------
+    id
+        Number, counted up.
+    user
+        Who submitted it.
+    state, counts
+        Where it stands.
+    attempt
+        Runners that have taken it since it was submitted or restarted.
+    position
+        Jobs that go before this one; None unless it waits.
+    run
+        RUN collection in which its products are born.
+    error, hint, flavour
+        Why it failed.
+    message
+        What its runner last said.
+    cancelling
+        Somebody asked it to stop and the runner has not done so yet.
+    runner
+        Host and process of its runner.
+    heartbeat_ns
+        When its runner was last heard of.
+    """
+
+    id: int
+    user: str
+    request: JobRequest
+    state: JobState
+    counts: Counts = Counts()
+    attempt: int = 0
+    position: int | None = None
+    run: str = ""
+    error: str = ""
+    hint: str = ""
+    flavour: Flavour | None = None
+    message: str = ""
+    cancelling: bool = False
+    estimate: Estimate | None = None
+    submitted_ns: int = 0
+    started_ns: int = 0
+    ended_ns: int = 0
+    runner: str = ""
+    heartbeat_ns: int = 0
+
+
+class Event(_Record):
+    """A line of the audit: who did what to which job."""
+
+    time_ns: int
+    who: str
+    what: str
+    job: int | None = None
+    parameters: dict[str, Any] = {}

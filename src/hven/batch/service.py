@@ -1,0 +1,112 @@
+"""The batch service: gives jobs to runners, as many at a time as the site has slots."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from hven.batch.launcher import DirectLauncher, Launcher
+from hven.batch.lease import JobQueue
+from hven.batch.store import JobStore
+from hven.core.clock import now_ns
+from hven.core.errors import ConflictError, ServiceUnavailableError
+from hven.core.logging import get_logger
+from hven.core.settings import Settings
+from hven.registry.database import Database
+
+POLL_S = 0.5
+STOP_S = 20.0
+"""Runners get so long to stop before they are killed."""
+
+_log = get_logger(__name__)
+
+
+class BatchService:
+    """The loop.
+
+    A service that is killed leaves its runners alone: they renew their leases themselves, and the next service sees
+    that. One that is stopped pauses them: their jobs go back into the queue and go on with the next service.
+
+    Parameters
+    ----------
+    queue, launcher
+        Where jobs come from and who runs them.
+    slots
+        Jobs that run at the same time.
+    heartbeat
+        Rewritten every round; its modification time is the last sign of life.
+    """
+
+    def __init__(self, queue: JobQueue, launcher: Launcher, *, slots: int, heartbeat: Path) -> None:
+        self.queue = queue
+        self.launcher = launcher
+        self.slots = slots
+        self.heartbeat = heartbeat
+
+    def run(self, stop: threading.Event) -> None:
+        """Work until `stop` is set, then pause the runners."""
+        _log.info("batch service begins", slots=self.slots)
+        while not stop.is_set():
+            try:
+                self.step()
+            except ServiceUnavailableError as error:
+                _log.warning("job table does not answer", error=error.message)
+            stop.wait(POLL_S)
+        self.pause()
+        self.heartbeat.unlink(missing_ok=True)
+        _log.info("batch service ends")
+
+    def step(self) -> None:
+        """One round: take jobs from dead runners, start runners for waiting jobs, say that the service lives."""
+        self.launcher.collect()
+        for job in self.queue.reap():
+            _log.warning("runner lost", job=job)
+        while self.queue.active() < self.slots and (lease := self.queue.claim()):
+            self.launcher.launch(lease)
+            _log.info("runner started", job=lease.job)
+        self._beat()
+
+    def pause(self) -> None:
+        """Put running jobs back into the queue and wait until their runners have ended."""
+        self.queue.pause()
+        end = time.monotonic() + STOP_S
+        while (self.queue.active() or self.launcher.collect()) and time.monotonic() < end:
+            self.queue.reap()
+            time.sleep(0.1)
+        self.launcher.kill()
+
+    def _beat(self) -> None:
+        self.heartbeat.parent.mkdir(parents=True, exist_ok=True)
+        part = self.heartbeat.with_name(f".{self.heartbeat.name}.{os.getpid()}")
+        part.write_text(json.dumps({"pid": os.getpid(), "time_ns": now_ns(), "running": self.queue.active()}))
+        part.replace(self.heartbeat)
+
+
+def make_service(settings: Settings, database: Database) -> BatchService:
+    """Batch service of a site; `database` is that of `platform_url`."""
+    JobStore(database)
+    return BatchService(
+        JobQueue(database, lease_s=settings.batch.lease_s),
+        DirectLauncher(settings),
+        slots=settings.batch.slots,
+        heartbeat=settings.state / "heartbeats" / "batch.json",
+    )
+
+
+@contextmanager
+def only_one(state: Path) -> Iterator[None]:
+    """Hold the lock of the batch service; raises ConflictError where another one runs on this state folder."""
+    file = state / "batch" / "lock"
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with file.open("a") as stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise ConflictError(f"a batch service runs already on {state}", hint="`hven status` shows it.") from None
+        yield

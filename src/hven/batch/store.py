@@ -1,0 +1,199 @@
+"""The job table as people use it: submit, look, cancel, hold, restart. `hven.batch.lease` is the runners' side."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from hven.batch.model import Counts, Estimate, Event, Failure, Job, JobRequest, JobState, QuantumLine, Wish
+from hven.batch.tables import EVENT, JOB, METADATA, NAME, QUANTUM_PROGRESS, VERSION
+from hven.core.clock import format_utc, now_ns
+from hven.core.errors import ConflictError, JobNotFoundError
+from hven.model.quantum import QuantumState
+from hven.registry.database import Database
+
+WAITING = (JobState.UNREADY, JobState.READY)
+ACTIVE = (JobState.PENDING, JobState.RUNNING)
+
+_COUNTED = {
+    QuantumState.DONE: "done",
+    QuantumState.PARTIAL: "done",
+    QuantumState.FAILED: "failed",
+    QuantumState.BLOCKED: "blocked",
+    QuantumState.NO_WORK: "no_work",
+}
+
+
+def note(connection: sa.Connection, who: str, what: str, job: int | None, **parameters: Any) -> None:
+    """Add a line to the audit."""
+    connection.execute(EVENT.insert().values(time_ns=now_ns(), who=who, what=what, job=job, parameters=parameters))
+
+
+class JobStore:
+    """Jobs in a database.
+
+    Parameters
+    ----------
+    database
+        That of `platform_url`.
+
+    Raises
+    ------
+    ConfigurationError
+        When the tables are of another version.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        database.prepare(METADATA, name=NAME, version=VERSION, when_older="Move platform.sqlite away; jobs are lost.")
+
+    def submit(self, request: JobRequest, *, user: str, estimate: Estimate | None = None) -> Job:
+        """Queue a job; the name of its RUN collection ends in its number."""
+        instrument, _, verb = request.pipeline.partition("/")
+        now = now_ns()
+        stamp = format_utc(now // 1_000_000_000 * 1_000_000_000).replace("-", "").replace(":", "")
+        with self.database.write() as connection:
+            row = connection.execute(
+                JOB.insert().values(
+                    user=user,
+                    request=request.model_dump(mode="json"),
+                    estimate=estimate and estimate.model_dump(mode="json"),
+                    priority=request.job_class.priority,
+                    state=JobState.READY,
+                    run="",
+                    submitted_ns=now,
+                )
+            )
+            job_id = int(row.inserted_primary_key[0])  # type: ignore[index]
+            run = f"{instrument}/runs/{verb or 'all'}/{stamp}-{job_id}"
+            connection.execute(JOB.update().where(JOB.c.id == job_id).values(run=run))
+            note(connection, user, "submit", job_id, pipeline=request.pipeline)
+        return self.get(job_id)
+
+    def get(self, job_id: int) -> Job:
+        """Job by number; raises JobNotFoundError."""
+        jobs = self._jobs(JOB.c.id == job_id)
+        if not jobs:
+            raise JobNotFoundError(f"there is no job {job_id}", hint="`hven jobs list --all` shows all of them.")
+        return jobs[0]
+
+    def find(self, *, user: str = "", states: Collection[JobState] = (), limit: int | None = None) -> list[Job]:
+        """Jobs of a user (of all if empty) in some states (in any if empty), newest first."""
+        conditions = [JOB.c.user == user] if user else []
+        conditions += [JOB.c.state.in_(list(states))] if states else []
+        return self._jobs(*conditions, limit=limit)
+
+    def ahead(self, priority: int) -> int:
+        """Jobs that run or would run before a new one of this priority."""
+        condition = JOB.c.state.in_(ACTIVE) | (JOB.c.state.in_(WAITING) & (JOB.c.priority >= priority))
+        with self.database.read() as connection:
+            return connection.scalar(sa.select(sa.func.count()).where(condition)) or 0
+
+    def cancel(self, job_id: int, *, who: str) -> Job:
+        """Delete a waiting job, or ask the runner of a running one to stop; raises ConflictError when it has ended."""
+        with self.database.write() as connection:
+            waits = (*WAITING, JobState.HELD)
+            done = self._move(connection, job_id, waits, state=JobState.DELETED, ended_ns=now_ns())
+            if not done and not self._move(connection, job_id, ACTIVE, wish=Wish.CANCEL):
+                raise self._refused(connection, job_id, "cancelled")
+            note(connection, who, "cancel", job_id)
+        return self.get(job_id)
+
+    def hold(self, job_id: int, *, who: str) -> Job:
+        """Keep a waiting job from starting; raises ConflictError when it does not wait."""
+        return self._change(job_id, who, "hold", WAITING, "held", state=JobState.HELD)
+
+    def unhold(self, job_id: int, *, who: str) -> Job:
+        """Let a held job go; raises ConflictError when it is not held."""
+        return self._change(job_id, who, "unhold", (JobState.HELD,), "let go", state=JobState.READY)
+
+    def restart(self, job_id: int, *, who: str) -> Job:
+        """Queue a failed or cancelled job again; what it made is found and not made again.
+
+        Raises
+        ------
+        ConflictError
+            When it has not failed and was not cancelled.
+        """
+        return self._change(
+            job_id, who, "restart", (JobState.FAILED, JobState.DELETED), "restarted",
+            state=JobState.READY, attempt=0, error="", hint="", flavour=None, message="", wish=Wish.NONE, ended_ns=0,
+        )  # fmt: skip
+
+    def quanta(self, job_id: int) -> list[QuantumLine]:
+        """How the quanta of the present attempt ended, in the order in which they did."""
+        query = QUANTUM_PROGRESS.select().where(QUANTUM_PROGRESS.c.job == job_id).order_by("ended_ns", "step")
+        with self.database.read() as connection:
+            rows = connection.execute(query).mappings().all()
+        return [QuantumLine(**{k: v for k, v in row.items() if k != "job"}) for row in rows]
+
+    def failures(self, job_id: int) -> list[Failure]:
+        """Failed quanta grouped by step and error, most frequent first."""
+        groups: dict[tuple[str, Any, str], list[str]] = {}
+        for line in self.quanta(job_id):
+            if line.state == QuantumState.FAILED:
+                groups.setdefault((line.step, line.flavour or "pipeline", line.error), []).append(line.data_id)
+        found = [Failure(step=s, flavour=f, error=e, data_ids=tuple(ids)) for (s, f, e), ids in groups.items()]
+        return sorted(found, key=lambda failure: -len(failure.data_ids))
+
+    def events(self, *, job_id: int | None = None, limit: int | None = None) -> list[Event]:
+        """Lines of the audit, newest first."""
+        query = EVENT.select().order_by(EVENT.c.id.desc()).limit(limit)
+        query = query if job_id is None else query.where(EVENT.c.job == job_id)
+        with self.database.read() as connection:
+            rows = connection.execute(query).mappings().all()
+        return [Event(**{k: v for k, v in row.items() if k != "id"}) for row in rows]
+
+    def _change(self, job_id: int, who: str, what: str, before: Sequence[JobState], done: str, **values: Any) -> Job:
+        with self.database.write() as connection:
+            if not self._move(connection, job_id, before, **values):
+                raise self._refused(connection, job_id, done)
+            note(connection, who, what, job_id)
+        return self.get(job_id)
+
+    def _move(self, connection: sa.Connection, job_id: int, before: Sequence[JobState], **values: Any) -> bool:
+        condition = (JOB.c.id == job_id) & JOB.c.state.in_(before)
+        return connection.execute(JOB.update().where(condition).values(**values)).rowcount == 1
+
+    def _refused(self, connection: sa.Connection, job_id: int, done: str) -> JobNotFoundError | ConflictError:
+        state = connection.scalar(sa.select(JOB.c.state).where(JOB.c.id == job_id))
+        if state is None:
+            return JobNotFoundError(f"there is no job {job_id}", hint="`hven jobs list --all` shows all of them.")
+        return ConflictError(f"job {job_id} is {state} and cannot be {done}")
+
+    def _jobs(self, *conditions: sa.ColumnElement[bool], limit: int | None = None) -> list[Job]:
+        with self.database.read() as connection:
+            rows = connection.execute(JOB.select().where(*conditions).order_by(JOB.c.id.desc()).limit(limit))
+            found = rows.mappings().all()
+            counts = _counts(connection, [row["id"] for row in found])
+            positions = _positions(connection) if any(row["state"] in WAITING for row in found) else {}
+        return [_job(row, counts.get(row["id"], {}), positions.get(row["id"])) for row in found]
+
+
+def _counts(connection: sa.Connection, jobs: Iterable[int]) -> dict[int, dict[str, int]]:
+    table = QUANTUM_PROGRESS.c
+    query = sa.select(table.job, table.state, sa.func.count(), sa.func.sum(sa.cast(table.reused, sa.Integer)))
+    counts: dict[int, dict[str, int]] = {}
+    for job, state, number, reused in connection.execute(
+        query.where(table.job.in_(list(jobs))).group_by(table.job, table.state)
+    ):
+        name = _COUNTED[QuantumState(state)]
+        mine = counts.setdefault(job, {})
+        mine[name] = mine.get(name, 0) + number
+        mine["reused"] = mine.get("reused", 0) + reused
+    return counts
+
+
+def _positions(connection: sa.Connection) -> dict[int, int]:
+    active = connection.scalar(sa.select(sa.func.count()).where(JOB.c.state.in_(ACTIVE))) or 0
+    order = sa.select(JOB.c.id).where(JOB.c.state.in_(WAITING)).order_by(JOB.c.priority.desc(), JOB.c.id)
+    return {job: active + place for place, job in enumerate(connection.scalars(order))}
+
+
+def _job(row: Any, counts: dict[str, int], position: int | None) -> Job:
+    hidden = {"priority", "wish", "lease", "lease_until_ns", "total"}
+    values = {key: value for key, value in row.items() if key not in hidden}
+    cancelling = row["wish"] == Wish.CANCEL
+    return Job(**values, counts=Counts(total=row["total"], **counts), position=position, cancelling=cancelling)

@@ -1,0 +1,30 @@
+from __future__ import annotations
+
+import pytest
+
+from hven.batch.lease import JobQueue
+from hven.batch.model import JobRequest
+from hven.batch.store import JobStore
+from hven.registry.database import Database
+
+
+@pytest.fixture
+def database_url(tmp_path):
+    return f"sqlite:///{tmp_path}/platform.sqlite"
+
+
+@pytest.fixture
+def store(database_url):
+    database = Database(database_url)
+    yield JobStore(database)
+    database.close()
+
+
+@pytest.fixture
+def queue(store):
+    return JobQueue(store.database, lease_s=30)
+
+
+@pytest.fixture
+def request_():
+    return JobRequest(pipeline="panoseti/calibrate", values={"day_obs": (20251021,)})
