@@ -135,7 +135,7 @@ class DirectRegistry:
                 raise ConflictError(f"collection {collection} is {kind}; only TAGGED ones take tags")
             tagged = products.get_many(connection, product_ids)
             self.edits.append([tag_entry(collection, product_ids)])
-            products.put(connection, ((collection, product) for product in tagged))
+            products.put(connection, collection, tagged)
 
     def certify(self, collection: str, validity: Validity) -> None:
         """Make a product the calibration for `[begin, end)`; ConflictError where ranges overlap (journaled)."""

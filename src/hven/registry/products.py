@@ -54,7 +54,11 @@ def register(connection: Connection, products: Sequence[Product], inputs: Mappin
     if not new:
         return 0
     add_collections(connection, {p.run for p in new.values()}, CollectionKind.RUN)
-    add_collections(connection, {defaults_of(p) for p in new.values()} - {""}, CollectionKind.TAGGED)
+    defaults: dict[str, list[Product]] = {}
+    for published in new.values():
+        defaults.setdefault(defaults_of(published), []).append(published)
+    defaults.pop("", None)
+    add_collections(connection, defaults, CollectionKind.TAGGED)
     try:
         connection.execute(sa.insert(product), [product_row(p) for p in new.values()])
     except IntegrityError as error:
@@ -65,7 +69,8 @@ def register(connection: Connection, products: Sequence[Product], inputs: Mappin
     links = [{"product_id": i, "input_id": j} for i in new for j in dict.fromkeys(inputs.get(i, ()))]
     if links:
         connection.execute(sa.insert(product_input), links)
-    put(connection, ((defaults_of(p), p) for p in new.values() if defaults_of(p)))
+    for name, tagged in defaults.items():
+        put(connection, name, tagged)
     return len(new)
 
 
@@ -81,16 +86,18 @@ def add_collections(connection: Connection, names: Iterable[str], kind: Collecti
         connection.execute(sa.insert(collection), [{"name": name, **common} for name in missing])
 
 
-def put(connection: Connection, tagged: Iterable[tuple[str, Product]]) -> None:
-    """Put products into TAGGED collections; the last of the same type and data ID stays."""
+def put(connection: Connection, name: str, products: Iterable[Product]) -> None:
+    """Put products into a TAGGED collection; the last of the same type and data ID stays."""
     insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
-    statement = insert(member)
-    statement = statement.on_conflict_do_update(
-        index_elements=[c.name for c in member.primary_key], set_={"product_id": statement.excluded.product_id}
-    )
-    rows = [{"collection": name, **_place(p.ref), "product_id": p.id} for name, p in tagged]
-    if rows:
-        connection.execute(statement, rows)
+    last = {p.ref: p.id for p in products}
+    for ids in batched(last.values(), _AT_ONCE):
+        rows = sa.select(sa.literal(name), product.c.type, product.c.level, product.c.data_key, product.c.id)
+        statement = insert(member).from_select([c.name for c in member.c], rows.where(product.c.id.in_(ids)))
+        connection.execute(
+            statement.on_conflict_do_update(
+                index_elements=[c.name for c in member.primary_key], set_={"product_id": statement.excluded.product_id}
+            )
+        )
 
 
 def get(connection: Connection, product_id: str) -> Product:
