@@ -29,7 +29,8 @@ class Variable:
         NumPy name of the type on disk, e.g. ``"float32"``, ``"datetime64[ns]"``, ``"str"``. In a task's slot ``"any"``
         stands for any type.
     units
-        UDUNITS text; ``"1"`` for a pure number, empty where units have no meaning (flags, names, times).
+        UDUNITS text; ``"1"`` for a pure number, empty where units have no meaning (flags, names, times) or, in a task,
+        follow from the data.
     doc
         What it is, in one sentence.
     flags
@@ -56,6 +57,17 @@ class Variable:
             attrs["flag_masks"] = list(self.flags.values())
             attrs["flag_meanings"] = " ".join(self.flags)
         return attrs
+
+    def differences(self, other: Variable) -> list[str]:
+        """How another declaration differs in dims, dtype or units, in words; what either leaves open fits anything."""
+        found = []
+        if not (_same_dims(other.dims, self.dims) or _same_dims(self.dims, other.dims)):
+            found.append(f"dims {other.dims}, expected {self.dims}")
+        if "any" not in {self.dtype, other.dtype} and self.dtype != other.dtype:
+            found.append(f"dtype {other.dtype}, expected {self.dtype}")
+        if self.units and other.units and self.units != other.units:
+            found.append(f"units {other.units!r}, expected {self.units!r}")
+        return [f"{other.name}: {text}" for text in found]
 
     def mismatches(self, array: xr.DataArray) -> list[str]:
         """How an array differs from the declaration (dims, dtype, units), in words; empty if it fits."""
