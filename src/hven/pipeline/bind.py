@@ -146,11 +146,13 @@ def _bind_output(output: Output, task: Task, step: Step, types: Mapping[TypeName
     dataset_type = _type(step.outputs[output.name], types)
     made = {v.name: v for v in output.variables}
     problems = [f"{v.name} is not made" for v in dataset_type.variables if v.name not in made and not v.optional]
-    problems += [p for v in dataset_type.variables if v.name in made for p in _differences(made[v.name], v)]
+    problems += [p for v in dataset_type.variables if v.name in made for p in _differences(v, made[v.name])]
     if dataset_type.row_dim != output.dim:
         problems.append(f"row dim {dataset_type.row_dim}, made along {output.dim}")
     if set(dataset_type.keys) != set(task.dimensions):
         problems.append(f"keys {dataset_type.keys} are not the task's dimensions {task.dimensions}")
+    if task.block and task.block.every_s and task.block.dim == output.dim and dataset_type.form == "array":
+        problems.append("blocks of a time grid are not whole shards, so they cannot make rows of an array")
     if problems:
         raise ConfigurationError(f"output {output.name}: {dataset_type.type_name}: {'; '.join(problems)}")
     return dataset_type
@@ -167,15 +169,9 @@ def _uncovered(needed: tuple[Variable, ...], dataset_type: DatasetType) -> Itera
     held = {v.name: v for v in dataset_type.variables}
     for variable in needed:
         if variable.name in held:
-            yield from _differences(held[variable.name], variable)
+            yield from variable.differences(held[variable.name])
         elif not variable.optional:
             yield f"{variable.name} is missing"
-
-
-def _differences(found: Variable, expected: Variable) -> Iterator[str]:
-    for field in ("dims", "dtype", "units"):
-        if getattr(found, field) != getattr(expected, field):
-            yield f"{found.name}: {field} {getattr(found, field)!r}, expected {getattr(expected, field)!r}"
 
 
 def _ordered(pipeline: str, steps: list[BoundStep]) -> tuple[BoundStep, ...]:
