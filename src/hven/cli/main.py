@@ -7,6 +7,10 @@ from typing import NoReturn
 
 import typer
 
+from hven.cli.doctor import doctor
+from hven.cli.down import down
+from hven.cli.status import status
+from hven.cli.up import up
 from hven.core.errors import HvenError
 
 app = typer.Typer(
@@ -16,6 +20,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+app.command()(up)
+app.command()(down)
+app.command()(status)
+app.command()(doctor)
 
 
 def main() -> NoReturn:

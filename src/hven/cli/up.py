@@ -1,0 +1,61 @@
+"""`hven up`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def up(
+    raw: Annotated[
+        Path | None, typer.Option(help="Folder of raw runs to take in and process first.", exists=True)
+    ] = None,
+    port: Annotated[int | None, typer.Option(min=1024, max=65535, help="Port of the one address people use.")] = None,
+    detach: Annotated[bool, typer.Option("--detach", help="Return once everything answers.")] = False,
+    no_data: Annotated[bool, typer.Option("--no-data", help="Leave a new observatory empty.")] = False,
+) -> None:
+    """Bring the platform up; Ctrl-C or `hven down` ends it.
+
+    The first start simulates a small night, unless `--raw` names a folder, so that there is something to look at.
+    """
+    from rich.console import Console
+
+    from hven.core.settings import load_settings
+    from hven.hub.detached import up_detached
+    from hven.hub.layout import Layout
+    from hven.hub.run_record import RunRecord, is_running, read_run
+    from hven.hub.up import up as bring_up
+
+    settings = load_settings()
+    if port is not None:
+        settings = settings.model_copy(update={"hub": settings.hub.model_copy(update={"port": port})})
+    layout = Layout.of(settings)
+    console = Console(highlight=False)
+
+    def welcome(record: RunRecord) -> None:
+        console.print(f"\n[bold]{settings.observatory.name}[/bold] is up at [bold]{record.address}[/bold]")
+        console.print(f"  user      {record.user}\n  password  {layout.password.read_text().strip()}")
+        console.print("  One trust domain: whoever has the password acts as you. It listens on this machine only.")
+
+    running = read_run(layout)
+    if running is not None and is_running(layout):
+        console.print("The platform is running already.")
+        welcome(running)
+        return
+    with console.status("Starting") as line:
+
+        def progress(text: str) -> None:
+            line.update(text)
+            console.print(f"[dim]{text}[/dim]")
+
+        def ready(record: RunRecord) -> None:
+            line.stop()
+            welcome(record)
+            console.print("  Ctrl-C ends it." if not detach else "  `hven down` ends it.")
+
+        if detach:
+            up_detached(settings, raw=raw, data=not no_data, progress=progress, ready=ready)
+        else:
+            bring_up(settings, raw=raw, data=not no_data, progress=progress, ready=ready)

@@ -1,0 +1,68 @@
+"""Data to look at: the first start takes in a folder of raw runs, or simulates a small night."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from hven.core.errors import CancelledError, HvenError
+from hven.core.settings import Settings
+from hven.hub.layout import Layout, last_lines
+
+PIPELINE = "panoseti/nightly"
+_LOOK_S = 0.2
+
+
+@dataclass(frozen=True)
+class Step:
+    """A command of the command line that brings data in."""
+
+    title: str
+    arguments: tuple[str, ...]
+
+
+def has_data(settings: Settings) -> bool:
+    """Whether anything has been archived yet."""
+    archive = settings.root / "L0"
+    return archive.is_dir() and any(archive.iterdir())
+
+
+def steps(settings: Settings, raw: Path | None) -> Iterator[Step]:
+    """What to do before the first look: nothing when there are data and no folder is given."""
+    if raw is None and has_data(settings):
+        return
+    if raw is None:
+        raw = settings.state / "simulated"
+        yield Step("Simulating a small night", ("simulate", str(raw)))
+    yield Step(f"Taking in {raw}", ("ingest", str(raw)))
+    yield Step(f"Processing with {PIPELINE}", ("process", PIPELINE))
+
+
+def run(step: Step, settings: Settings, stop: threading.Event) -> None:
+    """Run a step; its output goes to a log.
+
+    Raises
+    ------
+    HvenError
+        When it fails; the message ends with the last lines of the log.
+    CancelledError
+        When `stop` is set meanwhile.
+    """
+    log = Layout.of(settings).logs / "first-night.log"
+    command = [str(Path(sys.executable).with_name("hven")), *step.arguments]
+    with log.open("ab") as stream:
+        process = subprocess.Popen(  # noqa: S603 - our own command
+            command, stdin=subprocess.DEVNULL, stdout=stream, stderr=subprocess.STDOUT, start_new_session=True
+        )
+        while process.poll() is None:
+            if stop.wait(_LOOK_S):
+                raise CancelledError("stopped on request")
+    if process.returncode:
+        raise HvenError(
+            f"{step.title} failed with code {process.returncode}:\n{last_lines(log)}",
+            hint=f"{log} has all of it; `hven up --no-data` starts without data.",
+        )

@@ -1,0 +1,36 @@
+"""Who may do what: hven's own scopes, and the roles that JupyterHub hands out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+SCOPES = {
+    "custom:hven:read": {"description": "Find and read products, quality and jobs"},
+    "custom:hven:submit": {"description": "Submit jobs and save own products"},
+    "custom:hven:operate": {"description": "Run shared processing, edit collections, handle alarms"},
+}
+USE_API = "access:services!service=api"
+USE_DASHBOARDS = "access:services!service=dashboards"
+KERNEL = ["users:activity!user", "access:servers!server", "custom:hven:read", "custom:hven:submit", USE_API]
+DASHBOARD = [*SCOPES, USE_API]
+
+
+def roles(operators: list[str]) -> list[dict[str, Any]]:
+    """Roles: everybody who is let in may read and submit, operators may operate.
+
+    Parameters
+    ----------
+    operators
+        Login names.
+    """
+    everybody = ["self", "custom:hven:read", "custom:hven:submit", USE_API, USE_DASHBOARDS]
+    return [
+        {"name": "user", "scopes": everybody},
+        {"name": "operator", "users": operators, "scopes": ["custom:hven:operate"]},
+        {"name": "server", "scopes": KERNEL},
+        {
+            "name": "idle-culler",
+            "services": ["idle-culler"],
+            "scopes": ["list:users", "read:users:activity", "read:servers", "delete:servers"],
+        },
+    ]

@@ -1,0 +1,84 @@
+"""The user's own server: its size, its environment and the home it starts in."""
+
+from __future__ import annotations
+
+import html
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from hven.core.settings import EngineSettings
+
+_NO_NEWS = {"fetchNews": "false", "checkForUpdates": False}
+_NOTIFICATIONS = Path(".jupyter/lab/user-settings/@jupyterlab/apputils-extension/notification.jupyterlab-settings")
+_CHOICE = """<div class="mb-3"><label class="form-label" for="profile">Size of your Dask cluster</label>
+<select class="form-select" id="profile" name="profile">{options}</select></div>"""
+
+
+def size_form(engine: EngineSettings) -> str:
+    """The form shown before a server starts; empty when there is nothing to choose."""
+    if len(engine.profiles) < 2:  # noqa: PLR2004 - one is no choice
+        return ""
+    options = []
+    for name, profile in engine.profiles.items():
+        chosen = " selected" if name == engine.default_profile else ""
+        workers = f"{profile.workers} worker{'s' if profile.workers > 1 else ''}"
+        text = f"{name}: {workers}, {profile.threads_per_worker} thread and {profile.memory_gb:g} GB each"
+        options.append(f'<option value="{html.escape(name)}"{chosen}>{html.escape(text)}</option>')
+    return _CHOICE.format(options="".join(options))
+
+
+def read_size_form(form: Mapping[str, list[str]]) -> dict[str, str]:
+    """Options of a server from the form that was sent.
+
+    Examples
+    --------
+    >>> read_size_form({"profile": ["small"], "_xsrf": ["..."]})
+    {'profile': 'small'}
+    """
+    return {"profile": form["profile"][0]} if form.get("profile") else {}
+
+
+def prepare(engine: EngineSettings, notebooks: Path, homes: Path, spawner: Any) -> None:
+    """Set the chosen size and fill the home; called before each start of a user's server."""
+    profile = spawner.user_options.get("profile", engine.default_profile)
+    if profile not in engine.profiles:
+        profile = engine.default_profile
+    spawner.environment = {**spawner.environment, "HVEN_PROFILE": profile}
+    fill_home(homes / spawner.user.name, notebooks)
+
+
+def fill_home(home: Path, notebooks: Path) -> None:
+    """Give a home its own copies of the notebooks and quiet settings; nothing that is there is touched.
+
+    A notebook that the user deleted stays deleted: what was handed out is remembered.
+    """
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    ledger = home / ".hven-notebooks"
+    given = set(ledger.read_text().split("\n")) if ledger.exists() else set()
+    for notebook in sorted(notebooks.glob("*.ipynb")):
+        target = home / "notebooks" / notebook.name
+        if notebook.name not in given and not target.exists():
+            target.parent.mkdir(exist_ok=True)
+            shutil.copyfile(notebook, target)
+        given.add(notebook.name)
+    ledger.write_text("\n".join(sorted(given - {""})))
+    settings = home / _NOTIFICATIONS
+    if not settings.exists():
+        settings.parent.mkdir(parents=True, exist_ok=True)
+        settings.write_text(json.dumps(_NO_NEWS))
+
+
+def server_arguments() -> list[str]:
+    """Command line of JupyterLab: nothing is fetched from the internet, proxied ports are this machine's own."""
+    as_root = ["--allow-root"] if os.geteuid() == 0 else []
+    return [
+        "--LabApp.extension_manager=readonly",
+        "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+        "--LabApp.news_url=",
+        "--ServerProxy.host_allowlist=127.0.0.1",
+        *as_root,
+    ]

@@ -1,0 +1,85 @@
+"""How the platform is, in a few rows."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from hven.core.settings import Settings
+from hven.hub.hub_services import hub_services
+from hven.hub.layout import Layout
+from hven.hub.ports import Ports, holder, read_ports
+from hven.hub.processes import same_process
+from hven.hub.run_record import RunRecord, ServiceRecord, is_running, read_run
+
+
+@dataclass(frozen=True)
+class ServiceStatus:
+    """One service.
+
+    Parameters
+    ----------
+    state
+        `starting`, `running`, `restarting`, `stopped`; `lost` when the record names a process that is gone.
+    heartbeat_age_s
+        Seconds since its last sign of life; None for a service that gives none.
+    address
+        Where it listens; empty for one that does not.
+    """
+
+    name: str
+    state: str
+    pid: int | None = None
+    heartbeat_age_s: float | None = None
+    address: str = ""
+    restarts: int = 0
+
+
+@dataclass(frozen=True)
+class PlatformStatus:
+    """The platform of one observatory.
+
+    Parameters
+    ----------
+    phase
+        `down`, `starting`, `ready`, `stopping`; `lost` when its supervisor was killed.
+    """
+
+    phase: str
+    address: str = ""
+    user: str = ""
+    services: tuple[ServiceStatus, ...] = ()
+
+
+def status(settings: Settings) -> PlatformStatus:
+    """Look at the record, the processes and the ports of an observatory's platform."""
+    layout = Layout.of(settings)
+    record = read_run(layout)
+    if record is None:
+        return PlatformStatus("down")
+    phase = record.phase if is_running(layout) else "lost"
+    ports = read_ports(layout.ports)
+    rows = (*(_supervised(layout, s, record) for s in record.services), *_managed(settings, ports, record))
+    return PlatformStatus(phase, record.address, record.user, rows)
+
+
+def _supervised(layout: Layout, service: ServiceRecord, record: RunRecord) -> ServiceStatus:
+    alive = service.pid is not None and same_process(service.pid, service.created or 0.0)
+    state = "lost" if service.state == "running" and not alive else service.state
+    beat = layout.heartbeats / service.name
+    age = time.time() - beat.stat().st_mtime if beat.exists() else None
+    address = record.address if service.name == "hub" else ""
+    return ServiceStatus(service.name, state, service.pid, age, address, service.restarts)
+
+
+def _managed(settings: Settings, ports: Ports, record: RunRecord) -> list[ServiceStatus]:
+    """Services of the hub: those with a port, by who listens there."""
+    rows = []
+    for service in hub_services(settings.hub.idle_timeout_s):
+        if service.port:
+            process = holder(getattr(ports, service.port))
+            address = f"{record.address}/services/{service.name}/"
+            rows.append(
+                ServiceStatus(service.name, "running" if process else "stopped", process and process.pid, None, address)
+            )
+    return rows

@@ -1,0 +1,97 @@
+"""Processes that `up` keeps alive: declared as data, with how to tell that each is well."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+
+from hven.core.settings import Settings
+from hven.hub.hub_services import HubService, hub_services
+from hven.hub.layout import Layout, source_folder
+from hven.hub.ports import Ports
+
+_SILENT_S = 120.0
+
+
+@dataclass(frozen=True)
+class Supervised:
+    """A process that is started again when it ends or falls silent.
+
+    Parameters
+    ----------
+    name
+        As in `hven status`, the log's name and the heartbeat's name.
+    command
+        Program and arguments.
+    environment
+        Added to that of `up`.
+    heartbeat
+        File whose modification time is the last sign of life; None for a process that gives none.
+    ready
+        Whether it answers.
+    """
+
+    name: str
+    command: tuple[str, ...]
+    heartbeat: Path | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)
+    ready: Callable[[], bool] = lambda: True
+
+    def heartbeat_age(self) -> float | None:
+        """Seconds since the last sign of life, or None when there never was one."""
+        try:
+            return time.time() - self.heartbeat.stat().st_mtime if self.heartbeat else None
+        except FileNotFoundError:
+            return None
+
+    def is_silent(self, running_s: float) -> bool:
+        """Whether it has given no sign of life for too long, though it has run long enough to give one."""
+        age = self.heartbeat_age()
+        return age is not None and age > _SILENT_S and running_s > _SILENT_S
+
+
+def platform_processes(settings: Settings, ports: Ports) -> tuple[Supervised, ...]:
+    """Everything that `up` keeps alive."""
+    config = source_folder() / "platform" / "jupyterhub_config.py"
+    return (hub_process(config, ports, hub_services(settings.hub.idle_timeout_s)), *workers(settings))
+
+
+def hub_process(config: Path, ports: Ports, services: tuple[HubService, ...]) -> Supervised:
+    """JupyterHub with the services it manages; ready when all of them answer at the public address.
+
+    Parameters
+    ----------
+    config
+        JupyterHub's configuration file.
+    """
+    paths = ["/hub/health", *(f"/services/{s.name}/" for s in services if s.port)]
+    return Supervised(
+        "hub",
+        (sys.executable, "-m", "jupyterhub", "--config", str(config)),
+        ready=lambda: all(answers(ports.address + path) for path in paths),
+    )
+
+
+def workers(settings: Settings) -> tuple[Supervised, ...]:
+    """What works beside the hub: taking in new files, and running jobs."""
+    heartbeats = Layout.of(settings).heartbeats
+    hven = str(Path(sys.executable).with_name("hven"))
+    incoming = str(settings.root / "incoming")
+    return (
+        Supervised("ingest", (hven, "ingest", "--watch", incoming), heartbeat=heartbeats / "ingest"),
+        Supervised("batch", (hven, "batch"), heartbeat=heartbeats / "batch"),
+    )
+
+
+def answers(url: str) -> bool:
+    """Whether a server answers at an address: a refusal is an answer, the hub's word for a missing route is not."""
+    try:
+        answer = httpx.get(url, timeout=5)
+    except httpx.HTTPError:
+        return False
+    return answer.status_code < 500 and "/hub/services/" not in answer.headers.get("location", "")  # noqa: PLR2004
