@@ -146,7 +146,7 @@ def _bind_output(output: Output, task: Task, step: Step, types: Mapping[TypeName
     dataset_type = _type(step.outputs[output.name], types)
     made = {v.name: v for v in output.variables}
     problems = [f"{v.name} is not made" for v in dataset_type.variables if v.name not in made and not v.optional]
-    problems += [p for v in dataset_type.variables if v.name in made for p in _differences(v, made[v.name])]
+    problems += [p for v in dataset_type.variables if v.name in made for p in v.differences(made[v.name])]
     if dataset_type.row_dim != output.dim:
         problems.append(f"row dim {dataset_type.row_dim}, made along {output.dim}")
     if set(dataset_type.keys) != set(task.dimensions):
