@@ -1,0 +1,6 @@
+"""Observation: what do the data of one detector look like?"""
+
+from hven.views import frame
+from hven.views.pages import observation
+
+frame.serve("observation", observation.page)

@@ -1,0 +1,6 @@
+"""Observations: what is there?"""
+
+from hven.views import frame
+from hven.views.pages import observations
+
+frame.serve("observations", observations.page)

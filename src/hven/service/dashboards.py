@@ -1,0 +1,106 @@
+"""The dashboards service: a Panel server that the hub starts and guards.
+
+``python -m hven.service.dashboards`` with the hub's `JUPYTERHUB_*` environment and `HVEN_PUBLIC_URL`.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlparse
+
+from tornado.web import RedirectHandler
+
+from hven.core.errors import SettingsError
+from hven.core.logging import configure, get_logger
+from hven.core.settings import load_settings
+from hven.hub.layout import source_folder
+from hven.observatory import Observatory, connect
+from hven.service.panel_auth import HubAuthProvider, callback_route
+
+FIRST_PAGE = "tonight"
+THREADS = 4
+log = get_logger(__name__)
+
+
+def find_pages(folder: Path) -> dict[str, str]:
+    """Address and file of every page in a folder.
+
+    Raises
+    ------
+    SettingsError
+        When the first page is not there.
+    """
+    pages = {file.stem: str(file) for file in sorted(folder.glob("*.py"))}
+    if FIRST_PAGE not in pages:
+        raise SettingsError(
+            f"{folder} has no page {FIRST_PAGE}.py", hint="The pages are `dashboards/` of the checkout."
+        )
+    return pages
+
+
+def make_server(
+    pages: Mapping[str, str], observatory: Observatory, *, url: str, prefix: str, public: str, auth: Any
+) -> Any:
+    """Make a Panel server that listens; its `io_loop` is still to be started.
+
+    Parameters
+    ----------
+    pages
+        From `find_pages`.
+    observatory
+        What the pages show.
+    url
+        Address on which to listen.
+    prefix
+        Path below which the hub's proxy hands requests on.
+    public
+        Host and port that people's browsers see; no other may open a websocket.
+    auth
+        A Bokeh AuthProvider.
+    """
+    import panel as pn  # noqa: PLC0415 - takes seconds; a mistake in the environment should not wait for it
+
+    where, base = urlparse(url), prefix.rstrip("/")
+    pn.extension("tabulator")
+    pn.state.cache["observatory"] = observatory
+    home = (r"/?", RedirectHandler, {"url": f"{base}/{FIRST_PAGE}", "permanent": False})
+    server = pn.serve(
+        dict(pages), address=where.hostname, port=where.port or 0, prefix=base, websocket_origin=[public],
+        auth_provider=auth, extra_patterns=[callback_route(), home], cookie_secret=secrets.token_hex(32),
+        use_xheaders=True, show=False, start=False, num_threads=THREADS, verbose=False,
+    )  # fmt: skip
+    server.start()
+    return server
+
+
+def warm_up(observatory: Observatory) -> None:
+    """Draw once what every page needs, so that the first visitor does not wait for imports."""
+    from hven.views import warm  # noqa: PLC0415 - heavy
+
+    try:
+        warm.everything(observatory)
+    except Exception as error:  # noqa: BLE001 - a page will say what is wrong; the service itself stands
+        log.warning("warm-up failed", error=f"{type(error).__name__}: {error}")
+
+
+def main() -> None:
+    """Run the service."""
+    configure(json=True)
+    observatory = connect(load_settings())
+    pages = find_pages(source_folder() / "dashboards")
+    server = make_server(
+        pages, observatory, url=os.environ["JUPYTERHUB_SERVICE_URL"], prefix=os.environ["JUPYTERHUB_SERVICE_PREFIX"],
+        public=urlparse(os.environ["HVEN_PUBLIC_URL"]).netloc, auth=HubAuthProvider(),
+    )  # fmt: skip
+    threading.Thread(target=warm_up, args=(observatory,), name="warm-up", daemon=True).start()
+    log.info("dashboards listen", pages=sorted(pages), port=server.port)
+    server.io_loop.start()
+
+
+if __name__ == "__main__":
+    main()

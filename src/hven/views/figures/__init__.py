@@ -1,0 +1,1 @@
+"""Bokeh figures: pure functions from datasets and tables to plots."""

@@ -1,0 +1,99 @@
+"""Pictures of the camera: pixel maps and events with their Hillas ellipse."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from bokeh.models import BasicTicker, ColorBar, ColumnDataSource, LinearColorMapper, TapTool
+from bokeh.plotting import figure
+
+from hven.views import theme
+from hven.views.figures.style import hover, image_figure
+
+MAP_SIZE = 380
+
+
+def stretch(values: np.ndarray[Any, Any], clip: float = 0.5) -> tuple[float, float]:
+    """Range of colours that leaves out so many percent at either end.
+
+    Examples
+    --------
+    >>> stretch(np.arange(1001.0), clip=1.0)
+    (10.0, 990.0)
+    """
+    finite = values[np.isfinite(values)]
+    if not finite.size:
+        return 0.0, 1.0
+    low, high = (float(v) for v in np.percentile(finite, [clip, 100 - clip]))
+    return (low, high) if high > low else (low - 0.5, low + 0.5)
+
+
+def pixel_map(image: xr.DataArray, *, title: str, units: str, palette: str = theme.INTENSITY) -> figure:
+    """Picture of one number per pixel, dims (y, x); a tap chooses a pixel.
+
+    The figure's data source `pixels` holds `x, y, value`; its selection tells what has been chosen.
+    """
+    values = np.asarray(image, dtype=float)
+    low, high = stretch(values)
+    height, width = values.shape
+    y, x = np.mgrid[0:height, 0:width]
+    plot = image_figure(
+        size=MAP_SIZE, title=title, x_range=(-0.5, width - 0.5), y_range=(-0.5, height - 0.5),
+        x_axis_label="x (pixel)", y_axis_label="y (pixel)",
+    )  # fmt: skip
+    mapper = LinearColorMapper(palette=palette, low=low, high=high, nan_color=theme.GREY)
+    source = ColumnDataSource({"x": x.ravel(), "y": y.ravel(), "value": values.ravel()}, name="pixels")
+    plot.rect(
+        "x", "y", 1, 1, source=source, fill_color={"field": "value", "transform": mapper}, line_color=None,
+        nonselection_fill_alpha=1.0, selection_line_color=theme.VERMILION, selection_line_width=2,
+    )  # fmt: skip
+    plot.add_tools(TapTool())
+    hover(plot, [("pixel", "x @x, y @y"), ("value", f"@value{{0,0.[000]}} {units}")])
+    _bar(plot, mapper, units)
+    return plot
+
+
+def _bar(plot: figure, mapper: LinearColorMapper, units: str) -> None:
+    bar = ColorBar(
+        color_mapper=mapper, title=units or None, width=10, padding=4, ticker=BasicTicker(desired_num_ticks=5)
+    )
+    plot.add_layout(bar, "right")
+    plot.width = MAP_SIZE + 70
+
+
+def event_image(image: xr.DataArray, *, title: str, units: str, shower: Mapping[str, Any] | None = None) -> figure:
+    """Picture of one event with its Hillas ellipse.
+
+    Parameters
+    ----------
+    image
+        Dims (y, x).
+    shower
+        Row of `panoseti.showers`: `cog_x, cog_y, length, width` in pixels and `psi` in radians from +x towards +y.
+    """
+    plot = pixel_map(image, title=title, units=units)
+    if shower is not None:
+        outline = ellipse(*(float(shower[k]) for k in ("cog_x", "cog_y", "length", "width", "psi")))
+        plot.line(*outline, line_color=theme.VERMILION, line_width=2.5)
+        plot.scatter([float(shower["cog_x"])], [float(shower["cog_y"])], marker="cross", size=12,
+                     line_color=theme.VERMILION, line_width=2.5)  # fmt: skip
+    return plot
+
+
+def ellipse(
+    x: float, y: float, length: float, width: float, psi: float, points: int = 73
+) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+    """Outline of an ellipse with half axes `length` and `width`, its long axis at `psi` radians from +x.
+
+    Examples
+    --------
+    >>> xs, ys = ellipse(0, 0, 2, 1, np.pi / 2)
+    >>> round(float(ys.max()), 6), round(float(xs.max()), 6)
+    (2.0, 1.0)
+    """
+    turn = np.linspace(0, 2 * np.pi, points)
+    along, across = length * np.cos(turn), width * np.sin(turn)
+    return x + along * np.cos(psi) - across * np.sin(psi), y + along * np.sin(psi) + across * np.cos(psi)

@@ -1,0 +1,70 @@
+"""The night as a line of cells: what was observed when, by which detector, and how good it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from bokeh.models import BoxAnnotation, ColumnDataSource, FactorRange, OpenURL, TapTool
+from bokeh.plotting import figure
+
+from hven.views import states, theme
+from hven.views.figures.style import hover, time_figure
+
+ROW = 30
+"""Height of one detector, in pixels."""
+MIN_WIDTH = 0.004
+"""A cell is at least so wide, as a fraction of the night, so that it can be hit."""
+
+
+def nightline(
+    cells: pd.DataFrame, *, dark: Sequence[tuple[float, float, float]] = (), links: Mapping[str, str] | None = None
+) -> figure:
+    """Timeline of a night.
+
+    Parameters
+    ----------
+    cells
+        One row for each observation, detector and product: columns observation, detector, what, begin_ns, end_ns, rows,
+        state.
+    dark
+        Twilight and night to shade: begin and end in ms, and opacity.
+    links
+        Address of the page behind a cell, by `observation/detector/what`.
+    """
+    rows = [f"{d} {w}" for d, w in sorted({(int(d), w) for d, w in zip(cells["detector"], cells["what"], strict=True)})]
+    plot = time_figure(height=64 + ROW * len(rows), y_range=FactorRange(*reversed(rows), range_padding=0.1))
+    for begin, end, alpha in dark:
+        shade = BoxAnnotation(left=begin, right=end, fill_color=theme.GREY, fill_alpha=alpha, level="underlay")
+        plot.add_layout(shade)
+    span = float(cells["end_ns"].max() - cells["begin_ns"].min()) or 1e9
+    for state, group in cells.groupby("state", sort=False):
+        _draw(plot, group, str(state), span, links or {})
+    plot.ygrid.visible = False
+    plot.add_tools(TapTool(callback=OpenURL(url="@link", same_tab=True)))
+    return plot
+
+
+def _draw(plot: figure, group: pd.DataFrame, state: str, span: float, links: Mapping[str, str]) -> None:
+    mark = states.mark(state)
+    begin, end = group["begin_ns"].to_numpy(float), group["end_ns"].to_numpy(float)
+    end = np.maximum(end, begin + MIN_WIDTH * span)
+    keys = [f"{o}/{d}/{w}" for o, d, w in zip(group["observation"], group["detector"], group["what"], strict=True)]
+    source = ColumnDataSource({
+        "left": begin / 1e6, "right": end / 1e6, "middle": (begin + end) / 2e6,
+        "row": [f"{int(d)} {w}" for d, w in zip(group["detector"], group["what"], strict=True)],
+        "observation": group["observation"].astype(str), "frames": group["rows"].to_numpy(),
+        "state": [mark.word] * len(group), "link": [links.get(k, "") for k in keys],
+    })  # fmt: skip
+    bars = plot.hbar(
+        y="row", left="left", right="right", height=0.72, source=source, fill_color=mark.colour, fill_alpha=0.3,
+        line_color=mark.colour, line_width=1.5, nonselection_fill_alpha=0.3, nonselection_line_alpha=1.0,
+    )  # fmt: skip
+    plot.scatter(
+        "middle", "row", source=source, marker=mark.marker, size=10, line_color=mark.colour, line_width=2,
+        fill_color=mark.colour, nonselection_fill_alpha=1.0, nonselection_line_alpha=1.0,
+    )  # fmt: skip
+    hover(plot, [("", "@observation"), ("state", "@state"), ("frames", "@frames{0,0}"),
+                 ("begin", "@left{%F %T}"), ("end", "@right{%T}")],
+          formatters={"@left": "datetime", "@right": "datetime"}, renderers=[bars])  # fmt: skip

@@ -1,0 +1,159 @@
+"""Anything against time: waterfall, light curves, housekeeping, metrics with their limits."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from bokeh.models import ColorBar, ColumnDataSource, LinearColorMapper, Range1d
+from bokeh.plotting import figure
+
+from hven.views import states, theme
+from hven.views.figures.images import stretch
+from hven.views.figures.style import draw_limits, hover, milliseconds, time_figure
+
+GRID = 800
+"""Cells in time onto which a waterfall is drawn."""
+
+
+def waterfall(cells: xr.Dataset, *, units: str, x_range: Any = None) -> figure:
+    """Time × pixel: the mean of every pixel against time; times without frames stay empty.
+
+    Parameters
+    ----------
+    cells
+        From `hven.views.queries.look`: `mean` of dims (time, y, x).
+    """
+    times = cells["time"].to_numpy().astype("datetime64[ns]").astype("int64")
+    values = cells["mean"].to_numpy().reshape(len(times), -1).astype("float32")
+    picture, begin, end = on_grid(times, values)
+    low, high = stretch(picture)
+    mapper = LinearColorMapper(palette=theme.INTENSITY, low=low, high=high, nan_color="rgba(0,0,0,0)")
+    pixels = values.shape[1]
+    options = {"x_range": x_range} if x_range is not None else {}
+    plot = time_figure(height=300, label="pixel (32 y + x)", y_range=Range1d(0, pixels), **options)
+    plot.image([picture.T], x=begin / 1e6, y=0, dw=(end - begin) / 1e6, dh=pixels, color_mapper=mapper)
+    plot.add_layout(ColorBar(color_mapper=mapper, title=units or None, width=10, padding=4), "right")
+    hover(plot, [("time", "$x{%F %T}"), ("pixel", "$y{0}"), ("mean", f"@image {units}")], formatters={"$x": "datetime"})
+    plot.grid.visible = False
+    return plot
+
+
+def on_grid(
+    times: np.ndarray[Any, Any], values: np.ndarray[Any, Any], cells: int = GRID
+) -> tuple[np.ndarray[Any, Any], float, float]:
+    """Mean of `values` (time, pixel) on an even grid of at most `cells` times; empty cells are NaN.
+
+    Returns
+    -------
+    tuple
+        Picture (cell, pixel), begin and end in ns.
+
+    Examples
+    --------
+    >>> picture, begin, end = on_grid(np.array([0, 1, 9]), np.array([[1.0], [3.0], [5.0]]), cells=2)
+    >>> picture.ravel(), begin, end
+    (array([2., 5.], dtype=float32), 0.0, 10.125)
+    """
+    count = max(1, min(cells, len(times)))
+    begin = float(times[0])
+    span = float(times[-1]) - begin
+    end = begin + (span * (1 + 1 / (4 * max(len(times) - 1, 1))) or 1.0)
+    cell = np.minimum(((times - begin) / (end - begin) * count).astype(int), count - 1)
+    total, seen = np.zeros((count, values.shape[1])), np.zeros((count, 1))
+    np.add.at(total, cell, np.nan_to_num(values))
+    np.add.at(seen, cell, 1)
+    with np.errstate(invalid="ignore"):
+        return np.where(seen > 0, total / np.maximum(seen, 1), np.nan).astype("float32"), begin, end
+
+
+def light_curves(cells: xr.Dataset, pixels: Sequence[tuple[int, int]], *, units: str, x_range: Any) -> figure:
+    """Light curves of some pixels (y, x): mean as a line, min to max as a band."""
+    plot = time_figure(height=220, label=units, x_range=x_range)
+    times = milliseconds(cells["time"].to_numpy())
+    for colour, (y, x) in zip(theme.SERIES, pixels, strict=False):
+        curve = cells.isel(y=y, x=x)
+        data = {"time": times, **{k: curve[k].to_numpy() for k in ("mean", "min", "max")}}
+        source = ColumnDataSource(data)
+        name = f"x {x}, y {y}"
+        plot.varea("time", "min", "max", source=source, fill_color=colour, fill_alpha=0.18)
+        plot.line("time", "mean", source=source, line_color=colour, line_width=1.5, legend_label=name)
+    hover(plot, [("time", "@time{%F %T}"), ("mean", "@mean"), ("min to max", "@min to @max")],
+          formatters={"@time": "datetime"}, mode="vline", renderers=list(plot.renderers[1:2]))  # fmt: skip
+    plot.legend.orientation = "horizontal"
+    plot.legend.location = "top_left"
+    return plot
+
+
+def readings(table: pd.DataFrame, columns: Sequence[str], *, units: str, height: int = 200) -> figure:
+    """Housekeeping values against time; `table` has a column `time`."""
+    plot = time_figure(height=height, label=units)
+    times = milliseconds(table["time"].to_numpy())
+    for number, column in enumerate(columns):
+        colour = theme.SERIES[number % len(theme.SERIES)]
+        source = ColumnDataSource({"time": times, "value": table[column].to_numpy(dtype=float)})
+        line = plot.line("time", "value", source=source, line_color=colour, line_width=1.5, legend_label=column)
+        hover(plot, [(column, f"@value {units}"), ("time", "@time{%F %T}")], formatters={"@time": "datetime"},
+              renderers=[line])  # fmt: skip
+    if plot.legend:
+        plot.legend.orientation = "horizontal"
+        plot.legend.location = "top_left"
+        plot.legend.click_policy = "hide"
+    return plot
+
+
+def trend(table: pd.DataFrame, *, units: str, limits: Mapping[Hashable, Any], height: int = 360) -> figure:
+    """One metric against time: a colour per detector, a shape per status, limits as bands.
+
+    Parameters
+    ----------
+    table
+        Rows of one metric: columns time, value, detector, status, observation.
+    """
+    plot = time_figure(height=height, label=units)
+    draw_limits(plot, limits)
+    for number, (detector, rows) in enumerate(table.groupby("detector", sort=True, dropna=False)):
+        colour = theme.SERIES[number % len(theme.SERIES)]
+        data = {"time": milliseconds(rows["time"].to_numpy()), "value": rows["value"].to_numpy(dtype=float),
+                "observation": rows["observation"].astype(str), "detector": rows["detector"].astype(str),
+                "status": rows["status"].astype(str), "marker": [_marker(s) for s in rows["status"]]}  # fmt: skip
+        source = ColumnDataSource(data)
+        name = f"detector {detector}"
+        plot.line("time", "value", source=source, line_color=colour, line_alpha=0.4, legend_label=name)
+        dots = plot.scatter("time", "value", source=source, marker="marker", size=9, line_color=colour,
+                            fill_color=colour, fill_alpha=0.75, legend_label=name)  # fmt: skip
+        hover(plot, [("", "@observation"), ("detector", "@detector"), ("time", "@time{%F %T}"),
+                     ("value", f"@value {units}"), ("status", "@status")],
+              formatters={"@time": "datetime"}, renderers=[dots])  # fmt: skip
+    if plot.legend:
+        plot.legend.orientation = "horizontal"
+        plot.legend.location = "top_left"
+        plot.legend.click_policy = "hide"
+    return plot
+
+
+def _marker(status: str) -> str:
+    return {"ok": "circle"}.get(status, states.mark(status).marker)
+
+
+def sparkline(table: pd.DataFrame, limits: Mapping[Hashable, Any], *, height: int = 72) -> figure:
+    """Small curve of one metric over a night, limits drawn, no axes; columns time, value, detector, status."""
+    plot = time_figure(height=height, min_border=0)
+    draw_limits(plot, limits)
+    for number, (detector, rows) in enumerate(table.groupby("detector", sort=True, dropna=False)):
+        colour = theme.SERIES[number % len(theme.SERIES)]
+        source = ColumnDataSource({"time": milliseconds(rows["time"].to_numpy()), "value": rows["value"].to_numpy(float),
+                                   "detector": [str(detector)] * len(rows)})  # fmt: skip
+        plot.line("time", "value", source=source, line_color=colour, line_width=1.5)
+        dots = plot.scatter("time", "value", source=source, size=4, color=colour)
+        hover(plot, [("detector", "@detector"), ("time", "@time{%T}"), ("value", "@value")],
+              formatters={"@time": "datetime"}, renderers=[dots])  # fmt: skip
+    plot.toolbar_location = None
+    plot.xaxis.visible = False
+    plot.yaxis.visible = False
+    plot.grid.visible = False
+    plot.outline_line_color = None
+    return plot

@@ -1,0 +1,56 @@
+"""Distributions: histograms and event scatter plots."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from bokeh.models import ColumnDataSource, TapTool
+from bokeh.plotting import figure
+
+from hven.views import theme
+from hven.views.figures.style import hover
+
+
+def _plain(height: int, **options: Any) -> figure:
+    plot = figure(height=height, sizing_mode="stretch_width", tools="pan,wheel_zoom,reset,save", **options)
+    plot.toolbar.logo = None
+    plot.toolbar.autohide = True
+    return plot
+
+
+def histogram(values: np.ndarray[Any, Any], *, label: str, height: int = 260, bins: int = 80) -> figure:
+    """Distribution of values, counts on a logarithmic axis."""
+    finite = np.asarray(values, dtype=float).ravel()
+    finite = finite[np.isfinite(finite)]
+    counts, edges = np.histogram(finite, bins=bins)
+    shown = counts > 0
+    plot = _plain(height, x_axis_label=label, y_axis_label="number", y_axis_type="log")
+    source = ColumnDataSource({"top": counts[shown], "left": edges[:-1][shown], "right": edges[1:][shown]})
+    plot.quad(top="top", bottom=0.5, left="left", right="right", source=source, fill_color=theme.BLUE, fill_alpha=0.7,
+              line_color=None)  # fmt: skip
+    hover(plot, [(label, "@left to @right"), ("number", "@top{0,0}")])
+    return plot
+
+
+def event_scatter(events: pd.DataFrame, x: str, y: str, *, labels: tuple[str, str], height: int = 320) -> figure:
+    """Two numbers of each event against each other; a tap chooses an event.
+
+    The data source `events` holds `row`, the event's row in the table.
+    """
+    plot = _plain(height, x_axis_label=labels[0], y_axis_label=labels[1], x_axis_type=_scale(events[x]))
+    source = ColumnDataSource({"x": events[x].to_numpy(float), "y": events[y].to_numpy(float),
+                               "row": np.arange(len(events))}, name="events")  # fmt: skip
+    plot.scatter("x", "y", source=source, size=7, marker="circle", fill_color=theme.BLUE, fill_alpha=0.5,
+                 line_color=None, nonselection_fill_alpha=0.3, selection_fill_color=theme.VERMILION,
+                 selection_fill_alpha=1.0)  # fmt: skip
+    plot.add_tools(TapTool())
+    hover(plot, [("event", "@row"), (labels[0], "@x"), (labels[1], "@y")])
+    return plot
+
+
+def _scale(values: pd.Series[Any]) -> str:
+    positive = values[values > 0]
+    wide = len(positive) == len(values) and len(values) > 0 and positive.max() > 100 * positive.min()
+    return "log" if wide else "linear"

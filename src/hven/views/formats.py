@@ -1,0 +1,132 @@
+"""How numbers, times and sizes are written."""
+
+from __future__ import annotations
+
+import math
+
+from hven.core.clock import NS, format_utc
+
+MISSING = "–"
+_BINARY = ("B", "kB", "MB", "GB", "TB", "PB")
+_UNITS = {"1": "", "percent": "%", "degC": "°C", "arcsec": "″", "degree": "°", "deg": "°", "s-1": "/s", "h-1": "/h"}
+
+
+def number(value: float, digits: int = 3) -> str:
+    """Write a number with so many significant digits, thousands grouped.
+
+    Examples
+    --------
+    >>> number(0.00612), number(1234567.0), number(float("nan"))
+    ('0.00612', '1,234,567', '–')
+    """
+    if value is None or not math.isfinite(value):
+        return MISSING
+    if value == 0:
+        return "0"
+    magnitude = math.floor(math.log10(abs(value)))
+    if magnitude < -4:  # noqa: PLR2004 - smaller than 0.0001 reads better in powers of ten
+        return f"{value:.{digits - 1}e}"
+    text = f"{value:,.{max(0, digits - 1 - magnitude)}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def unit(name: str) -> str:
+    """Write a unit as people read it.
+
+    Examples
+    --------
+    >>> unit("degC"), unit("1"), unit("ms")
+    ('°C', '', 'ms')
+    """
+    return _UNITS.get(name, name)
+
+
+def quantity(value: float, units: str) -> str:
+    """Write a number with its unit.
+
+    Examples
+    --------
+    >>> quantity(0.6, "percent"), quantity(12, "1")
+    ('0.6 %', '12')
+    """
+    return f"{number(value)} {unit(units)}".rstrip()
+
+
+def size(n_bytes: float) -> str:
+    """Write a size in bytes with a decimal prefix.
+
+    Examples
+    --------
+    >>> size(1_900_000)
+    '1.9 MB'
+    """
+    step = 0
+    while n_bytes >= 1000 and step < len(_BINARY) - 1:  # noqa: PLR2004 - decimal prefixes
+        n_bytes, step = n_bytes / 1000, step + 1
+    return f"{number(n_bytes)} {_BINARY[step]}"
+
+
+def duration(seconds: float) -> str:
+    """Write a duration in its two largest units.
+
+    Examples
+    --------
+    >>> duration(3725), duration(4.25), duration(90), duration(0.02)
+    ('1 h 02 min', '4.2 s', '1 min 30 s', '20 ms')
+    """
+    if not math.isfinite(seconds):
+        return MISSING
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms" if seconds > 0 else "0 s"
+    if seconds < 60:  # noqa: PLR2004 - seconds to a minute
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    if days:
+        return f"{days} d {hours} h"
+    return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {rest:02d} s"
+
+
+def ago(then_ns: int, now_ns: int) -> str:
+    """Write how long ago something was.
+
+    Examples
+    --------
+    >>> ago(0, 65 * 10**9)
+    '1 min 05 s ago'
+    """
+    return f"{duration((now_ns - then_ns) / NS)} ago" if now_ns - then_ns >= NS else "just now"
+
+
+def utc(time_ns: int) -> str:
+    """Write a time to the second, `2025-10-22 07:18:22`; the page says that all times are UTC."""
+    return format_utc(time_ns // NS * NS).replace("T", " ").removesuffix("Z")
+
+
+def clock(time_ns: int) -> str:
+    """Write the time of day, `07:18:22`."""
+    return utc(time_ns)[11:]
+
+
+def night(day_obs: int) -> str:
+    """Write an observing day.
+
+    Examples
+    --------
+    >>> night(20251021)
+    '2025-10-21'
+    """
+    text = str(day_obs)
+    return f"{text[:4]}-{text[4:6]}-{text[6:]}"
+
+
+def words(name: str) -> str:
+    """Write a name in words.
+
+    Examples
+    --------
+    >>> words("lost_packets")
+    'lost packets'
+    """
+    return name.replace("_", " ").replace(".", " ")

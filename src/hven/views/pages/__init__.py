@@ -1,0 +1,1 @@
+"""Pages: one question each, composed of figures and the common frame."""

@@ -1,0 +1,161 @@
+"""Tonight: are the data good, and what to do if not?"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import pandas as pd
+import panel as pn
+
+from hven.core.clock import day_obs, now_ns
+from hven.model.data_id import Level
+from hven.observatory import Observatory
+from hven.views import formats, markup, queries, states, theme, verdict
+from hven.views.figures.nightline import nightline
+from hven.views.figures.series import sparkline
+from hven.views.frame import Content, guarded, section
+from hven.views.night import shades
+from hven.views.url import Url
+
+POLL_MS = 5000
+SPARKS = 8
+
+
+def page(observatory: Observatory, url: Url) -> Content:
+    """Verdict of a night, its timeline, completeness and the metrics that matter most."""
+    found = queries.products(observatory)
+    chosen = _night(observatory, url, queries.nights(found))
+    body = pn.Column(*_sections(observatory, url, found, int(chosen.value)), sizing_mode="stretch_width", margin=0)
+    watch = _Watch(observatory, found)
+
+    def redraw(_event: Any = None) -> None:
+        now = queries.products(observatory)
+        body.objects = _sections(observatory, url, now, int(chosen.value))
+
+    chosen.param.watch(redraw, "value")
+    pn.state.add_periodic_callback(lambda: redraw() if watch.changed() else None, POLL_MS)
+    return Content("Tonight", [body], [url.follow(chosen, "night")])
+
+
+class _Watch:
+    """Tells whether products have come since it last looked."""
+
+    def __init__(self, observatory: Observatory, found: pd.DataFrame) -> None:
+        self._observatory = observatory
+        self._seen = _state(found)
+
+    def changed(self) -> bool:
+        before, self._seen = self._seen, _state(queries.products(self._observatory))
+        return before != self._seen
+
+
+def _state(found: pd.DataFrame) -> tuple[int, int]:
+    return len(found), int(found["created_ns"].max()) if len(found) else 0
+
+
+def _night(observatory: Observatory, url: Url, nights: list[int]) -> pn.ui.Select:
+    today = day_obs(now_ns(), observatory.settings.observatory.day_obs_offset_hours)
+    asked = url.whole("night") or (nights[0] if nights else today)
+    options = {formats.night(n): n for n in sorted({*nights, asked}, reverse=True)}
+    return pn.ui.Select(label="Night", options=options, value=asked, width=180, size="small", margin=0)
+
+
+def _sections(observatory: Observatory, url: Url, found: pd.DataFrame, night: int) -> list[Any]:
+    of_night = found[found["day_obs"] == night]
+    raw = queries.frames(of_night)
+    measured = queries.metrics(observatory, of_night)
+    failed = queries.failures(observatory, day_obs=night)
+    judged = verdict.judge(
+        formats.night(night), measured, observations=raw["observation"].nunique(), failures=failed,
+        measure=f"hven submit panoseti/nightly --day-obs {night}",
+    )  # fmt: skip
+    top = [markup.html(markup.banner(judged)), pn.Spacer(height=2 * theme.SPACE)]
+    if not len(raw):
+        return top
+    return [
+        *top,
+        markup.html(markup.facts(_facts(raw, of_night)), margin=(0, 0, 3 * theme.SPACE, 0)),
+        guarded(partial(_timeline, observatory, url, raw, measured)),
+        guarded(partial(_completeness, of_night, url, night)),
+        guarded(partial(_sparks, measured, url)),
+    ]
+
+
+def _facts(raw: pd.DataFrame, of_night: pd.DataFrame) -> dict[str, str]:
+    last = int(raw["end_ns"].max())
+    return {
+        "Last frame": f'{formats.clock(last)} UTC <span class="quiet">{formats.ago(last, now_ns())}</span>',
+        "Observations": str(raw["observation"].nunique()),
+        "Detectors": ", ".join(str(int(d)) for d in sorted(raw["detector"].dropna().unique())),
+        "Frames": f"{int(raw['rows'].sum()):,}",
+        "Products": f"{len(of_night)}",
+        "On disk": formats.size(float(of_night["size_bytes"].sum())),
+    }
+
+
+def _timeline(observatory: Observatory, url: Url, raw: pd.DataFrame, measured: pd.DataFrame) -> pn.Column:
+    status = queries.worst_of(measured, ["observation", "detector", "what"])
+    keys = list(zip(raw["observation"], raw["detector"], raw["what"], strict=True))
+    cells = raw.assign(state=[status.get(key, "not run") for key in keys])
+    links = {f"{o}/{d}/{w}": url.to("observation", observation=o, detector=int(d), what=w) for o, d, w in keys}
+    begin, end = int(cells["begin_ns"].min()), int(cells["end_ns"].max())
+    plot = nightline(cells, dark=shades(observatory.settings.observatory, begin, end), links=links)
+    key = markup.html(states.legend(sorted(set(cells["state"]))))
+    return section("The night", key, pn.pane.Bokeh(plot, sizing_mode="stretch_width", margin=0),
+                   note="a cell for each observation and detector; click one to open it; UTC")  # fmt: skip
+
+
+def _completeness(of_night: pd.DataFrame, url: Url, night: int) -> pn.Column:
+    raw = queries.frames(of_night)
+    whole = len(raw)
+    calibrated = len(queries.frames(of_night, Level.L1))
+    measured = len(of_night[(of_night["level"] == Level.L2) & of_night["what"].str.endswith(".qc")])
+    partial_files = sum("partial" in flags for flags in raw["flags"])
+    steps = {
+        "on disk, verified (L0)": (f"{whole}", "partial" if partial_files else "done"),
+        "calibrated (L1)": _step(calibrated, whole),
+        "measured (L2 quality)": _step(measured, whole),
+    }
+    cells = "".join(f"<div>{states.chip(s)}<b>{n}</b>{name}</div>" for name, (n, s) in steps.items())
+    todo = markup.link("What is missing?", url.to("observations", night=night)) if calibrated < whole else ""
+    return section("Completeness", markup.html(f'<div class="steps">{cells}</div><p class="quiet">{todo}</p>'),
+                   note="datasets of frames")  # fmt: skip
+
+
+def _step(count: int, whole: int) -> tuple[str, str]:
+    state = "done" if count >= whole else "partial" if count else "not run"
+    return f"{count} of {whole}", state
+
+
+def _sparks(measured: pd.DataFrame, url: Url) -> pn.Column:
+    limited = measured[measured["status"] != "unlimited"]
+    if not len(limited):
+        text = markup.empty("No quality metrics yet", "They are made by the step that measures each observation.")
+        return section("Metrics", markup.html(text))
+    ranked = sorted(limited.groupby(["what", "metric"], sort=True), key=lambda item: _rank(item[1]), reverse=True)
+    cards = [_spark(str(what), str(metric), rows, url) for (what, metric), rows in ranked[:SPARKS]]
+    grid = pn.FlexBox(*cards, gap=f"{2 * theme.SPACE}px", sizing_mode="stretch_width")
+    return section("Metrics", grid, note="the worst first; orange beyond warning, red beyond error")
+
+
+def _rank(rows: pd.DataFrame) -> tuple[int, float]:
+    order = {"error": 3, "warning": 2, "ok": 1}
+    records = rows.to_dict("records")
+    return max(order.get(r["status"], 0) for r in records), max(verdict.excess(r) for r in records)
+
+
+def _spark(what: str, metric: str, rows: pd.DataFrame, url: Url) -> pn.Column:
+    last = rows.sort_values("begin").iloc[-1]
+    status = queries.worst_of(rows, ["metric"])[(metric,)]
+    shown = rows[rows["grain"] == "hour"] if (rows["grain"] == "hour").any() else rows
+    title = (
+        f"<div style='display:flex;justify-content:space-between;gap:8px'><b>{formats.words(metric)}</b>"
+        f"{states.chip(status)}</div><div class='quiet'>{what} · last "
+        f"{formats.quantity(float(last['value']), last['unit'])} · "
+        f"{markup.link('trend', url.to('trends', metric=metric, what=what))}</div>"
+    )
+    plot = sparkline(shown.assign(time=shown["begin"]), last.to_dict())
+    return pn.Column(markup.html(title), pn.pane.Bokeh(plot, sizing_mode="stretch_width", margin=0),
+                     width=326, margin=0, styles={"border": "1px solid var(--border-color)", "border-radius": "6px",
+                     "padding": "8px 12px"})  # fmt: skip

@@ -1,0 +1,189 @@
+"""What pages ask of an observatory: small tables, and looks at data that read little.
+
+Products are immutable, so what has been read of one stays true: it is kept by product id.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from hven.model.data_id import Level, TypeName
+from hven.model.metric import worst
+from hven.model.product import Product
+from hven.model.quantum import QuantumState
+from hven.model.query import DataQuery
+from hven.observatory import Observatory
+
+PRODUCTS = ("id", "level", "type", "what", "day_obs", "observation", "detector", "begin_ns", "end_ns", "rows",
+            "size_bytes", "created_ns", "flags", "product")  # fmt: skip
+METRICS = ("day_obs", "observation", "detector", "what", "metric", "unit", "begin", "end", "grain", "value", "status",
+           "lower", "upper", "lower_err", "upper_err", "advice")  # fmt: skip
+FRAMES = ("img16", "img8", "ph256", "ph1024")
+WHOLE = "observation"
+"""Grain of a metric that stands for a whole observation."""
+
+DIRECT_ROWS = 4096
+"""So many frames are read themselves; of more, the overview."""
+CELLS = 1500
+"""A waterfall needs no more cells in time than a screen has pixels."""
+
+
+def products(observatory: Observatory, **values: object) -> pd.DataFrame:
+    """Table of the products in the defaults, one row each, columns `PRODUCTS`."""
+    found = observatory.registry.find(None, DataQuery.of(**values))
+    return pd.DataFrame([_row(p) for p in found], columns=list(PRODUCTS))
+
+
+def _row(product: Product) -> tuple[Any, ...]:
+    name, data_id = product.ref.type, product.ref.data_id
+    return (
+        product.id, str(name.level), name.name, name.name.partition(".")[2], data_id.get("day_obs"),
+        data_id.get("observation"), data_id.get("detector"), product.begin_ns, product.end_ns, product.rows,
+        product.size_bytes, product.created_ns, product.flags, product,
+    )  # fmt: skip
+
+
+def nights(found: pd.DataFrame) -> list[int]:
+    """Observing days of some products, newest first."""
+    return sorted({int(day) for day in found["day_obs"].dropna()}, reverse=True)
+
+
+def frames(found: pd.DataFrame, level: Level = Level.L0) -> pd.DataFrame:
+    """Only the products that hold frames of a detector."""
+    return found[found["what"].isin(FRAMES) & (found["level"] == level)]
+
+
+def observations(found: pd.DataFrame) -> pd.DataFrame:
+    """One row for each observation, newest first.
+
+    Columns day_obs, observation, begin_ns, end_ns, detectors, what, frames, size_bytes, levels, flags.
+    """
+    raw = found[found["observation"].notna()]
+    rows = [_observation(str(name), group) for name, group in raw.groupby("observation", sort=False)]
+    columns = ["day_obs", "observation", "begin_ns", "end_ns", "detectors", "what", "frames", "size_bytes", "levels",
+               "flags"]  # fmt: skip
+    return pd.DataFrame(rows, columns=columns).sort_values("begin_ns", ascending=False, ignore_index=True)
+
+
+def _observation(name: str, group: pd.DataFrame) -> tuple[Any, ...]:
+    seen = frames(group)
+    timed = seen if len(seen) else group
+    return (
+        int(group["day_obs"].iloc[0]), name, int(timed["begin_ns"].min()), int(timed["end_ns"].max()),
+        sorted({int(d) for d in seen["detector"].dropna()}), sorted(set(seen["what"])), int(seen["rows"].sum()),
+        int(group["size_bytes"].sum()), sorted(set(group["level"])), sorted({f for flags in group["flags"] for f in flags}),
+    )  # fmt: skip
+
+
+def metrics(observatory: Observatory, found: pd.DataFrame) -> pd.DataFrame:
+    """Metrics of some products with their limits and status, long form, columns `METRICS`."""
+    measured = found[(found["level"] == Level.L2) & found["what"].str.endswith("qc")]
+    tables = [_measured(observatory, row) for row in measured.to_dict("records")]
+    filled = [t for t in tables if len(t)]
+    return pd.concat(filled, ignore_index=True) if filled else pd.DataFrame(columns=list(METRICS))
+
+
+def _measured(observatory: Observatory, row: dict[Any, Any]) -> pd.DataFrame:
+    table = _judged(observatory, row["product"])
+    names = {k: row[k] for k in ("day_obs", "observation", "detector")}
+    return table.assign(**names, what=str(row["what"]).removesuffix(".qc"))[list(METRICS)]
+
+
+@lru_cache(maxsize=4096)
+def _judged(observatory: Observatory, product: Product) -> pd.DataFrame:
+    return observatory.quality(product)
+
+
+def worst_of(measured: pd.DataFrame, keys: list[str]) -> dict[tuple[Any, ...], str]:
+    """Worst status of each group of metrics that have limits."""
+    limited = measured[measured["status"] != "unlimited"]
+    return {tuple(k): str(worst(list(g["status"]))) for k, g in limited.groupby(keys, sort=False)}
+
+
+def failures(observatory: Observatory, **values: object) -> pd.DataFrame:
+    """Quanta whose latest end is a failure: columns task, step, data_id, error, flavour, ended_ns."""
+    records = observatory.registry.quanta(query=DataQuery.of(**values))
+    latest: dict[tuple[str, str], Any] = {}
+    for record in records:  # newest first
+        latest.setdefault((record.step, str(record.data_id)), record)
+    failed = [r for r in latest.values() if r.state is QuantumState.FAILED]
+    rows = [(r.task, r.step, str(r.data_id), r.error, r.flavour or "", r.ended_ns) for r in failed]
+    return pd.DataFrame(rows, columns=["task", "step", "data_id", "error", "flavour", "ended_ns"])
+
+
+def pick(found: pd.DataFrame, level: str, what: str, detector: int | None = None) -> Product | None:
+    """Product of a level and kind, or None."""
+    chosen = found[(found["level"] == level) & (found["what"] == what)]
+    if detector is not None:
+        chosen = chosen[chosen["detector"] == detector]
+    return chosen["product"].iloc[-1] if len(chosen) else None
+
+
+def opening(product: Product) -> str:
+    """Line that opens a product in a notebook.
+
+    Examples
+    --------
+    The line is what a person would write::
+
+        ds = obs.open("panoseti.ph1024", level="L1", day_obs=20251021, observation="...", detector=254)
+    """
+    name = product.ref.type
+    keys = "".join(f", {k}={v!r}" for k, v in product.ref.data_id.items() if k != "instrument")
+    return f'ds = obs.open("{name.name}", level="{name.level}"{keys})'
+
+
+def read(observatory: Observatory, product: Product) -> xr.Dataset:
+    """Open exactly this version of a product."""
+    return observatory.open_product(product)
+
+
+@lru_cache(maxsize=256)
+def read_table(observatory: Observatory, product: Product) -> pd.DataFrame:
+    """Rows of a small table product."""
+    return _frame(observatory.open_product(product))
+
+
+def _frame(dataset: xr.Dataset) -> pd.DataFrame:
+    flat = dataset.load().reset_coords()
+    dims = list(dataset.sizes)
+    names = [n for n in flat.data_vars if flat[n].dims == tuple(dims[:1])]
+    return flat[names].to_dataframe().reset_index(drop=True)
+
+
+@lru_cache(maxsize=32)
+def look(observatory: Observatory, product: Product, variable: str) -> xr.Dataset:
+    """Look at frames: variables `mean, min, max` of dims (time, y, x); each cell stands for some frames.
+
+    Up to `DIRECT_ROWS` frames are read themselves, so that each is a cell; of more, the overview.
+    """
+    dataset = observatory.open_product(product)
+    units = {"units": dataset[variable].attrs.get("units", "")}
+    if dataset.sizes["time"] <= DIRECT_ROWS:
+        values = dataset[variable].load().drop_vars([c for c in dataset.coords if c != "time"], errors="ignore")
+        cells = xr.Dataset({name: values for name in ("mean", "min", "max")})
+    else:
+        cells = observatory.overview(product, variable, cells=CELLS)
+    return cells.assign_attrs(units, frames=dataset.sizes["time"])
+
+
+def frame(observatory: Observatory, product: Product, variable: str, index: int) -> xr.DataArray:
+    """One frame."""
+    return observatory.open_product(product)[variable].isel(time=index).load()
+
+
+def types(found: pd.DataFrame) -> list[TypeName]:
+    """Dataset types that there are, in order."""
+    return sorted({product.ref.type for product in found["product"]})
+
+
+def brightest(cells: xr.Dataset, count: int = 3) -> list[tuple[int, int]]:
+    """Pixels (y, x) with the highest mean, to begin with."""
+    mean = np.nan_to_num(cells["mean"].mean("time").to_numpy(), nan=-np.inf)
+    order = np.argsort(mean, axis=None)[::-1][:count]
+    return [tuple(map(int, np.unravel_index(i, mean.shape))) for i in order]  # type: ignore[misc]
