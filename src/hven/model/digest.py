@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +14,8 @@ import numpy as np
 if TYPE_CHECKING:
     import xarray as xr
 
-_ROWS_AT_ONCE_BYTES = 64 << 20
+SEGMENT_BYTES = 8 << 20
+_READ_BYTES = 64 << 20
 
 
 def digest_json(value: object) -> str:
@@ -26,10 +29,81 @@ def digest_json(value: object) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True, separators=(",", ":"), default=str).encode()).hexdigest()
 
 
-def digest_dataset(dataset: xr.Dataset) -> str:
+class ArrayDigest:
+    """Digest of one array, fed with its rows in order, in pieces of any length.
+
+    The array is cut into segments of about `SEGMENT_BYTES` (a power of two of rows, so the cuts depend on dtype and
+    row shape alone); the digest is the sha256 of the segments' sha256. Segments are hashed in parallel.
+
+    Parameters
+    ----------
+    dtype, row_shape
+        Of the array, without its first dim.
+    threads
+        How many segments are hashed at the same time.
+
+    Examples
+    --------
+    >>> whole, parts = ArrayDigest(np.dtype("i8"), ()), ArrayDigest(np.dtype("i8"), ())
+    >>> whole.update(np.arange(10))
+    >>> parts.update(np.arange(4)); parts.update(np.arange(4, 10))
+    >>> whole.hexdigest() == parts.hexdigest()
+    True
+    """
+
+    def __init__(self, dtype: np.dtype[Any], row_shape: tuple[int, ...], *, threads: int = 1) -> None:
+        row_bytes = max(1, dtype.itemsize * int(np.prod(row_shape, dtype=np.int64)))
+        self._segment = 1 << max(0, (SEGMENT_BYTES // row_bytes).bit_length() - 1)
+        self._threads = threads
+        self._outer = hashlib.sha256()
+        self._inner = hashlib.sha256()
+        self._filled = 0
+
+    def update(self, values: np.ndarray[Any, Any]) -> None:
+        """Add rows."""
+        head = min(len(values), -self._filled % self._segment)
+        self._add(values[:head])
+        starts = range(head, len(values) - self._segment + 1, self._segment)
+        whole = [values[i : i + self._segment] for i in starts]
+        for segment in self._map(whole):
+            self._outer.update(segment)
+        self._add(values[head + len(whole) * self._segment :])
+
+    def hexdigest(self) -> str:
+        """sha256 of everything added so far."""
+        outer = self._outer.copy()
+        if self._filled:
+            outer.update(self._inner.digest())
+        return outer.hexdigest()
+
+    def _add(self, values: np.ndarray[Any, Any]) -> None:
+        _update(self._inner, values)
+        self._filled += len(values)
+        if self._filled == self._segment:
+            self._outer.update(self._inner.digest())
+            self._inner, self._filled = hashlib.sha256(), 0
+
+    def _map(self, segments: list[np.ndarray[Any, Any]]) -> Iterator[bytes]:
+        if self._threads == 1 or len(segments) == 1:
+            yield from map(_digest, segments)
+        elif segments:
+            with ThreadPoolExecutor(self._threads) as pool:
+                yield from pool.map(_digest, segments)
+
+
+def digest_dataset(dataset: xr.Dataset, *, arrays: Mapping[str, str] | None = None, threads: int = 1) -> str:
     """sha256 of structure, coordinates, arrays and attributes; lazy data are read a part at a time.
 
     Attributes named `history` or starting with `hven_` say how and where a product was made and do not count.
+
+    Parameters
+    ----------
+    dataset
+        In memory or lazy.
+    arrays
+        Digests of arrays known already (`ArrayDigest.hexdigest`), by name; these are not read.
+    threads
+        Threads that hash.
 
     Examples
     --------
@@ -38,14 +112,35 @@ def digest_dataset(dataset: xr.Dataset) -> str:
     >>> digest_dataset(ds) == digest_dataset(ds.chunk({"x": 1}))
     True
     """
+    known = arrays or {}
     digest = hashlib.sha256(digest_json(_plain(dataset.attrs)).encode())
     for name in sorted(map(str, dataset.variables)):
         variable = dataset.variables[name]
         kind = "str" if _is_text(variable.dtype) else variable.dtype.str
         head = [name, name in dataset.coords, variable.dims, variable.shape, kind, _plain(variable.attrs)]
         digest.update(digest_json(head).encode())
-        _update(digest, variable)
+        digest.update((known.get(name) or digest_array(variable, threads=threads)).encode())
     return digest.hexdigest()
+
+
+def digest_array(variable: xr.Variable, *, threads: int = 1) -> str:
+    """sha256 of one array's values, read a part at a time; see `ArrayDigest`."""
+    digest = ArrayDigest(variable.dtype, variable.shape[1:], threads=threads)
+    if not variable.ndim:
+        digest.update(np.asarray(variable.values).reshape(1))
+        return digest.hexdigest()
+    for start, stop in _parts(variable):
+        digest.update(np.asarray(variable[start:stop].values))
+    return digest.hexdigest()
+
+
+def _parts(variable: xr.Variable) -> Iterator[tuple[int, int]]:
+    """Pieces that are read whole: the chunks of a Dask array, else a fixed number of bytes."""
+    rows = variable.shape[0]
+    row_bytes = max(1, variable.dtype.itemsize * int(np.prod(variable.shape[1:], dtype=np.int64)))
+    step = 1 << max(0, (_READ_BYTES // row_bytes).bit_length() - 1)
+    edges = np.cumsum((0, *variable.chunks[0])).tolist() if variable.chunks else [*range(0, rows, step), rows]
+    yield from pairwise(edges)
 
 
 def _is_text(dtype: np.dtype[Any]) -> bool:
@@ -60,14 +155,15 @@ def _plain(attrs: Mapping[Any, Any]) -> dict[str, Any]:
     }
 
 
-def _update(digest: hashlib._Hash, variable: xr.Variable) -> None:
-    rows = variable.shape[0] if variable.ndim else 0
-    step = max(1, _ROWS_AT_ONCE_BYTES // max(1, variable.dtype.itemsize * int(np.prod(variable.shape[1:]))))
-    parts = [variable[i : i + step] for i in range(0, rows, step)] if variable.ndim else [variable]
-    for part in parts:
-        values = np.asarray(part.values)
-        if _is_text(values.dtype):
-            for item in values.ravel():
-                digest.update(str(item).encode() + b"\0")
-        else:
-            digest.update(np.ascontiguousarray(values).tobytes())
+def _digest(values: np.ndarray[Any, Any]) -> bytes:
+    digest = hashlib.sha256()
+    _update(digest, values)
+    return digest.digest()
+
+
+def _update(digest: hashlib._Hash, values: np.ndarray[Any, Any]) -> None:
+    if _is_text(values.dtype):
+        for item in values.ravel():
+            digest.update(str(item).encode() + b"\0")
+    elif values.size:
+        digest.update(np.ascontiguousarray(values).reshape(-1).view(np.uint8))

@@ -1,0 +1,197 @@
+"""Write array products: Zarr v3, whole shards, each by one worker."""
+
+from __future__ import annotations
+
+import json
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import zarr
+from zarr.core.array_spec import ArrayConfigParams
+
+from hven.core.errors import SchemaError
+from hven.model.dataset_type import DatasetType
+from hven.store import codecs, overviews
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+DATA = "data.zarr"
+"""Name of the Zarr group in a version folder."""
+
+_CONFIG: ArrayConfigParams = {"write_empty_chunks": True, "read_missing_chunks": False}
+
+
+def create(folder: Path, dataset_type: DatasetType, template: xr.Dataset, rows: int) -> int:
+    """Lay out the arrays of a product; variables without the row dim are written at once.
+
+    Parameters
+    ----------
+    folder
+        Version folder that is being written (`Staging.path`).
+    dataset_type
+        Declaration.
+    template
+        Has every variable with its dims, dtype and attributes; its length along the row dim does not matter.
+    rows
+        Length along the row dim.
+
+    Returns
+    -------
+    int
+        Rows in a shard: `write_rows` takes whole shards.
+
+    Raises
+    ------
+    SchemaError
+        When the template does not fit the declaration.
+    """
+    dataset_type.check(template)
+    dim = dataset_type.row_dim
+    sizes = {str(k): v for k, v in template.sizes.items() if k != dim}
+    shard = codecs.shard_rows(dataset_type, sizes)
+    overviews.check(dataset_type, shard)
+    group = zarr.create_group(folder / DATA, zarr_format=3, attributes=_group_attrs(dataset_type, template, shard))
+    for name, variable in template.variables.items():
+        _create_array(group, variable, dataset_type, name=str(name), rows=rows, shard=shard)
+    write_fixed(folder, template)
+    return shard
+
+
+def write_rows(folder: Path, start: int, rows: xr.Dataset) -> None:
+    """Write whole shards of every variable along the row dim.
+
+    Several processes may write different shards at the same time.
+
+    Parameters
+    ----------
+    folder
+        As given to `create`.
+    start
+        First row.
+    rows
+        In memory; begins and ends at a shard's edge or at the end of the product.
+
+    Raises
+    ------
+    SchemaError
+        When rows are not whole shards, or a variable is missing or unknown.
+    """
+    own = head(folder)
+    dim, shard = own["hven_row_dim"], own["hven_shard_rows"]
+    names = [str(n) for n, v in rows.variables.items() if dim in v.dims]
+    for name in names:
+        array = _open(folder, name)
+        _check_edges(name, start, rows.sizes[dim], array.shape[0], shard)
+        array[start : start + rows.sizes[dim]] = _stored(rows.variables[name].values)
+    overviews.write_part(folder, start, {n: _stored(rows.variables[n].values) for n in own["hven_overviews"]})
+
+
+def write_fixed(folder: Path, fixed: xr.Dataset) -> None:
+    """Write the variables that have no row dim; those along it are left alone."""
+    dim = head(folder)["hven_row_dim"]
+    for name, variable in fixed.variables.items():
+        if dim not in variable.dims and variable.size:
+            _open(folder, str(name))[...] = _stored(variable.values)
+
+
+def update_attrs(folder: Path, attrs: dict[str, Any]) -> None:
+    """Set attributes of the whole dataset."""
+    head.cache_clear()
+    zarr.open_group(folder / DATA, mode="r+").attrs.update(plain(attrs))
+
+
+def write_dataset(folder: Path, dataset_type: DatasetType, dataset: xr.Dataset) -> None:
+    """Write a dataset, in memory or lazy, one shard's rows after the other."""
+    dim = dataset_type.row_dim
+    rows = dataset.sizes.get(dim, 0)
+    shard = create(folder, dataset_type, dataset, rows)
+    for start in range(0, rows, shard):
+        write_rows(folder, start, dataset.isel({dim: slice(start, start + shard)}).compute())
+
+
+@lru_cache(maxsize=512)
+def head(folder: Path) -> dict[str, Any]:
+    """Attributes of the whole dataset as they are on disk, with hven's own."""
+    return json.loads((folder / DATA / "zarr.json").read_text())["attributes"]  # type: ignore[no-any-return]
+
+
+def plain(value: Any) -> Any:
+    """JSON form of attributes: NumPy scalars and arrays become numbers and lists."""
+    return json.loads(json.dumps(value, default=_to_python))
+
+
+def _group_attrs(dataset_type: DatasetType, template: xr.Dataset, shard: int) -> dict[str, Any]:
+    auxiliary = [str(name) for name in template.coords if name not in template.dims]
+    own = {
+        "hven_dataset_type": str(dataset_type.type_name),
+        "hven_row_dim": dataset_type.row_dim,
+        "hven_has_rows": dataset_type.row_dim in template.dims,
+        "hven_shard_rows": shard,
+        "hven_overviews": [overviews.TIME, *dataset_type.overviews] if dataset_type.overviews else [],
+        **({"coordinates": " ".join(auxiliary)} if auxiliary else {}),
+    }
+    return {**plain(template.attrs), **own}
+
+
+def _create_array(
+    group: zarr.Group, variable: xr.Variable, dataset_type: DatasetType, *, name: str, rows: int, shard: int
+) -> None:
+    shape = tuple(rows if d == dataset_type.row_dim else n for d, n in variable.sizes.items())
+    dtype = codecs.storage_dtype(variable.dtype)
+    along_rows = variable.dims[:1] == (dataset_type.row_dim,)
+    cut = codecs.layout(shape, dtype, shard if along_rows else max(1, *shape, 1))
+    declared = {v.name: v.attrs for v in dataset_type.variables}.get(name, {})
+    attrs = {**declared, **variable.attrs, **(codecs.TIME_ATTRS if variable.dtype.kind == "M" else {})}
+    group.create_array(
+        name,
+        shape=shape,
+        chunks=cut.chunks,
+        shards=cut.shards,
+        dtype=str if dtype.kind == "T" else dtype,
+        compressors=codecs.compressor(dataset_type.level) if dtype.kind != "T" else None,
+        fill_value=codecs.fill_value(dtype),
+        dimension_names=[str(d) for d in variable.dims],
+        attributes=plain(attrs),
+        config=_CONFIG,
+    )
+
+
+@lru_cache(maxsize=512)
+def _open(folder: Path, name: str) -> zarr.Array[Any]:
+    return zarr.open_array(folder / DATA / name, mode="r+", config=_CONFIG)
+
+
+def _check_edges(name: str, start: int, length: int, total: int, shard: int) -> None:
+    stop = start + length
+    if start % shard or (stop % shard and stop != total) or stop > total:
+        raise SchemaError(
+            f"{name}: rows {start} to {stop} of {total} are not whole shards of {shard}",
+            hint="Cut blocks at multiples of the shard length.",
+        )
+
+
+def _stored(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    if values.dtype.kind == "M":
+        return values.astype("datetime64[ns]").view(np.int64)
+    return values.astype(object) if values.dtype.kind in "UO" else values
+
+
+def _to_python(value: Any) -> Any:
+    if isinstance(value, (np.generic, np.ndarray)):
+        return value.tolist()
+    raise TypeError(f"attribute of type {type(value).__name__} cannot be written as JSON")
+
+
+def check_complete(folder: Path) -> None:
+    """Raise SchemaError when a chunk of an array was never written."""
+    group = zarr.open_group(folder / DATA, mode="r")
+    for name, array in group.arrays():
+        cut = array.shards or array.chunks
+        expected = int(np.prod([-(-n // c) for n, c in zip(array.shape, cut, strict=True)]))
+        found = sum(1 for p in (folder / DATA / name / "c").rglob("*") if p.is_file())
+        found += (folder / DATA / name / "c").is_file()
+        if found != expected:
+            raise SchemaError(f"{name}: {expected - found} of {expected} chunks were never written")

@@ -1,0 +1,157 @@
+"""Read overviews: as few cells as a plot has points."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+import zarr
+
+from hven.core.errors import UnknownNameError
+from hven.store import arrays
+from hven.store.overviews import BASE, OVERVIEWS, STATISTICS, STEP, TIME
+from hven.store.read import read_rows, variable_names
+
+RAW_BYTES = 64 << 20
+"""Rows are read themselves, not their overview, where they are no more than this."""
+
+Read = Callable[[str, str, int, int], np.ndarray[Any, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Window:
+    """Cells `[first, last)` of `factor` rows each, with their first and last time."""
+
+    factor: int
+    first: int
+    last: int
+    begin: np.ndarray[Any, Any]
+    end: np.ndarray[Any, Any]
+
+
+def read_overview(
+    folder: Path, variable: str, *, max_points: int = 2000, begin_ns: int | None = None, end_ns: int | None = None
+) -> xr.Dataset:
+    """Min, max and mean of a variable along the rows, at the coarsest level that gives enough points.
+
+    Parameters
+    ----------
+    folder
+        Version folder.
+    variable
+        One of the dataset type's `overviews`.
+    max_points
+        At most so many points come back, and at least 1/16 of them where there are so many rows.
+    begin_ns, end_ns
+        Time range, UTC nanoseconds, half-open; everything by default. Cells at its edges come whole.
+
+    Returns
+    -------
+    xr.Dataset
+        `min`, `max` and `mean` with the dims of the variable, `time` (first of each point) and `time_end` (last of
+        each); attribute `rows_per_point`. Rows must be nearly in time order for the range to be tight.
+
+    Raises
+    ------
+    UnknownNameError
+        When the variable has no overview.
+    """
+    declared = _declared(folder)
+    if variable not in declared:
+        raise UnknownNameError("variable with an overview", variable, declared)
+    shape, dims, attrs = _shape(folder, variable)
+    window = _descend(folder, shape, max_points, begin_ns, end_ns)
+    cells = {s: _cells(folder, variable, s, window) for s in STATISTICS}
+    step = max(1, -(-(window.last - window.first) // max_points))
+    edges = np.arange(0, window.last - window.first, step)
+    if not edges.size:
+        step = 1
+    reduced = {
+        "min": _fold(np.fmin, cells["min"], edges),
+        "max": _fold(np.fmax, cells["max"], edges),
+        "mean": _means(cells["mean"], edges),
+    }
+    coords = {
+        "time": (dims[0], _fold(np.fmin, window.begin, edges).view("datetime64[ns]")),
+        "time_end": (dims[0], _fold(np.fmax, window.end, edges).view("datetime64[ns]")),
+    }
+    return xr.Dataset(
+        {k: (dims, v, attrs) for k, v in reduced.items()}, coords, {"rows_per_point": window.factor * step}
+    )
+
+
+def _descend(folder: Path, shape: tuple[int, ...], wanted: int, begin: int | None, end: int | None) -> _Window:
+    """Go from the coarsest level to finer ones, each time keeping the cells in the range, until there are enough."""
+    levels = _levels(folder)
+    factor = levels[-1] if levels else 1
+    window = _clip(folder, factor, (0, -(-shape[0] // factor)), begin, end)
+    while window.factor > 1 and window.last - window.first < wanted:
+        finer = window.factor // STEP if window.factor > BASE else 1
+        ratio = window.factor // finer
+        first, last = window.first * ratio, min(window.last * ratio, -(-shape[0] // finer))
+        if finer == 1 and (last - first) * int(np.prod(shape[1:], dtype=np.int64)) * 8 > RAW_BYTES:
+            break
+        window = _clip(folder, finer, (first, last), begin, end)
+    return window
+
+
+def _clip(folder: Path, factor: int, cells: tuple[int, int], begin: int | None, end: int | None) -> _Window:
+    first, last = cells
+    window = _Window(factor, first, last, np.empty(0, np.int64), np.empty(0, np.int64))
+    begins, ends = (_cells(folder, TIME, statistic, window) for statistic in ("min", "max"))
+    inside = np.ones(len(begins), bool)
+    if begin is not None:
+        inside &= ends >= begin
+    if end is not None:
+        inside &= begins < end
+    where = np.flatnonzero(inside)
+    low, high = (int(where[0]), int(where[-1]) + 1) if where.size else (0, 0)
+    return _Window(factor, first + low, first + high, begins[low:high], ends[low:high])
+
+
+def _cells(folder: Path, variable: str, statistic: str, window: _Window) -> np.ndarray[Any, Any]:
+    if window.factor == 1:
+        values = read_rows(folder, [variable], window.first, window.last)[variable].values
+        return values.view(np.int64) if values.dtype.kind == "M" else values
+    array = _array(folder / OVERVIEWS / variable / str(window.factor) / statistic)
+    return np.asarray(array[window.first : window.last])
+
+
+def _fold(function: np.ufunc, values: np.ndarray[Any, Any], edges: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    return function.reduceat(values, edges, axis=0) if edges.size else values[:0]
+
+
+def _means(values: np.ndarray[Any, Any], edges: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    good = np.isfinite(values)
+    total = _fold(np.add, np.where(good, values, 0).astype(np.float64), edges)
+    count = _fold(np.add, good.astype(np.int64), edges)
+    with np.errstate(invalid="ignore"):
+        return total / count  # type: ignore[no-any-return]
+
+
+def _declared(folder: Path) -> list[str]:
+    if not (folder / arrays.DATA).is_dir():
+        return []
+    return [n for n in arrays.head(folder)["hven_overviews"] if n in variable_names(folder)]
+
+
+def _shape(folder: Path, variable: str) -> tuple[tuple[int, ...], list[str], dict[str, Any]]:
+    array = _array(folder / arrays.DATA / variable)
+    dims = [str(d) for d in array.metadata.dimension_names or ()]  # type: ignore[union-attr]
+    attrs = {k: v for k, v in array.attrs.items() if k != "calendar"}
+    return array.shape, dims, attrs
+
+
+def _levels(folder: Path) -> list[int]:
+    base = folder / OVERVIEWS / TIME
+    return sorted(int(p.name) for p in base.iterdir() if p.is_dir()) if base.is_dir() else []
+
+
+@lru_cache(maxsize=512)
+def _array(path: Path) -> zarr.Array[Any]:
+    return zarr.open_array(path, mode="r")

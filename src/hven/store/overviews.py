@@ -1,0 +1,131 @@
+"""Overviews: min, max and mean over 256, 4096, 65536, ... rows, so that a first look reads little.
+
+While a product is written each shard's rows leave their share (256 rows to a cell) in a small file beside the data;
+publishing joins them and builds the coarser levels. Cells are counted from the product's first row, so the
+result does not depend on how the writing was cut.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import zarr
+from numba import njit
+
+from hven.core.errors import ConfigurationError
+from hven.model.data_id import Level
+from hven.model.dataset_type import DatasetType
+from hven.store import codecs
+
+OVERVIEWS = "overviews.zarr"
+STATISTICS = ("min", "max", "mean")
+BASE = 256
+STEP = 16
+TIME = "time"
+_PARTS = "overviews.parts"
+_FEWEST_CELLS = 16
+_NARROW = 2
+
+Cells = dict[str, np.ndarray[Any, Any]]
+
+
+def check(dataset_type: DatasetType, shard: int) -> None:
+    """Raise ConfigurationError where rows are too wide to have overviews, or have no time."""
+    if not dataset_type.overviews:
+        return
+    if shard % BASE:
+        raise ConfigurationError(
+            f"{dataset_type.type_name}: shards of {shard} rows are too short for overviews of {BASE} rows"
+        )
+    if TIME not in {v.name for v in dataset_type.variables}:
+        raise ConfigurationError(f"{dataset_type.type_name}: overviews need a variable {TIME!r} along the rows")
+
+
+def write_part(folder: Path, start: int, variables: Mapping[str, np.ndarray[Any, Any]]) -> None:
+    """Keep the share of some rows, beginning at row `start` (a multiple of `BASE`), until `join`."""
+    if not variables:
+        return
+    cells = {f"{n}.{s}": v for n, values in variables.items() for s, v in reduce_rows(values).items()}
+    target = folder / _PARTS / f"{start:015d}.npz"
+    target.parent.mkdir(exist_ok=True)
+    partial = target.with_suffix(f".{os.getpid()}")
+    with partial.open("wb") as file:
+        np.savez(file, allow_pickle=False, **cells)
+    partial.replace(target)
+
+
+def join(folder: Path) -> None:
+    """Join the shares of all rows, build the coarser levels, and remove the shares."""
+    parts = sorted((folder / _PARTS).glob("*.npz"))
+    if not parts:
+        return
+    loaded = [dict(np.load(part)) for part in parts]
+    group = zarr.create_group(folder / OVERVIEWS, zarr_format=3)
+    rows_of: dict[str, Cells] = {}
+    for key in loaded[0]:
+        name, _, statistic = key.rpartition(".")
+        rows_of.setdefault(name, {})[statistic] = np.concatenate([part[key] for part in loaded])
+    for name, cells in rows_of.items():
+        _write_levels(group.create_group(name), cells)
+    shutil.rmtree(folder / _PARTS)
+
+
+def reduce_rows(values: np.ndarray[Any, Any], factor: int = BASE) -> Cells:
+    """Min, max, mean and count of each `factor` rows; the last cell may have fewer.
+
+    Not-a-number is left out; a cell of nothing else is not-a-number.
+    """
+    flat = np.ascontiguousarray(values).reshape(len(values), -1)
+    shape = (-(-len(values) // factor), flat.shape[1])
+    low, high = np.empty(shape, flat.dtype), np.empty(shape, flat.dtype)
+    total, count = np.zeros(shape), np.zeros(shape, np.int64)
+    _reduce(flat, factor, low, high, total, count)
+    with np.errstate(invalid="ignore"):
+        mean = (total / count).astype(np.float32 if flat.dtype.itemsize <= _NARROW else np.float64)
+    cells = {"min": low, "max": high, "mean": mean, "count": count}
+    return {k: v.reshape(shape[0], *values.shape[1:]) for k, v in cells.items()}
+
+
+@njit(cache=True, nogil=True)
+def _reduce(values, factor, low, high, total, count):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202, PLR0917 - numba
+    rows, width = values.shape
+    for row in range(rows):
+        cell = row // factor
+        if row % factor == 0:
+            low[cell] = values[row]
+            high[cell] = values[row]
+        for x in range(width):
+            value = values[row, x]
+            if value == value:  # noqa: PLR0124 - not-a-number is not equal to itself
+                low[cell, x] = value if not low[cell, x] <= value else low[cell, x]
+                high[cell, x] = value if not high[cell, x] >= value else high[cell, x]
+                total[cell, x] += value
+                count[cell, x] += 1
+
+
+def _coarser(cells: Cells) -> Cells:
+    low, high = (reduce_rows(cells[k], STEP)[k] for k in ("min", "max"))
+    edges = np.arange(0, len(cells["mean"]), STEP)
+    count = np.add.reduceat(cells["count"], edges)
+    total = np.add.reduceat(np.nan_to_num(cells["mean"].astype(np.float64)) * cells["count"], edges)
+    with np.errstate(invalid="ignore"):
+        mean = (total / count).astype(cells["mean"].dtype)
+    return {"min": low, "max": high, "mean": mean, "count": count}
+
+
+def _write_levels(group: zarr.Group, cells: Cells) -> None:
+    factor = BASE
+    while len(cells["count"]) >= _FEWEST_CELLS:
+        level = group.create_group(str(factor))
+        for statistic in STATISTICS:
+            values = cells[statistic]
+            cut = codecs.layout(values.shape, values.dtype, len(values))
+            level.create_array(
+                statistic, data=values, chunks=cut.chunks, compressors=codecs.compressor(Level.L1), fill_value=0
+            )
+        cells, factor = _coarser(cells), factor * STEP

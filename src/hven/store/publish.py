@@ -1,0 +1,193 @@
+"""Publish products: written beside their final place, checked, and made visible by one rename."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import xarray as xr
+
+from hven.core.errors import ConflictError, SchemaError
+from hven.model.data_id import DatasetRef
+from hven.model.dataset_type import DatasetType
+from hven.model.digest import digest_dataset
+from hven.model.product import Product
+from hven.model.provenance import Provenance
+from hven.store import arrays, overviews
+from hven.store.index import product_record
+from hven.store.manifest import MANIFEST, PROVENANCE, Manifest, record_files
+from hven.store.paths import data_id_folder, product_path
+from hven.store.read import form_of, open_product
+from hven.store.staging import fsync_folder, make_part, unlock
+from hven.store.version import new_version
+
+
+@dataclass(slots=True)
+class Staging:
+    """A product that is being written, invisible until `publish`; leaving the `with` block without it removes all.
+
+    Parameters
+    ----------
+    root
+        Data root.
+    ref
+        Dataset that it will be a version of.
+    id
+        UUIDv7, name of the version.
+    user
+        Owner of a user-generated product.
+    path
+        Folder to write in; give it to `hven.store.arrays` or `hven.store.tables`.
+    """
+
+    root: Path
+    ref: DatasetRef
+    id: str
+    user: str
+    path: Path
+    _lock: int
+
+    def publish(
+        self,
+        provenance: Provenance,
+        dataset_type: DatasetType,
+        *,
+        flags: Iterable[str] = (),
+        digest: str | None = None,
+        threads: int = 1,
+    ) -> Product:
+        """Check what was written, describe it, and make it visible under its version.
+
+        Parameters
+        ----------
+        provenance
+            Record whose `id` is this staging's.
+        dataset_type
+            Declaration that the data must fit.
+        flags
+            Added to the provenance's own, e.g. ``partial``.
+        digest
+            Content digest, where the caller has read the data back from disk already; else they are read here.
+        threads
+            Threads that hash.
+
+        Raises
+        ------
+        SchemaError
+            When the data do not fit the declaration, or the provenance belongs to something else.
+        ConflictError
+            When this version is there already.
+        """
+        if (provenance.id, provenance.dataset_type) != (self.id, str(self.ref.type)):
+            raise SchemaError(f"provenance of {provenance.id} {provenance.dataset_type} for {self.id} {self.ref.type}")
+        record = provenance.model_copy(update={"flags": tuple(sorted({*provenance.flags, *flags}))})
+        if form_of(self.path) == "array":
+            arrays.check_complete(self.path)
+            overviews.join(self.path)
+        manifest = self._describe(record, dataset_type, digest, threads)
+        _seal(self.path)
+        relative = product_path(self.ref, self.id, user=self.user)
+        final = self.root / relative
+        if final.exists():
+            raise ConflictError(f"{final} is there already")
+        self.path.rename(final)
+        fsync_folder(final.parent)
+        return product_record(relative, record.model_dump(mode="json"), manifest.model_dump(mode="json"))
+
+    def _describe(
+        self, provenance: Provenance, dataset_type: DatasetType, digest: str | None, threads: int
+    ) -> Manifest:
+        dataset = open_product(self.path, chunks=None, indexes=False)
+        dataset_type.check(dataset)
+        begin, end = time_span(dataset)
+        (self.path / PROVENANCE).write_text(provenance.model_dump_json(indent=1))
+        manifest = Manifest(
+            form=form_of(self.path),
+            rows=dataset.sizes.get(dataset_type.row_dim, 0),
+            begin_ns=begin,
+            end_ns=end,
+            content_digest=digest or digest_dataset(dataset, threads=threads),
+            files=record_files(self.path),
+        ).sealed()
+        (self.path / MANIFEST).write_text(manifest.model_dump_json(indent=1))
+        return manifest
+
+    def __enter__(self) -> Self:
+        """Enter the block."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
+    ) -> None:
+        """Remove what was not published."""
+        if self.path.exists():
+            unlock(self.path)
+            shutil.rmtree(self.path)
+        os.close(self._lock)
+
+
+def stage(root: Path, ref: DatasetRef, *, user: str = "", version: str | None = None) -> Staging:
+    """Begin a product: a locked folder in the place where its versions lie.
+
+    Parameters
+    ----------
+    root
+        Data root.
+    ref
+        Dataset type and data ID.
+    user
+        Owner of a user-generated product; empty for the observatory's own.
+    version
+        UUIDv7 chosen before; a new one by default.
+
+    Examples
+    --------
+    ::
+
+        with stage(root, ref) as staging:
+            arrays.write(staging.path, dataset_type, dataset)
+            product = staging.publish(provenance, dataset_type)
+    """
+    identifier = version or new_version()
+    path, lock = make_part(root / data_id_folder(ref, user=user), identifier)
+    return Staging(Path(root), ref, identifier, user, path, lock)
+
+
+def time_span(dataset: xr.Dataset) -> tuple[int, int]:
+    """First time and the nanosecond after the last one; (0, 0) where there are none.
+
+    Looks at `time`, else at `begin` and `end`, else at all times.
+    """
+    times = {str(n): v for n, v in dataset.variables.items() if v.dtype.kind == "M" and v.size}
+    if "time" in times:
+        times = {"time": times["time"]}
+    elif {"begin", "end"} <= times.keys():
+        times = {name: times[name] for name in ("begin", "end")}
+    lowest, highest = [], []
+    for name, variable in times.items():
+        values = variable.values.astype("datetime64[ns]").view("int64")
+        values = values[values != _NAT]
+        if values.size:
+            lowest.append(int(values.min()))
+            highest.append(int(values.max()) + (name != "end"))
+    return (min(lowest), max(highest)) if lowest else (0, 0)
+
+
+_NAT = -(2**63)
+
+
+def _seal(folder: Path) -> None:
+    """Make everything durable and read-only, innermost first."""
+    for base, _, files in os.walk(folder, topdown=False):
+        for name in files:
+            Path(base, name).chmod(0o444)
+        if (manifest := Path(base, MANIFEST)).exists():
+            with manifest.open("rb") as file:
+                os.fsync(file.fileno())
+        fsync_folder(Path(base))
+        Path(base).chmod(0o555)

@@ -1,0 +1,153 @@
+"""Read products of either form: lazily through xarray, or rows straight into memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import xarray as xr
+import zarr
+
+from hven.core.errors import DatasetNotFoundError, UnknownNameError
+from hven.model.provenance import Provenance
+from hven.store import arrays, tables
+from hven.store.manifest import MANIFEST, PROVENANCE, Manifest
+
+WHOLE_SHARDS: Mapping[str, int] = MappingProxyType({})
+_OWN = frozenset({"units", "calendar"})
+
+
+def open_product(
+    folder: Path, *, chunks: Mapping[str, int] | str | None = WHOLE_SHARDS, indexes: bool = True
+) -> xr.Dataset:
+    """Open a product lazily.
+
+    Parameters
+    ----------
+    folder
+        Version folder.
+    chunks
+        Dask arrays whose chunks are whole shards, unless given as in `xarray.open_dataset`; None loads on access
+        without Dask.
+    indexes
+        Make indexes of coordinates, which reads them.
+
+    Raises
+    ------
+    DatasetNotFoundError
+        When there is no product in the folder.
+    """
+    folder = Path(folder)
+    if form_of(folder) == "table":
+        dataset = tables.open_table(folder)
+        return dataset if chunks is None else dataset.chunk(chunks or {tables.row_dim(folder): tables.ROW_GROUP})
+    if chunks is not None and not chunks:
+        head = arrays.head(folder)
+        chunks = {head["hven_row_dim"]: head["hven_shard_rows"]} if head["hven_has_rows"] else {}
+    return xr.open_dataset(
+        folder / arrays.DATA,
+        engine="zarr",
+        consolidated=False,
+        chunks=chunks,
+        decode_timedelta=False,
+        create_default_indexes=indexes,
+    )
+
+
+def form_of(folder: Path) -> str:
+    """``array`` or ``table``; raises DatasetNotFoundError where there is neither."""
+    if (folder / arrays.DATA / "zarr.json").exists():
+        return "array"
+    if (folder / tables.DATA).exists():
+        return "table"
+    raise DatasetNotFoundError(f"there is no product in {folder}")
+
+
+def read_rows(folder: Path, names: Iterable[str], start: int, stop: int) -> xr.Dataset:
+    """Rows `[start, stop)` of some variables, in memory, without indexes.
+
+    Variables without the row dim come whole.
+
+    Raises
+    ------
+    UnknownNameError
+        For a name that the product does not have.
+    """
+    wanted = _known(folder, names)
+    if form_of(folder) == "table":
+        return tables.read_rows(folder, wanted, start, stop)
+    return _dataset(folder, wanted, slice(start, stop))
+
+
+def read_rows_at(folder: Path, names: Iterable[str], indices: Sequence[int] | np.ndarray[Any, Any]) -> xr.Dataset:
+    """Some rows of some variables, in memory, in the order of `indices`; see `read_rows`."""
+    wanted, rows = _known(folder, names), np.asarray(indices, dtype=np.int64)
+    if form_of(folder) == "table":
+        return tables.read_rows_at(folder, wanted, rows)
+    return _dataset(folder, wanted, rows)
+
+
+def variable_names(folder: Path) -> list[str]:
+    """Names of all variables, coordinates among them."""
+    if form_of(folder) == "table":
+        return [str(n) for n in tables.open_table(folder).variables]
+    return sorted(p.parent.name for p in (folder / arrays.DATA).glob("*/zarr.json"))
+
+
+def read_provenance(folder: Path) -> Provenance:
+    """Provenance record of a product."""
+    return Provenance.model_validate_json(_text(folder, PROVENANCE))
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Manifest of a product."""
+    return Manifest.model_validate_json(_text(folder, MANIFEST))
+
+
+def _text(folder: Path, name: str) -> str:
+    try:
+        return (folder / name).read_text()
+    except FileNotFoundError:
+        raise DatasetNotFoundError(f"there is no product in {folder}: {name} is missing") from None
+
+
+def _known(folder: Path, names: Iterable[str]) -> list[str]:
+    wanted, known = list(names), variable_names(folder)
+    for name in wanted:
+        if name not in known:
+            raise UnknownNameError("variable", name, known)
+    return wanted
+
+
+@lru_cache(maxsize=1024)
+def _array(folder: Path, name: str) -> zarr.Array[Any]:
+    return zarr.open_array(folder / arrays.DATA / name, mode="r", config={"read_missing_chunks": False})
+
+
+def _dataset(folder: Path, names: list[str], rows: slice | np.ndarray[Any, Any]) -> xr.Dataset:
+    head = arrays.head(folder)
+    variables = {name: _variable(_array(folder, name), head["hven_row_dim"], rows) for name in names}
+    auxiliary = str(head.get("coordinates", "")).split()
+    coords = {n: variables.pop(n) for n in names if n in auxiliary or variables[n].dims == (n,)}
+    attrs = {k: v for k, v in head.items() if k != "coordinates"}
+    return xr.Dataset(variables, xr.Coordinates(coords, indexes={}), attrs)
+
+
+def _variable(array: zarr.Array[Any], row_dim: str, rows: slice | np.ndarray[Any, Any]) -> xr.Variable:
+    dims = array.metadata.dimension_names or ()  # type: ignore[union-attr]
+    values: Any
+    if row_dim not in dims:
+        values = array[...]
+    elif isinstance(rows, slice):
+        values = array[rows]
+    else:
+        values = array.oindex[(rows, *[slice(None)] * (array.ndim - 1))]
+    attrs = dict(array.attrs)
+    if "calendar" in attrs:
+        values = np.asarray(values).view("datetime64[ns]")
+        attrs = {k: v for k, v in attrs.items() if k not in _OWN}
+    return xr.Variable(dims, values, attrs, fastpath=True)

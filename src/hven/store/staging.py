@@ -1,0 +1,129 @@
+"""Names that are being written: visible to nobody, owned by a living process, swept when it died."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import quote
+
+from hven.store.paths import PART, is_version
+
+FOREIGN_AGE_S = 7 * 86400.0
+"""A name left by another host is taken for dead when it has not changed for so long."""
+
+
+def part_name(identifier: str) -> str:
+    """Name under which something is written: `.part-<uuid>.<host>`."""
+    return f"{PART}{identifier}.{_host()}"
+
+
+def make_part(parent: Path, identifier: str) -> tuple[Path, int]:
+    """Make a folder to write in and lock it; the descriptor holds the lock until it is closed."""
+    parent.mkdir(parents=True, exist_ok=True)
+    path = parent / part_name(identifier)
+    while True:
+        path.mkdir(exist_ok=True)
+        if (lock := _lock_own(path, os.O_RDONLY | os.O_DIRECTORY)) is not None:
+            return path, lock
+
+
+def make_part_file(parent: Path, identifier: str) -> tuple[Path, int]:
+    """Make a file to write in and lock it; the descriptor is open for reading and writing."""
+    parent.mkdir(parents=True, exist_ok=True)
+    path = parent / part_name(identifier)
+    while True:
+        if (lock := _lock_own(path, os.O_RDWR | os.O_CREAT)) is not None:
+            return path, lock
+
+
+def clean_staging(root: Path) -> list[Path]:
+    """Remove what dead writers left anywhere below a folder.
+
+    A name is dead when its lock is free (writers of this host), or when it has not changed for `FOREIGN_AGE_S`
+    (writers of other hosts).
+
+    Returns
+    -------
+    list[Path]
+        What was removed.
+    """
+    return [path for path in _parts(root) if _remove_dead(path)]
+
+
+def unlock(folder: Path) -> None:
+    """Make a folder and its files writable again, for deletion only."""
+    for base, folders, files in os.walk(folder):
+        Path(base).chmod(0o755)
+        for name in (*folders, *files):
+            if not (path := Path(base, name)).is_symlink():
+                path.chmod(0o755 if name in folders else 0o644)
+
+
+def fsync_folder(folder: Path) -> None:
+    """Make names in a folder durable."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _host() -> str:
+    return quote(socket.gethostname(), safe="").replace(".", "%2E")
+
+
+def _lock_own(path: Path, flags: int) -> int | None:
+    """Lock a new name; None when it was swept between making and locking."""
+    try:
+        descriptor = os.open(path, flags, 0o644)
+    except FileNotFoundError:
+        return None
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    if path.exists() and os.path.samestat(path.stat(), os.fstat(descriptor)):
+        return descriptor
+    os.close(descriptor)
+    return None
+
+
+def _parts(folder: Path) -> Iterator[Path]:
+    try:
+        entries = sorted(os.scandir(folder), key=lambda e: e.name)
+    except FileNotFoundError:
+        return
+    for entry in entries:
+        if entry.name.startswith(PART):
+            yield Path(entry.path)
+        elif entry.is_dir(follow_symlinks=False) and not is_version(entry.name):
+            yield from _parts(Path(entry.path))
+
+
+def _remove_dead(path: Path) -> bool:
+    if not path.name.endswith(f".{_host()}"):
+        if time.time() - path.stat().st_mtime < FOREIGN_AGE_S:
+            return False
+        return _remove(path)
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return _remove(path)
+    except BlockingIOError:
+        return False
+    finally:
+        os.close(descriptor)
+
+
+def _remove(path: Path) -> bool:
+    if path.is_dir():
+        unlock(path)
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+    return True
