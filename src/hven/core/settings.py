@@ -109,7 +109,8 @@ def load_settings(site: Path | str | None = None, *, environ: Mapping[str, str] 
     """Find and read the settings.
 
     Order: the argument, `$HVEN_SITE`, `/etc/hven/site.yaml`, the try-out of the checkout in which the working directory
-    lies. `$HVEN_ROOT` and `$HVEN_STATE` override the paths.
+    lies. `$HVEN_ROOT` and `$HVEN_STATE` override the paths, `$HVEN_PROFILE` the default size of Dask clusters (the hub sets
+    it in a user's server).
 
     Raises
     ------
@@ -126,10 +127,12 @@ def load_settings(site: Path | str | None = None, *, environ: Mapping[str, str] 
             hint="Set HVEN_SITE to a site file, or run inside a checkout where `make up` has been run.",
         )
     try:
-        return Settings.model_validate({**values, **paths})
+        settings = Settings.model_validate({**values, **paths})
     except ValidationError as error:
         problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
         raise SettingsError(f"{file or 'settings'}: {problems}") from None
+    chosen = environ.get("HVEN_PROFILE", settings.engine.default_profile)
+    return settings.model_copy(update={"engine": settings.engine.model_copy(update={"default_profile": chosen})})
 
 
 def _read(file: Path) -> dict[str, object]:

@@ -79,6 +79,9 @@ def _login(c: Any, settings: Settings, layout: Layout) -> None:
     c.JupyterHub.authenticator_class = "shared-password"
     c.SharedPasswordAuthenticator.user_password = ensure_password(layout)
     c.Authenticator.allowed_users = {login_name(settings), *settings.hub.guests}
+    c.JupyterHub.template_vars = {
+        "announcement_login": f"{settings.observatory.name}. `hven up` printed the user and the password."
+    }
 
 
 def _servers(c: Any, settings: Settings, layout: Layout, environment: dict[str, str]) -> None:

@@ -73,12 +73,11 @@ def fill_home(home: Path, notebooks: Path) -> None:
 
 
 def server_arguments() -> list[str]:
-    """Command line of JupyterLab: nothing is fetched from the internet, proxied ports are this machine's own."""
+    """Command line of JupyterLab: nothing is fetched from the internet."""
     as_root = ["--allow-root"] if os.geteuid() == 0 else []
     return [
         "--LabApp.extension_manager=readonly",
         "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
         "--LabApp.news_url=",
-        "--ServerProxy.host_allowlist=127.0.0.1",
         *as_root,
     ]
