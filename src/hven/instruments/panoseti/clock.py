@@ -45,8 +45,8 @@ class ClockReport:
     """Clock status and the numbers behind it.
 
     `host_lag_median_ns` and `host_lag_spread_ns` (from the median absolute deviation) describe host minus quabo time
-    within the second; `outlier_fraction` is the part farther than 50 ms from the median. `tai_offset_s` is the most frequent
-    offset of whole seconds from TAI, `tai_offset_fraction` how often it is met. `frames` were looked at.
+    within the second; `outlier_fraction` is the part farther than 50 ms from the median. `tai_offset_s` is the most
+    frequent offset of whole seconds from TAI, `tai_offset_fraction` how often it is met. `frames` were looked at.
     """
 
     status: ClockStatus

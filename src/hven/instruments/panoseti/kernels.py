@@ -17,25 +17,18 @@ Numbers = NDArray[np.int64]
 
 
 @numba.njit(nogil=True, cache=True)
-def walk(raw: Bytes, at: int, program: tuple[Any, ...], values: Numbers) -> tuple[int, bool]:
-    """Read one header from byte `at` on into `values`.
-
-    Returns the position after the image marker and True, or the position of the first wrong byte and False; the
-    length of `raw` when it ends inside the header.
-    """
-    literals, bounds, widths, _ = program
-    end = len(raw)
-    for k in range(len(bounds) - 1):
-        for j in range(bounds[k], bounds[k + 1]):
-            if at >= end or raw[at] != literals[j]:
-                return at, False
-            at += 1
-        if k == len(widths):
-            break
-        at, good = _number(raw, at, program, k, values)
-        if not good:
-            return at, False
-    return at, True
+def _literal(raw: Bytes, at: int, literal: Bytes) -> tuple[int, bool]:
+    length = len(literal)
+    if at + length <= len(raw):
+        window, difference = raw[at : at + length], np.uint8(0)
+        for j in range(length):  # with no way out and no sum in the index, this becomes vector instructions
+            difference |= window[j] ^ literal[j]
+        if not difference:
+            return at + length, True
+    for j in range(length):
+        if at + j >= len(raw) or raw[at + j] != literal[j]:
+            return at + j, False
+    return at + length, True
 
 
 @numba.njit(nogil=True, cache=True)
@@ -53,6 +46,26 @@ def _number(raw: Bytes, at: int, program: tuple[Any, ...], k: int, values: Numbe
         at += 1
     values[k] = value
     return at, at > first and (at == stop or not width)
+
+
+@numba.njit(nogil=True, cache=True)
+def walk(raw: Bytes, at: int, program: tuple[Any, ...], values: Numbers) -> tuple[int, bool]:
+    """Read one header from byte `at` on into `values`.
+
+    Returns the position after the image marker and True, or the position of the first wrong byte and False; the
+    length of `raw` when it ends inside the header.
+    """
+    literals, bounds, widths, _ = program
+    for k in range(len(bounds) - 1):
+        at, good = _literal(raw, at, literals[bounds[k] : bounds[k + 1]])
+        if not good:
+            return at, False
+        if k == len(widths):
+            break
+        at, good = _number(raw, at, program, k, values)
+        if not good:
+            return at, False
+    return at, True
 
 
 @numba.njit(nogil=True, cache=True)
@@ -83,8 +96,9 @@ def parse_frames(
         at, good = walk(raw, offsets[i], program, values[i])
         if not good:
             return i, at
+        pixels, image = raw[at : at + size], images[i]
         for j in range(size):
-            images[i, j] = raw[at + j]
+            image[j] = pixels[j]
     return WHOLE, WHOLE
 
 
@@ -132,9 +146,11 @@ def write_frames(values: Numbers, images: Bytes, program: tuple[Any, ...], out: 
                 at += 1
             if k < len(widths):
                 at = _print(values[i, k], widths[k], out, at)
-        for j in range(images.shape[1]):
-            out[at] = images[i, j]
-            at += 1
+        size = images.shape[1]
+        pixels, image = out[at : at + size], images[i]
+        for j in range(size):
+            pixels[j] = image[j]
+        at += size
     return at
 
 
