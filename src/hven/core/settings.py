@@ -109,8 +109,8 @@ def load_settings(site: Path | str | None = None, *, environ: Mapping[str, str] 
     """Find and read the settings.
 
     Order: the argument, `$HVEN_SITE`, `/etc/hven/site.yaml`, the try-out of the checkout in which the working directory
-    lies. `$HVEN_ROOT` and `$HVEN_STATE` override the paths, `$HVEN_PROFILE` the default size of Dask clusters (the hub sets
-    it in a user's server).
+    lies. `$HVEN_ROOT` and `$HVEN_STATE` override the paths, `$HVEN_PROFILE` the default size of Dask clusters (the hub
+    sets it in a user's server).
 
     Raises
     ------
