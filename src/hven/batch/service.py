@@ -95,7 +95,7 @@ def make_service(settings: Settings, database: Database) -> BatchService:
         JobQueue(database, lease_s=settings.batch.lease_s),
         DirectLauncher(settings),
         slots=settings.batch.slots,
-        heartbeat=settings.state / "heartbeats" / "batch.json",
+        heartbeat=settings.state / "heartbeats" / "batch",
     )
 
 

@@ -7,6 +7,7 @@ from typing import NoReturn
 
 import typer
 
+from hven.cli.batch import batch
 from hven.cli.doctor import doctor
 from hven.cli.down import down
 from hven.cli.status import status
@@ -25,6 +26,7 @@ app.command()(up)
 app.command()(down)
 app.command()(status)
 app.command()(doctor)
+app.command()(batch)
 
 
 def main() -> NoReturn:

@@ -1,0 +1,31 @@
+"""`hven batch`: the batch service."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def batch(
+    site: Annotated[Path | None, typer.Option(help="Site file.")] = None,
+    json_logs: Annotated[bool, typer.Option("--json-logs", help="Log lines as JSON.")] = False,
+) -> None:
+    """Run submitted jobs until stopped; running ones then go back into the queue."""
+    from hven.batch.service import make_service, only_one
+    from hven.core.logging import configure
+    from hven.core.settings import load_settings
+    from hven.registry.database import Database
+
+    configure(json=json_logs)
+    settings = load_settings(site)
+    stop = threading.Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(name, lambda *_: stop.set())
+    with only_one(settings.state):
+        database = Database(settings.platform_url)
+        make_service(settings, database).run(stop)
+        database.close()

@@ -1,0 +1,53 @@
+"""A runner whose quanta take as long as the job's config says and leave a file each: what exists is not made again."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+
+from hven.batch.runner import main
+from hven.core.errors import CancelledError
+from hven.model.data_id import DataId
+from hven.model.quantum import QuantumRecord, QuantumState
+
+
+def work(settings, job, watch):
+    config = job.request.config["slow"]
+    stop = threading.Event()
+    watch.on_stop(stop.set)
+    watch.expect(config["quanta"], "at work")
+    records = []
+    for detector in range(config["quanta"]):
+        record = quantum(settings, job, config, detector, stop)
+        records.append(record)
+        watch.add([record])
+    return records
+
+
+def quantum(settings, job, config, detector, stop):
+    made = settings.root / f"{detector}.made"
+    reused = made.exists()
+    failed = not reused and detector in config.get("fail", [])
+    if not reused:
+        if stop.wait(config["s"]):
+            raise CancelledError("stopped")
+        if not failed:
+            made.write_text(str(job.id))
+    return QuantumRecord(
+        run=job.run,
+        step="slow",
+        task="slow.sleep",
+        data_id=DataId(detector=detector),
+        quantum_key=str(detector),
+        state=QuantumState.FAILED if failed else QuantumState.DONE,
+        outputs=(),
+        reused=reused,
+        error="it should" if failed else "",
+        flavour="data" if failed else None,
+        ended_ns=time.time_ns(),
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:], work))
