@@ -203,6 +203,24 @@ class Observatory:
 
         return opening.open_product(self.root, product, chunks=chunks)
 
+    def overview(
+        self,
+        product: Product,
+        variable: str,
+        *,
+        max_points: int = 2000,
+        begin_ns: int | None = None,
+        end_ns: int | None = None,
+    ) -> xr.Dataset:
+        """Min, max and mean of a variable along the rows, in at most so many points; reads little.
+
+        See `hven.store.overview_read.read_overview`.
+        """
+        from hven.store.overview_read import read_overview  # noqa: PLC0415 - zarr is slow to import
+
+        folder = self.root / product.path
+        return read_overview(folder, variable, max_points=max_points, begin_ns=begin_ns, end_ns=end_ns)
+
     def _one_by_key(self, declared: DatasetType, values: dict[str, Any]) -> Product | None:
         given = {"instrument": declared.instrument, **values}
         if set(given) != set(declared.keys) or any(isinstance(v, (list, tuple, set, range)) for v in given.values()):
