@@ -1,0 +1,128 @@
+"""Dataset types of what is made from raw PANOSETI data (L1 and L2)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from hven.instruments.panoseti.products import PRODUCTS, DataProduct
+from hven.model import events, frames, housekeeping
+from hven.model.data_id import Level
+from hven.model.dataset_type import DatasetType
+from hven.model.variable import Variable
+
+_RUN_KEYS = ("instrument", "day_obs", "observation")
+_KEYS = (*_RUN_KEYS, "detector")
+_IN_IMAGE_UNITS = {
+    *("signal", "frame_mean", "pedestal", "noise", "pedestal_error", "noise_error", "size", "amplitude"),
+    *("mean", "deviation", "excess_variance", "minimum", "maximum"),
+}
+
+
+def _with_units(variables: tuple[Variable, ...], units: str) -> tuple[Variable, ...]:
+    return tuple(replace(v, units=units) if v.name in _IN_IMAGE_UNITS else v for v in variables)
+
+
+def _signal(product: DataProduct) -> DatasetType:
+    f = frames
+    header = (
+        (f.SPREAD, f.LOST_PACKETS, replace(f.QUABO_VALID, dims=("time", "quabo")))
+        if product.whole_module
+        else (replace(f.QUABO, dtype="uint8", units="1"), replace(f.PKT_NUM, dims=("time",), dtype="uint32"))
+    )
+    maps = (f.BEGIN, f.END, f.PEDESTAL, f.NOISE, f.POOLED, f.PIXEL_MASK, f.GAIN)
+    own = (f.TIME, f.SIGNAL, f.QUALITY, f.FRAME_MEAN, f.HOST_LAG, f.TAI_OFFSET, *header, *maps)
+    what = "" if product.whole_module else " Each is placed into the whole module; the other quadrants are NaN."
+    return DatasetType(
+        name=f"panoseti.{product.name}",
+        level=Level.L1,
+        form="array",
+        keys=_KEYS,
+        variables=_with_units(own, product.units),
+        doc=f"Calibrated frames in time order, pedestal subtracted, not thresholded, with quality bits.{what}",
+        coordinates=("time", "begin", "end"),
+        overviews=("frame_mean",),
+    )
+
+
+def _pedestals(product: DataProduct) -> DatasetType:
+    seconds = 60 if product.name.startswith("img") else 300
+    return DatasetType(
+        name=f"panoseti.{product.name}.pedestals",
+        level=Level.L1,
+        form="array",
+        keys=_KEYS,
+        variables=_with_units(frames.PEDESTAL_VARIABLES, product.units),
+        doc=f"Pedestal, noise and block statistics of each pixel in cells of {seconds} s.",
+        row_dim="cell",
+        coordinates=("begin", "end"),
+    )
+
+
+def _metrics(product: DataProduct) -> DatasetType:
+    return DatasetType(
+        name=f"panoseti.{product.name}.qc",
+        level=Level.L2,
+        form="table",
+        keys=_KEYS,
+        variables=events.METRICS,
+        doc="Quality metrics of an observation and of each of its hours.",
+        row_dim="row",
+        coordinates=(),
+    )
+
+
+def _table(name: str, variables: tuple[Variable, ...], units: str, doc: str, keys: tuple[str, ...]) -> DatasetType:
+    return DatasetType(
+        name=f"panoseti.{name}",
+        level=Level.L2,
+        form="table",
+        keys=keys,
+        variables=_with_units(variables, units),
+        doc=doc,
+        row_dim="event",
+    )
+
+
+HOUSEKEEPING = DatasetType(
+    name="panoseti.housekeeping",
+    level=Level.L1,
+    form="table",
+    keys=_RUN_KEYS,
+    variables=housekeeping.VARIABLES,
+    doc="Voltages, currents and temperatures of the quabos, with units; a broken sensor is NaN.",
+)
+GAIN = DatasetType(
+    name="panoseti.gain",
+    level=Level.L1,
+    form="array",
+    keys=("instrument", "detector"),
+    variables=(frames.GAIN,),
+    doc="Relative response of each pixel; a calibration with a validity range.",
+    row_dim="y",
+    coordinates=(),
+)
+PULSES = _table("pulses", events.PULSES, "count", "Candidates for optical pulses, one telescope at a time.", _KEYS)
+PULSE_COINCIDENCES = _table(
+    "pulse_coincidences",
+    events.PULSE_COINCIDENCES,
+    "",
+    "Optical pulses seen by two telescopes at the same time in the same pixel of the sky.",
+    _RUN_KEYS,
+)
+SHOWERS = _table("showers", events.SHOWERS, "adu", "Cleaned images of Cherenkov showers, as moments.", _KEYS)
+COINCIDENCES = _table(
+    "coincidences", events.COINCIDENCES, "", "Pulse-height events that telescopes saw at the same time.", _RUN_KEYS
+)
+
+PRODUCT_TYPES = (
+    *(_signal(p) for p in PRODUCTS.values()),
+    *(_pedestals(p) for p in PRODUCTS.values()),
+    HOUSEKEEPING,
+    GAIN,
+    PULSES,
+    PULSE_COINCIDENCES,
+    SHOWERS,
+    COINCIDENCES,
+    *(_metrics(p) for p in PRODUCTS.values()),
+)
+"""All L1 and L2 dataset types."""
