@@ -6,12 +6,20 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from hven.cluster.engine import Engine
+from hven.core.logging import get_logger
 from hven.core.settings import Settings
 from hven.model.instrument import Instrument
 from hven.model.pipeline import Pipeline
 from hven.model.query import DataQuery
+from hven.pipeline.bind import bind
+from hven.pipeline.execute import Execution
+from hven.pipeline.graph import build_graph
+from hven.pipeline.keep import Keeper
 from hven.pipeline.report import Progress, RunReport
+from hven.pipeline.work import Place
 from hven.registry.protocol import Registry
+
+_log = get_logger(__name__)
 
 
 def run_pipeline(
@@ -30,5 +38,74 @@ def run_pipeline(
     force: bool = False,
     block_rows: int | None = None,
 ) -> RunReport:
-    """Make what is missing."""
-    raise NotImplementedError
+    """Make all products of a pipeline that do not exist yet.
+
+    What exists with the same quantum key is tagged, not made again. A failing quantum fails alone; what needs it is
+    blocked. A run that was killed is resumed by running it again.
+
+    Parameters
+    ----------
+    pipeline
+        From `hven.pipeline.load.load_pipeline`.
+    instrument
+        Declares the dataset types.
+    registry
+        Knows what exists; this process owns its writing.
+    settings
+        Data root and site.
+    engine
+        Runs the blocks; stays open.
+    query
+        Chooses data IDs.
+    run
+        RUN collection of what is made, e.g. ``panoseti/runs/calibrate/20251022T071822Z`` or ``u/ada/...``.
+    user
+        Recorded as the maker.
+    config
+        Values that replace the pipeline's, by step or task name.
+    progress
+        Called with counts as quanta and blocks end.
+    cancelled
+        Asked between blocks.
+    force
+        Make everything again.
+    block_rows
+        Replaces the executor's choice of block length; results do not depend on it.
+
+    Returns
+    -------
+    RunReport
+        Records of all quanta; failures are in it, not raised.
+
+    Raises
+    ------
+    ConfigurationError
+        When the pipeline does not fit the instrument or the config has unknown keys.
+    CancelledError
+        When `cancelled` said so; what was finished is kept.
+    """
+    steps = bind(pipeline, instrument, config)
+    instrument_query = DataQuery({"instrument": (instrument.name,), **query.values}, query.where)
+    graph = build_graph(steps, registry, instrument_query)
+    place = Place(settings.root, settings.site, run, user, pipeline.name)
+    keeper = Keeper(registry, place)
+    _log.info("run begins", pipeline=pipeline.name, run=run, quanta=len(graph), cores=engine.cores)
+    execution = Execution(
+        graph, engine, keeper, place, progress or _silent, cancelled or _never, force=force, block_rows=block_rows
+    )
+    try:
+        execution.run()
+    finally:
+        keeper.flush()
+    products = tuple(p for number in sorted(execution.products) for p in execution.products[number])
+    report = RunReport(pipeline.name, run, tuple(execution.records[n] for n in sorted(execution.records)), products)
+    _log.info("run ended", pipeline=pipeline.name, run=run, failed=len(report.failed), products=len(products))
+    return report
+
+
+def _silent(_progress: Progress) -> None:
+    return None
+
+
+def _never() -> bool:
+    return False

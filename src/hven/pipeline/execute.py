@@ -1,0 +1,276 @@
+"""Walk through a quantum graph: skip what exists, compute the rest, record how each quantum ended."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from hven.cluster.engine import Engine, Outcome
+from hven.core.clock import now_ns
+from hven.core.errors import CancelledError, Flavour, HvenError
+from hven.core.logging import get_logger
+from hven.model.product import Product
+from hven.model.quantum import QuantumRecord, QuantumState
+from hven.pipeline.graph import Quantum
+from hven.pipeline.identity import quantum_key
+from hven.pipeline.keep import Keeper
+from hven.pipeline.report import Progress
+from hven.pipeline.work import Place, Work
+from hven.pipeline.worker import BlockJob, BlockResult, run_block
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+_WORKS_AT_ONCE = 64
+_log = get_logger(__name__)
+
+_ENDED_WELL = frozenset({QuantumState.DONE, QuantumState.PARTIAL})
+
+
+@dataclass(slots=True)
+class Execution:
+    """One run of one graph.
+
+    Parameters
+    ----------
+    graph
+        In topological order.
+    engine
+        Runs the blocks.
+    keeper
+        Finds and registers products.
+    place
+        Where products go.
+    progress, cancelled
+        Called with counts; asked between blocks.
+    force
+        Compute even what exists.
+    block_rows
+        Replaces the chosen block length.
+    """
+
+    graph: Sequence[Quantum]
+    engine: Engine
+    keeper: Keeper
+    place: Place
+    progress: Callable[[Progress], None]
+    cancelled: Callable[[], bool]
+    force: bool
+    block_rows: int | None
+    records: dict[int, QuantumRecord] = field(default_factory=dict)
+    products: dict[int, list[Product]] = field(default_factory=dict)
+
+    def run(self) -> None:
+        """Run all waves; raises CancelledError between blocks when asked to."""
+        for wave in waves(self.graph):
+            works = self._reuse([w for q in wave if (w := self._begin(q)) is not None])
+            for batch in _batches(works):
+                self._compute(batch)
+                self.keeper.flush()
+            self.keeper.flush()
+
+    def _begin(self, quantum: Quantum) -> Work | None:
+        """Work with its inputs, or None where it cannot run and that is recorded."""
+        states = {self.records[n].state for n in quantum.depends}
+        inputs = self._inputs(quantum)
+        required = {s.name for s in quantum.step.task.inputs if not s.optional and s.name in quantum.step.inputs}
+        key = quantum_key(quantum.step, quantum.data_id, inputs)
+        if states & {QuantumState.FAILED, QuantumState.BLOCKED}:
+            failed = sorted({self.records[n].step for n in quantum.depends if self.records[n].state not in _ENDED_WELL})
+            self._end(quantum, key, QuantumState.BLOCKED, error=f"not run because of {', '.join(failed)}")
+        elif quantum.missing:
+            self._end(quantum, key, QuantumState.BLOCKED, error=quantum.missing, flavour="data")
+        elif required - set(inputs) or not inputs:
+            self._end(quantum, key, QuantumState.NO_WORK)
+        else:
+            return Work(quantum, key, inputs, self.place, self.block_rows)
+        return None
+
+    def _inputs(self, quantum: Quantum) -> dict[str, tuple[Product, ...]]:
+        """Products of the slots; what an earlier quantum had no work to make is left out."""
+        filled = {}
+        for name, datasets in quantum.inputs.items():
+            found: list[Product] = []
+            for ref, source in datasets:
+                made = [source] if isinstance(source, Product) else self.products.get(source, [])
+                found += [p for p in made if p.ref.type == ref.type]
+            if found:
+                filled[name] = tuple(found)
+        return filled
+
+    def _reuse(self, works: list[Work]) -> list[Work]:
+        """Take what exists; give what must be computed."""
+        if self.force:
+            return works
+        known = self.keeper.existing(works)
+        for work in works:
+            if work.key in known:
+                self._finish(work, known[work.key], reused=True)
+        return [w for w in works if w.key not in known]
+
+    def _compute(self, batch: Sequence[Work]) -> None:
+        alive = {w.quantum.number: w for w in batch}
+        try:
+            self._lay_out(alive)
+            jobs = self._cut(alive)
+            with ThreadPoolExecutor(1, thread_name_prefix="hven-publish") as publisher:
+                publishing = self._run_blocks(alive, jobs, publisher)
+                for number, future in publishing.items():
+                    self._published(alive[number], future)
+        finally:
+            for work in batch:
+                work.files.close()
+
+    def _lay_out(self, alive: dict[int, Work]) -> None:
+        """Run a few rows of each work whose rows are written in place, and make the arrays that they need."""
+        probes: list[BlockJob | None] = []
+        for work in list(alive.values()):
+            if work.in_place:
+                probes += [job for job in [self._try(alive, work, work.probe)] if job is not None]
+        for outcome in self._map(probes):
+            work = alive[probes[outcome.index].quantum]  # type: ignore[union-attr]
+            if outcome.error or outcome.value is None:
+                self._fail(alive, work, outcome.error)
+            else:
+                template: Mapping[str, xr.Dataset] = outcome.value.outputs
+                self._try(alive, work, lambda w=work, t=template: w.prepare(t))  # type: ignore[misc]
+
+    def _cut(self, alive: dict[int, Work]) -> list[BlockJob | None]:
+        jobs: list[BlockJob | None] = []
+        for work in list(alive.values()):
+            own = self._try(alive, work, work.jobs)
+            if own:
+                jobs += own
+            elif own is not None:
+                self._finish(alive.pop(work.quantum.number), [])
+        return jobs
+
+    def _run_blocks(
+        self, alive: dict[int, Work], jobs: list[BlockJob | None], publisher: ThreadPoolExecutor
+    ) -> dict[int, Future[list[Product]]]:
+        publishing: dict[int, Future[list[Product]]] = {}
+        owners = [job.quantum for job in jobs if job is not None]
+        for outcome in self._map(jobs):
+            work = alive.get(owners[outcome.index])
+            if work is None:
+                continue
+            if outcome.error or outcome.value is None:
+                self._fail(alive, work, outcome.error)
+                jobs[:] = [None if owner == work.quantum.number else j for owner, j in zip(owners, jobs, strict=True)]
+                continue
+            result: BlockResult = outcome.value
+            work.results[result.block] = result
+            self._tell(f"{_title(work.quantum)}: block {len(work.results)} of {work.blocks}")
+            if len(work.results) == work.blocks:
+                publishing[result.quantum] = publisher.submit(work.publish)
+        return publishing
+
+    def _published(self, work: Work, future: Future[list[Product]]) -> None:
+        error = future.exception()
+        if error is not None:
+            self._fail({}, work, error)
+        else:
+            self._finish(work, future.result())
+
+    def _try[T](self, alive: dict[int, Work], work: Work, action: Callable[[], T]) -> T | None:
+        try:
+            return action()
+        except Exception as error:  # noqa: BLE001 - a failing quantum fails alone
+            self._fail(alive, work, error)
+            return None
+
+    def _fail(self, alive: dict[int, Work], work: Work, error: BaseException | None) -> None:
+        alive.pop(work.quantum.number, None)
+        text = f"{type(error).__name__}: {error}"
+        _log.warning("quantum failed", step=work.quantum.step.name, data_id=str(work.quantum.data_id), error=text)
+        trace = "".join(traceback.format_exception(error)) if error else ""
+        self._end(
+            work.quantum,
+            work.key,
+            QuantumState.FAILED,
+            error=text,
+            flavour=_flavour(error),
+            traceback=trace,
+            started_ns=work.started_ns,
+            **work.usage(),
+        )
+
+    def _finish(self, work: Work, products: list[Product], *, reused: bool = False) -> None:
+        state = QuantumState.NO_WORK if not products else QuantumState.PARTIAL if work.flags else QuantumState.DONE
+        self.products[work.quantum.number] = products
+        if reused:
+            self.keeper.choose(products)
+        else:
+            self.keeper.add(products, [p.id for slot in work.inputs.values() for p in slot])
+        self._end(
+            work.quantum,
+            work.key,
+            state,
+            products=tuple(p.id for p in products),
+            reused=reused,
+            started_ns=work.started_ns,
+            **work.usage(),
+        )
+
+    def _end(self, quantum: Quantum, key: str, state: QuantumState, **facts: object) -> None:
+        record = QuantumRecord(
+            run=self.place.run,
+            step=quantum.step.name,
+            task=quantum.step.task.name,
+            data_id=quantum.data_id,
+            quantum_key=key,
+            state=state,
+            outputs=tuple(str(t.type_name) for t in quantum.step.outputs.values()),
+            ended_ns=now_ns(),
+            **facts,  # type: ignore[arg-type]
+        )
+        self.records[quantum.number] = record
+        self.keeper.record(record)
+        self._tell(f"{_title(quantum)}: {state}")
+
+    def _tell(self, message: str) -> None:
+        states = [r.state for r in self.records.values()]
+        failed, blocked = states.count(QuantumState.FAILED), states.count(QuantumState.BLOCKED)
+        self.progress(Progress(len(states) - failed - blocked, failed, blocked, len(self.graph), message))
+
+    def _map(self, jobs: list[BlockJob | None]) -> Iterator[Outcome[BlockResult | None]]:
+        """Outcomes of blocks; the engine itself ends with CancelledError once it is told to stop."""
+        for outcome in self.engine.map(run_block, jobs):
+            if self.cancelled():
+                self.engine.cancel()
+            yield outcome
+        self._stop_if_cancelled()
+
+    def _stop_if_cancelled(self) -> None:
+        if self.cancelled():
+            raise CancelledError("stopped on request", hint="Run it again to go on from what is done.")
+
+
+def waves(graph: Sequence[Quantum]) -> Iterator[list[Quantum]]:
+    """Quanta that do not need each other, in order."""
+    depth: dict[int, int] = {}
+    levels: dict[int, list[Quantum]] = {}
+    for quantum in graph:
+        depth[quantum.number] = 1 + max((depth[n] for n in quantum.depends), default=-1)
+        levels.setdefault(depth[quantum.number], []).append(quantum)
+    yield from (levels[level] for level in sorted(levels))
+
+
+def _batches(works: Sequence[Work]) -> Iterator[Sequence[Work]]:
+    for start in range(0, len(works), _WORKS_AT_ONCE):
+        yield works[start : start + _WORKS_AT_ONCE]
+
+
+def _title(quantum: Quantum) -> str:
+    return f"{quantum.step.name} ({quantum.data_id})"
+
+
+def _flavour(error: BaseException | None) -> Flavour:
+    if isinstance(error, HvenError):
+        return error.flavour
+    if isinstance(error, MemoryError):
+        return "memory"
+    return "infrastructure" if isinstance(error, OSError) else "pipeline"

@@ -1,0 +1,176 @@
+"""The quantum graph: which task runs on which data ID, and what waits for what."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import reduce
+
+from hven.core.errors import CalibrationMissingError
+from hven.model.data_id import DataId, DatasetRef, TypeName, Value
+from hven.model.dataset_type import DatasetType
+from hven.model.product import Product
+from hven.model.query import DataQuery
+from hven.model.task import Slot
+from hven.pipeline.bind import BoundStep
+from hven.registry.protocol import Registry
+
+Source = Product | int
+"""A product that exists, or the number of the quantum that will make it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Quantum:
+    """One task on one data ID.
+
+    Parameters
+    ----------
+    number
+        Place in the graph; what a quantum needs has a lower one.
+    inputs
+        Of each filled slot: datasets in order of data ID, with where they come from.
+    depends
+        Numbers of the quanta that make inputs.
+    begin_ns
+        Begin of its data, at which calibrations are looked up.
+    missing
+        Why it cannot run, empty if it can: a calibration that is not there.
+    """
+
+    number: int
+    step: BoundStep
+    data_id: DataId
+    inputs: Mapping[str, tuple[tuple[DatasetRef, Source], ...]]
+    depends: frozenset[int]
+    begin_ns: int
+    missing: str = ""
+
+
+@dataclass(slots=True)
+class _Shelf:
+    """Datasets of one type by data ID."""
+
+    sources: dict[DataId, Source] = field(default_factory=dict)
+    below: dict[DataId, list[DataId]] = field(default_factory=dict)
+
+
+def build_graph(steps: Iterable[BoundStep], registry: Registry, query: DataQuery) -> list[Quantum]:
+    """One quantum for each data ID for which all required inputs exist or will be made.
+
+    Parameters
+    ----------
+    steps
+        As `hven.pipeline.bind.bind` orders them.
+    registry
+        Knows what exists.
+    query
+        Chooses data IDs. A `multiple` slot gets all datasets below a chosen data ID, whatever the query says about
+        the finer keys, so that a product never depends on how it was asked for.
+
+    Returns
+    -------
+    list of Quantum
+        In topological order.
+    """
+    builder = _Builder(registry, query)
+    for step in steps:
+        builder.add(step)
+    return builder.quanta
+
+
+class _Builder:
+    def __init__(self, registry: Registry, query: DataQuery) -> None:
+        self.registry = registry
+        self.query = query
+        self.quanta: list[Quantum] = []
+        self._made: dict[TypeName, dict[DataId, int]] = {}
+        self._found: dict[tuple[TypeName, bool, tuple[str, ...]], list[Product]] = {}
+        self._calibrations: dict[tuple[DatasetRef, int], Product | str] = {}
+
+    def add(self, step: BoundStep) -> None:
+        slots = {s.name: s for s in step.task.inputs if s.name in step.inputs and not s.calibration}
+        shelves = {n: [self._shelf(t, step, s) for t in step.inputs[n]] for n, s in slots.items()}
+        for data_id in sorted(self._data_ids(step, slots)):
+            inputs = {n: _pick(step.inputs[n], shelves[n], data_id, s) for n, s in slots.items()}
+            if all(inputs[n] or s.optional for n, s in slots.items()) and any(inputs.values()):
+                self._append(step, data_id, {n: v for n, v in inputs.items() if v})
+
+    def _append(
+        self, step: BoundStep, data_id: DataId, inputs: dict[str, tuple[tuple[DatasetRef, Source], ...]]
+    ) -> None:
+        sources = [source for slot in inputs.values() for _, source in slot]
+        begin = min(s.begin_ns if isinstance(s, Product) else self.quanta[s].begin_ns for s in sources)
+        missing = ""
+        for slot in step.task.inputs:
+            if slot.calibration and slot.name in step.inputs:
+                found = self._calibration(step.inputs[slot.name], data_id, begin)
+                if isinstance(found, Product):
+                    inputs[slot.name] = ((found.ref, found),)
+                elif not slot.optional:
+                    missing = found
+        number = len(self.quanta)
+        depends = frozenset(s for s in sources if isinstance(s, int))
+        self.quanta.append(Quantum(number, step, data_id, inputs, depends, begin, missing))
+        for dataset_type in step.outputs.values():
+            self._made.setdefault(dataset_type.type_name, {})[data_id] = number
+
+    def _data_ids(self, step: BoundStep, slots: Mapping[str, Slot]) -> set[DataId]:
+        """Data IDs that the query chooses: those of all required slots that have all dimensions."""
+        dimensions = set(step.task.dimensions)
+        chosen: dict[str, set[DataId]] = {}
+        for name in slots:
+            for dataset_type in step.inputs[name]:
+                if dimensions <= set(dataset_type.keys):
+                    found = self._products(dataset_type, step, chosen_only=True)
+                    ids = {p.ref.data_id.subset(step.task.dimensions) for p in found}
+                    ids |= {i.subset(step.task.dimensions) for i in self._made.get(dataset_type.type_name, {})}
+                    chosen.setdefault(name, set()).update(ids)
+        required = [ids for name, ids in chosen.items() if not slots[name].optional]
+        if required:
+            return reduce(set.intersection, required)
+        return set().union(*chosen.values())
+
+    def _shelf(self, dataset_type: DatasetType, step: BoundStep, slot: Slot) -> _Shelf:
+        shelf = _Shelf({p.ref.data_id: p for p in self._products(dataset_type, step, chosen_only=False)})
+        shelf.sources.update(self._made.get(dataset_type.type_name, {}))
+        if slot.multiple:
+            for data_id in sorted(shelf.sources):
+                shelf.below.setdefault(data_id.subset(step.task.dimensions), []).append(data_id)
+        return shelf
+
+    def _products(self, dataset_type: DatasetType, step: BoundStep, *, chosen_only: bool) -> list[Product]:
+        keys = tuple(k for k in dataset_type.keys if chosen_only or k in step.task.dimensions)
+        key = (dataset_type.type_name, chosen_only, keys)
+        if key not in self._found:
+            values: dict[str, tuple[Value, ...]] = {k: v for k, v in self.query.values.items() if k in keys}
+            query = DataQuery(values, self.query.where if chosen_only else "")
+            self._found[key] = self.registry.find(dataset_type.type_name, query)
+        return self._found[key]
+
+    def _calibration(self, types: tuple[DatasetType, ...], data_id: DataId, begin_ns: int) -> Product | str:
+        """Calibration of the first type that has one, or why there is none."""
+        reasons = []
+        for dataset_type in types:
+            ref = DatasetRef(dataset_type.type_name, data_id.subset(dataset_type.keys))
+            if (ref, begin_ns) not in self._calibrations:
+                try:
+                    self._calibrations[ref, begin_ns] = self.registry.calibration(ref, begin_ns)
+                except CalibrationMissingError as error:
+                    self._calibrations[ref, begin_ns] = str(error)
+            found = self._calibrations[ref, begin_ns]
+            if isinstance(found, Product):
+                return found
+            reasons.append(found)
+        return "; ".join(reasons)
+
+
+def _pick(
+    types: tuple[DatasetType, ...], shelves: list[_Shelf], data_id: DataId, slot: Slot
+) -> tuple[tuple[DatasetRef, Source], ...]:
+    """Datasets of the first type that has any for this data ID."""
+    for dataset_type, shelf in zip(types, shelves, strict=True):
+        own = data_id.subset(dataset_type.keys)
+        ids = shelf.below.get(data_id, []) if slot.multiple else [own] if own in shelf.sources else []
+        if ids:
+            return tuple((DatasetRef(dataset_type.type_name, i), shelf.sources[i]) for i in ids)
+    return ()

@@ -1,0 +1,61 @@
+"""What makes two products the same, and what made one."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+import subprocess
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+
+import hven
+from hven.model.data_id import DataId
+from hven.model.digest import digest_json
+from hven.model.product import Product
+from hven.model.provenance import SoftwareRecord
+from hven.pipeline.bind import BoundStep
+
+_GIT_S = 10
+
+
+def quantum_key(step: BoundStep, data_id: DataId, inputs: Mapping[str, Sequence[Product]]) -> str:
+    """sha256 of task, config, output types, data ID and the content of inputs and calibrations.
+
+    Commit, environment, time, user and place are not part of it.
+    """
+    digests = sorted([slot, str(p.ref), p.digest] for slot, products in inputs.items() for p in products)
+    return digest_json(
+        {
+            "task": step.task.name,
+            "version": step.task.version,
+            "config": step.config.model_dump(mode="json"),
+            "outputs": {name: str(t.type_name) for name, t in step.outputs.items()},
+            "data_id": dict(data_id),
+            "inputs": digests,
+        }
+    )
+
+
+@cache
+def software() -> SoftwareRecord:
+    """Version and commit of hven, and a digest of everything that is installed beside it."""
+    installed = sorted({f"{d.name}=={d.version}" for d in importlib.metadata.distributions()})
+    return SoftwareRecord(
+        version=hven.__version__,
+        commit=_commit(Path(hven.__file__).parents[2]),
+        environment=digest_json(installed),
+        python=platform.python_version(),
+    )
+
+
+def _commit(folder: Path) -> str:
+    """Commit of a checkout, with ``-dirty`` where files differ from it; empty outside a checkout."""
+    if not (folder / ".git").exists():
+        return ""
+    command = ["git", "-C", str(folder), "describe", "--always", "--abbrev=40", "--dirty", "--exclude=*"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=_GIT_S, check=False)  # noqa: S603 - fixed words
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout.strip()

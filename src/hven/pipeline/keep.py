@@ -1,0 +1,107 @@
+"""Products of a run and the registry: found again, registered, made current."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+from hven.core.errors import DatasetNotFoundError
+from hven.model.product import Product
+from hven.model.quantum import QuantumRecord
+from hven.pipeline.work import Place
+from hven.registry.protocol import Registry
+from hven.store.current import read_current, set_current
+from hven.store.index import inputs_of, read_product
+from hven.store.paths import data_id_folder, is_version
+
+if TYPE_CHECKING:
+    from hven.pipeline.work import Work
+
+
+@dataclass(slots=True)
+class Keeper:
+    """Publish first, register second, make current third; records go in batches."""
+
+    registry: Registry
+    place: Place
+    _new: list[Product] = field(default_factory=list)
+    _inputs: dict[str, list[str]] = field(default_factory=dict)
+    _records: list[QuantumRecord] = field(default_factory=list)
+
+    def existing(self, works: Sequence[Work]) -> dict[str, list[Product]]:
+        """All outputs of each quantum key that are on disk, whether registered or left there by a killed run."""
+        registered = self.registry.by_quantum([w.key for w in works])
+        known = {}
+        for work in works:
+            products = [self._there(work, name, registered.get((work.key, name))) for name in work.quantum.step.outputs]
+            found = [p for p in products if p is not None]
+            if found and len(found) == len(products):
+                known[work.key] = found
+        return known
+
+    def _there(self, work: Work, output: str, product: Product | None) -> Product | None:
+        if product is not None and self._ours(product) and (self.place.root / product.path).is_dir():
+            return product
+        return self._unregistered(work, output)
+
+    def _ours(self, product: Product) -> bool:
+        """Whether a product may stand for one of this run: its own owner's, or the observatory's."""
+        owner = product.run.split("/")[1] if product.run.startswith("u/") else ""
+        return owner in {"", self.place.owner}
+
+    def _unregistered(self, work: Work, output: str) -> Product | None:
+        """Published but not registered: what a killed run leaves."""
+        folder = data_id_folder(work.ref(output), user=self.place.owner)
+        try:
+            versions = sorted(p.name for p in (self.place.root / folder).iterdir() if is_version(p.name))
+        except FileNotFoundError:
+            return None
+        for version in reversed(versions):
+            product = self._read(folder / version)
+            if product is not None and (product.quantum_key, product.output) == (work.key, output):
+                self.registry.register([product], inputs={product.id: inputs_of(self.place.root, product)})
+                return product
+        return None
+
+    def _read(self, path: PurePosixPath) -> Product | None:
+        try:
+            return read_product(self.place.root, path)
+        except DatasetNotFoundError:
+            return None
+
+    def choose(self, products: Sequence[Product]) -> None:
+        """Make products that were there already the ones that are found and opened by default."""
+        for product in products:
+            if self.place.owner == "":
+                chosen = self.registry.find_one(product.ref)
+                if chosen is None or chosen.id != product.id:
+                    self.registry.tag(f"{product.ref.type.instrument}/defaults", [product.id])
+            self._make_current(product)
+
+    def add(self, products: Sequence[Product], inputs: list[str]) -> None:
+        """Take new products; `flush` registers them."""
+        self._new += products
+        self._inputs |= {p.id: inputs for p in products}
+
+    def record(self, record: QuantumRecord) -> None:
+        """Take a quantum record; `flush` writes it."""
+        self._records.append(record)
+
+    def flush(self) -> None:
+        """Write everything that was taken."""
+        new, self._new = self._new, []
+        records, self._records = self._records, []
+        if new:
+            self.registry.register(new, inputs=self._inputs)
+        for product in new:
+            self._make_current(product)
+        if records:
+            self.registry.record_quanta(records)
+        self._inputs = {}
+
+    def _make_current(self, product: Product) -> None:
+        owner = product.run.split("/")[1] if product.run.startswith("u/") else ""
+        if owner == self.place.owner and read_current(self.place.root, product.ref, user=owner) != product.path:
+            set_current(self.place.root, product)

@@ -1,0 +1,144 @@
+"""What runs on a worker: read the slots of one block, run the task, write its rows."""
+
+from __future__ import annotations
+
+import resource
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hven.core.errors import SchemaError
+from hven.model.data_id import DataId
+from hven.model.dataset_type import DatasetType
+from hven.model.task import Inputs, Task
+from hven.model.variable import check
+from hven.pipeline.bind import find_task
+from hven.store import arrays
+from hven.store.read import read_rows, read_rows_at
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One dataset of a slot: where it lies, and which variables and rows are read.
+
+    `indices` replace `[start, stop)` where rows are handed over in another order.
+    """
+
+    folder: Path
+    data_id: DataId
+    names: tuple[str, ...]
+    start: int
+    stop: int
+    indices: NDArray[np.int64] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BlockJob:
+    """One block of one quantum.
+
+    Parameters
+    ----------
+    quantum, block
+        Numbers, to put results back in order.
+    task, config
+        Task by name, and its configuration as plain values.
+    slots
+        Datasets of each slot; a `multiple` slot has any number.
+    own, start
+        As in `hven.model.task.Inputs`.
+    outputs
+        Dataset type of each output.
+    in_place
+        Folder, being written, of each output whose rows the worker writes.
+    """
+
+    quantum: int
+    block: int
+    task: str
+    config: Mapping[str, Any]
+    slots: Mapping[str, tuple[Source, ...]]
+    own: slice
+    start: int
+    outputs: Mapping[str, DatasetType]
+    in_place: Mapping[str, Path] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class BlockResult:
+    """Outputs without the rows that were written in place, and what it took."""
+
+    quantum: int
+    block: int
+    outputs: Mapping[str, xr.Dataset]
+    wall_s: float
+    cpu_s: float
+    peak_bytes: int
+
+
+def run_block(job: BlockJob | None) -> BlockResult | None:
+    """Run one block; None is a block that nobody needs any more.
+
+    Raises
+    ------
+    SchemaError
+        When an input or an output does not fit its declaration.
+    """
+    if job is None:
+        return None
+    wall, cpu = time.perf_counter(), time.process_time()
+    task = find_task(job.task)
+    outputs = dict(task.run(read_inputs(job, task), task.config.model_validate(job.config)))
+    _check_outputs(job, task, outputs)
+    for name, folder in job.in_place.items():
+        if name in outputs:
+            outputs[name] = _write(task, name, outputs[name], folder, job)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    return BlockResult(job.quantum, job.block, outputs, time.perf_counter() - wall, time.process_time() - cpu, peak)
+
+
+def read_inputs(job: BlockJob, task: Task) -> Inputs:
+    """Read what the slots name and nothing else."""
+    datasets: dict[str, Any] = {}
+    data_ids: dict[str, Any] = {}
+    for name, sources in job.slots.items():
+        slot = task.slot(name)
+        found = tuple(_read(source) for source in sources)
+        for dataset in found:
+            check(dataset, slot.variables, what=f"slot {name} of {task.name}")
+        ids = tuple(source.data_id for source in sources)
+        datasets[name], data_ids[name] = (found, ids) if slot.multiple else (found[0], ids[0])
+    return Inputs(datasets, data_ids, job.own, job.start)
+
+
+def _read(source: Source) -> xr.Dataset:
+    if source.indices is not None:
+        return read_rows_at(source.folder, source.names, source.indices)
+    return read_rows(source.folder, source.names, source.start, source.stop)
+
+
+def _check_outputs(job: BlockJob, task: Task, outputs: Mapping[str, xr.Dataset]) -> None:
+    for name, dataset in outputs.items():
+        if name not in job.outputs:
+            raise SchemaError(f"{task.name} gave {name!r}, which it does not declare")
+        check(dataset, task.output(name).variables, what=f"output {name} of {task.name}")
+        declared = {v.name for v in job.outputs[name].variables}
+        surplus = sorted(str(v) for v in dataset.variables if v not in declared)
+        if surplus:
+            raise SchemaError(f"output {name} of {task.name}: {', '.join(surplus)} not declared in its dataset type")
+
+
+def _write(task: Task, name: str, dataset: xr.Dataset, folder: Path, job: BlockJob) -> xr.Dataset:
+    """Write the rows; give the rest."""
+    dim, rows = task.output(name).dim, job.own.stop - job.own.start
+    if dataset.sizes.get(dim, 0) != rows:
+        raise SchemaError(f"output {name} of {task.name} has {dataset.sizes.get(dim, 0)} rows, its block has {rows}")
+    arrays.write_rows(folder, job.start, dataset)
+    return dataset.drop_dims(dim)
