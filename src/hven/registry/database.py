@@ -10,7 +10,6 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import URL, Connection, make_url
@@ -87,19 +86,25 @@ class Database:
         ConfigurationError
             When the tables were made by a newer or an older version.
         """
-        found = self._version(name)
+        with self.read() as connection:
+            found = _version(connection, name)
         if found is None:
             with self.write() as connection:
-                versions.create(connection, checkfirst=True)
-                found = connection.scalar(_version_of(name))
+                found = _version(connection, name)
                 if found is None:
                     metadata.create_all(connection)
-                    connection.execute(sa.insert(versions).values(name=name, version=version))
-        if found not in {None, version}:
-            hint = "Update hven: a newer one has made these tables." if (found or 0) > version else when_older
+                    self.stamp(connection, name=name, version=version)
+        if found is not None and found != version:
+            hint = "Update hven: a newer one has made these tables." if found > version else when_older
             raise ConfigurationError(
                 f"{self.name} holds {name} tables of version {found}, this hven knows {version}", hint=hint
             )
+
+    def stamp(self, connection: Connection, *, name: str, version: int) -> None:
+        """Note the version of tables that have just been made."""
+        versions.create(connection, checkfirst=True)
+        connection.execute(sa.delete(versions).where(versions.c.name == name))
+        connection.execute(sa.insert(versions).values(name=name, version=version))
 
     def optimize(self) -> None:
         """Let SQLite refresh its statistics where they are old: without them it picks wrong indexes."""
@@ -111,11 +116,6 @@ class Database:
         """Close all connections."""
         self.engine.dispose()
 
-    def _version(self, name: str) -> int | None:
-        with self.read() as connection:
-            there = sa.inspect(connection).has_table(versions.name)
-            return connection.scalar(_version_of(name)) if there else None
-
     @contextmanager
     def _named_errors(self) -> Iterator[None]:
         try:
@@ -126,8 +126,10 @@ class Database:
             ) from error
 
 
-def _version_of(name: str) -> sa.Select[Any]:
-    return sa.select(versions.c.version).where(versions.c.name == name)
+def _version(connection: Connection, name: str) -> int | None:
+    if not sa.inspect(connection).has_table(versions.name):
+        return None
+    return connection.scalar(sa.select(versions.c.version).where(versions.c.name == name))
 
 
 def _parse(url: str) -> URL:

@@ -16,8 +16,9 @@ from hven.model.query import DataQuery
 from hven.registry import calibrations, collections, products, quanta, schema
 from hven.registry.database import Database
 from hven.registry.entries import collection_entry, quantum_entry, tag_entry, validity_entry
-from hven.registry.journal import Journal
+from hven.registry.journal import EDITS, QUANTA, Journal
 from hven.registry.protocol import ALL
+from hven.store.current import set_current
 
 _MANY = 1000
 
@@ -36,8 +37,8 @@ class DirectRegistry:
     def __init__(self, url: str, root: Path) -> None:
         self.root = root
         self.database = Database(url)
-        self.edits = Journal(root / "journal" / "collections.jsonl")
-        self.quanta_journal = Journal(root / "journal" / "quanta.jsonl")
+        self.edits = Journal(root / EDITS)
+        self.quanta_journal = Journal(root / QUANTA)
         self.database.prepare(
             schema.metadata, name=schema.NAME, version=schema.VERSION, when_older="Run `hven registry rebuild`."
         )
@@ -92,8 +93,7 @@ class DirectRegistry:
         """Look one dataset up."""
         with self.database.read() as connection:
             if not collection:
-                name = f"{ref.data_id.get('instrument', ref.type.instrument)}/defaults"
-                return products.one(connection, ref, name, CollectionKind.TAGGED)
+                return products.one(connection, ref, products.defaults(ref), CollectionKind.TAGGED)
             for name, kind in collections.leaves(connection, collection):
                 found = products.one(connection, ref, name, kind)
                 if found is not None:
@@ -128,13 +128,19 @@ class DirectRegistry:
             return collections.all_of(connection)
 
     def tag(self, collection: str, product_ids: Sequence[str]) -> None:
-        """Put products into a TAGGED collection, replacing those of the same type and data ID (journaled)."""
+        """Put products into a TAGGED collection, replacing those of the same type and data ID (journaled).
+
+        In defaults this also rewrites the `current` files.
+        """
         with self.database.write() as connection:
             kind = collections.kind_of(connection, collection)
             if kind != CollectionKind.TAGGED:
                 raise ConflictError(f"collection {collection} is {kind}; only TAGGED ones take tags")
             tagged = products.get_many(connection, product_ids)
             self.edits.append([tag_entry(collection, product_ids)])
+            for product in tagged:
+                if collection == products.defaults(product.ref):
+                    set_current(self.root, product)
             products.put(connection, collection, tagged)
 
     def certify(self, collection: str, validity: Validity) -> None:

@@ -13,6 +13,12 @@ from hven.core.errors import DataError
 
 Entry = dict[str, Any]
 
+EDITS = Path("journal", "collections.jsonl")
+"""Collections, tags and validities, below the data root."""
+
+QUANTA = Path("journal", "quanta.jsonl")
+"""Quantum records, below the data root."""
+
 
 class Journal:
     """One append-only file of JSON lines; safe between processes.

@@ -15,7 +15,7 @@ from hven.model.collection import AccessClass, CollectionKind
 from hven.model.data_id import KEYS, DatasetRef, TypeName
 from hven.model.product import Product
 from hven.model.query import DataQuery
-from hven.registry.rows import defaults_of, product_of, product_row
+from hven.registry.rows import product_of, product_row
 from hven.registry.schema import collection, member, product, product_input
 from hven.registry.where import PRODUCT_NAMES, Name, condition
 
@@ -46,19 +46,23 @@ _ORDER = (*(product.c[key].asc().nulls_first() for key in KEYS), product.c.level
 
 
 def register(connection: Connection, products: Sequence[Product], inputs: Mapping[str, Sequence[str]]) -> int:
-    """Add products that are not there yet; the number of them."""
+    """Add products that are not there yet and tag them in their defaults; the number of them."""
+    new = add(connection, products, inputs)
+    for name, tagged in by_defaults(new).items():
+        put(connection, name, tagged)
+    return len(new)
+
+
+def add(connection: Connection, products: Sequence[Product], inputs: Mapping[str, Sequence[str]]) -> list[Product]:
+    """Add products that are not there yet; these."""
     new = {p.id: p for p in products}
     for ids in batched(list(new), _AT_ONCE):
         for known in connection.scalars(sa.select(product.c.id).where(product.c.id.in_(ids))):
             del new[known]
     if not new:
-        return 0
+        return []
     add_collections(connection, {p.run for p in new.values()}, CollectionKind.RUN)
-    defaults: dict[str, list[Product]] = {}
-    for published in new.values():
-        defaults.setdefault(defaults_of(published), []).append(published)
-    defaults.pop("", None)
-    add_collections(connection, defaults, CollectionKind.TAGGED)
+    add_collections(connection, by_defaults(new.values()), CollectionKind.TAGGED)
     try:
         connection.execute(sa.insert(product), [product_row(p) for p in new.values()])
     except IntegrityError as error:
@@ -69,9 +73,21 @@ def register(connection: Connection, products: Sequence[Product], inputs: Mappin
     links = [{"product_id": i, "input_id": j} for i in new for j in dict.fromkeys(inputs.get(i, ()))]
     if links:
         connection.execute(sa.insert(product_input), links)
-    for name, tagged in defaults.items():
-        put(connection, name, tagged)
-    return len(new)
+    return list(new.values())
+
+
+def by_defaults(products: Iterable[Product]) -> dict[str, list[Product]]:
+    """Products by the collection in which `find` and `open` look by default; what users saved is in none."""
+    found: dict[str, list[Product]] = {}
+    for one_of in products:
+        if not one_of.run.startswith("u/"):
+            found.setdefault(defaults(one_of.ref), []).append(one_of)
+    return found
+
+
+def defaults(ref: DatasetRef) -> str:
+    """Collection that is searched for a dataset by default."""
+    return f"{ref.data_id.get('instrument', ref.type.instrument)}/defaults"
 
 
 def add_collections(connection: Connection, names: Iterable[str], kind: CollectionKind) -> None:

@@ -78,13 +78,6 @@ def scope(ref: DatasetRef) -> str:
     return str(DataId({k: v for k, v in ref.data_id.items() if k not in _WHEN_MADE}))
 
 
-def defaults_of(product: Product) -> str:
-    """Collection in which `find` and `open` look by default; empty for what users saved."""
-    if product.run.startswith("u/"):
-        return ""
-    return f"{product.ref.data_id.get('instrument', product.ref.type.instrument)}/defaults"
-
-
 def quantum_row(record: QuantumRecord) -> dict[str, Any]:
     """Row of a quantum record."""
     return {

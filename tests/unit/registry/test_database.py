@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import threading
+
+import pytest
+import sqlalchemy as sa
+
+from hven.core.errors import ConfigurationError, ServiceUnavailableError
+from hven.registry.database import Database
+
+metadata = sa.MetaData()
+counter = sa.Table("counter", metadata, sa.Column("value", sa.Integer))
+
+
+@pytest.fixture
+def database(database_url):
+    opened = Database(database_url)
+    opened.prepare(metadata, name="test", version=2, when_older="Do the thing.")
+    yield opened
+    opened.close()
+
+
+def test_tables_are_made_once(database, database_url):
+    with database.write() as connection:
+        connection.execute(sa.insert(counter).values(value=7))
+
+    again = Database(database_url)
+    again.prepare(metadata, name="test", version=2, when_older="")
+
+    with again.read() as connection:
+        assert connection.scalar(sa.select(counter.c.value)) == 7
+    again.close()
+
+
+@pytest.mark.parametrize(("version", "hint"), [(1, "Update hven"), (3, "Do the thing")])
+def test_tables_of_another_version_are_refused_with_what_to_do(database, version, hint):
+    with pytest.raises(ConfigurationError, match=hint):
+        database.prepare(metadata, name="test", version=version, when_older="Do the thing.")
+
+
+def test_writers_queue_up_and_none_loses_what_another_wrote(database):
+    with database.write() as connection:
+        connection.execute(sa.insert(counter).values(value=0))
+
+    def count():
+        for _ in range(25):
+            with database.write() as connection:
+                value = connection.scalar(sa.select(counter.c.value))
+                connection.execute(sa.update(counter).values(value=value + 1))
+
+    threads = [threading.Thread(target=count) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    with database.read() as connection:
+        assert connection.scalar(sa.select(counter.c.value)) == 100
+
+
+def test_a_failed_transaction_leaves_nothing(database):
+    def fail():
+        with database.write() as connection:
+            connection.execute(sa.insert(counter).values(value=1))
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+
+    with database.read() as connection:
+        assert connection.scalar(sa.select(sa.func.count()).select_from(counter)) == 0
+
+
+@pytest.mark.parametrize("url", ["nonsense", "mysql://host/name", "sqlite://", "oracle+nothing://x"])
+def test_a_url_that_cannot_be_used_is_refused(url):
+    with pytest.raises(ConfigurationError):
+        Database(url)
+
+
+def test_a_server_that_is_not_there_is_named_without_its_password():
+    database = Database("postgresql://ada:secret@127.0.0.1:1/x")
+
+    with pytest.raises(ServiceUnavailableError, match="ada") as caught, database.read():
+        pass
+
+    assert "secret" not in str(caught.value)
+
+
+def test_sqlite_is_set_up_for_many_processes(tmp_path):
+    database = Database(f"sqlite:///{tmp_path}/new/folder/x.sqlite")
+    names = ("journal_mode", "foreign_keys", "busy_timeout")
+    with database.read() as connection:
+        values = {name: connection.exec_driver_sql(f"PRAGMA {name}").scalar() for name in names}
+
+    assert values == {"journal_mode": "wal", "foreign_keys": 1, "busy_timeout": 30000}
+    database.close()
