@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from hven.instruments.panoseti.lazy import FORMATS
+from hven.instruments.panoseti.product_types import PRODUCT_TYPES
 from hven.instruments.panoseti.raw_types import RAW_TYPES
 from hven.instruments.panoseti.recognise import recognise
 from hven.instruments.panoseti.redact import redact
@@ -22,7 +23,7 @@ def simulate(folder: Path, *, night: int = 20251021, seed: int = 1, scale: float
 INSTRUMENT = Instrument(
     name="panoseti",
     title="PANOSETI",
-    dataset_types=RAW_TYPES,
+    dataset_types=(*RAW_TYPES, *PRODUCT_TYPES),
     formats=FORMATS,
     recognise=recognise,
     redact=redact,
