@@ -32,7 +32,8 @@ def lost_packets(number: NDArray[Any], valid: NDArray[np.bool_]) -> NDArray[np.u
     [0, 0, 2]
     """
     lost = np.zeros(number.shape, np.uint16)
-    step = np.diff(number.astype(np.int64), axis=0) % _WRAP
+    values = number.astype(np.int64)
+    step = (values[1:] - values[:-1]) % _WRAP
     known = valid[1:] & valid[:-1] & (step > 0) & (step <= _WRAP // 2)
     lost[1:][known] = step[known] - 1
     return lost

@@ -168,7 +168,7 @@ def _median_and_mad(histogram: NDArray[Any], frames: int) -> tuple[float, float]
 
 
 @numba.njit(cache=True, nogil=True)
-def _moments(histogram: NDArray[Any], first: int, last: int) -> tuple[float, float, float, int]:
+def _moments(histogram: NDArray[Any], first: int, last: int) -> Any:
     used, total = np.int64(0), np.int64(0)
     for bin_ in range(first, last + 1):
         used += histogram[bin_]
@@ -179,7 +179,7 @@ def _moments(histogram: NDArray[Any], first: int, last: int) -> tuple[float, flo
         square = (bin_ - mean) ** 2
         second += histogram[bin_] * square
         fourth += histogram[bin_] * square * square
-    return mean, second / max(used - 1, 1), fourth / used, used
+    return mean, second / (used - 1 if used > 1 else 1), fourth / used, used
 
 
 @numba.njit(cache=True, nogil=True)

@@ -179,6 +179,7 @@ def _clock_bad(dataset: xr.Dataset, config: SignalConfig) -> NDArray[np.bool_]:
 
 def _rows(dataset: xr.Dataset) -> dict[str, tuple[tuple[str, ...], NDArray[Any]]]:
     """What is kept of each frame's header, and what follows from it."""
+    kept: dict[str, tuple[tuple[str, ...], NDArray[Any]]]
     kept = {n: (("time",), dataset[n].values) for n in ("host_lag", "tai_offset") if n in dataset}
     if "quabo" in dataset:
         return {**kept, **{n: (("time",), dataset[n].values) for n in ("quabo", "pkt_num") if n in dataset}}

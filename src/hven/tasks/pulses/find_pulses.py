@@ -1,0 +1,110 @@
+"""Optical pulses in one telescope's image stream."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+from pydantic import Field
+
+from hven.model import events, frames
+from hven.model.task import Block, Config, Inputs, Output, Resources, Slot, Task
+from hven.tasks.frames.quadrants import quadrant_map, whole_frames
+from hven.tasks.pulses.boxcar import HALO, LAST_LEVEL, Candidates, Search, search
+
+_SECOND = 1_000_000_000
+_ROWS_AT_ONCE = 16384
+
+
+class PulseConfig(Config):
+    """What counts as a candidate."""
+
+    threshold: Annotated[
+        float, Field(ge=3, le=20, description="Significance from which a candidate is kept, in one telescope.")
+    ] = 4.0
+    levels: Annotated[
+        int, Field(ge=1, le=LAST_LEVEL + 1, description="Pulse lengths searched: 1, 2, 4 ... frames.")
+    ] = LAST_LEVEL + 1
+    gain: Annotated[float, Field(gt=0, description="Recorded value of one photon; sets the least noise.")] = 1.0
+
+
+def run(inputs: Inputs, config: PulseConfig) -> Mapping[str, xr.Dataset]:
+    """Find candidates that begin in the own rows.
+
+    The search is described in `hven.tasks.pulses.boxcar`. Boxes with a frame in which the pixel's quabo is missing are
+    neither candidates nor background. The first 32 pulse lengths of an observation have too little background.
+
+    Returns
+    -------
+    Mapping
+        ``pulses``, dim event, in order of frame, pixel and level.
+    """
+    dataset = inputs["frames"]
+    images, valid = whole_frames(dataset)
+    pixels = images.reshape(len(images), -1)
+    there = valid[:, quadrant_map(images.shape[1]).ravel()]
+    how = Search(config.threshold, config.levels, config.gain)
+    own = range(*inputs.own.indices(len(images)))
+    origin = inputs.start - own.start
+    found = [_part(pixels, there, origin, part, how) for part in _parts(own)]
+    joined = Candidates(*(np.concatenate(column) for column in zip(*found, strict=True)))
+    detector = int(inputs.data_id("frames")["detector"])
+    return {"pulses": _table(joined, dataset, origin, images.shape[2], detector)}
+
+
+def _parts(own: range) -> list[range]:
+    begins = range(own.start, own.stop, _ROWS_AT_ONCE) or range(own.start, own.start + 1)
+    return [range(begin, min(begin + _ROWS_AT_ONCE, own.stop)) for begin in begins]
+
+
+def _part(pixels: NDArray[np.integer], there: NDArray[np.bool_], origin: int, part: range, how: Search) -> Candidates:
+    low, high = max(0, part.start - HALO), min(len(pixels), part.stop + HALO)
+    own = range(part.start + origin, part.stop + origin)
+    return search(pixels[low:high], there[low:high], low + origin, own, how)
+
+
+def _table(found: Candidates, dataset: xr.Dataset, origin: int, width: int, detector: int) -> xr.Dataset:
+    times = dataset["time"].values
+    row = found.frame - origin
+    columns = {
+        "frame": found.frame,
+        "y": (found.pixel // width).astype(np.int16),
+        "x": (found.pixel % width).astype(np.int16),
+        "level": found.level.astype(np.int16),
+        "amplitude": found.amplitude.astype(np.float32),
+        "nsigma": found.nsigma.astype(np.float32),
+        "duration": _duration(times, row, 2**found.level, dataset.attrs.get("integration_time_s")),
+        "detector": np.full(len(row), detector, np.int32),
+    }
+    attrs = {k: v for k, v in dataset.attrs.items() if k in {"clock_status", "integration_time_s", "data_product"}}
+    return xr.Dataset({k: ("event", c) for k, c in columns.items()}, {"time": ("event", times[row])}, attrs)
+
+
+def _duration(
+    times: NDArray[np.datetime64], row: NDArray[np.int64], length: NDArray[np.int64], step_s: float | None
+) -> NDArray[np.float64]:
+    """Length in seconds: of so many integrations where known, else from frame to frame."""
+    if step_s:
+        return np.asarray(length * step_s, np.float64)
+    nanoseconds = times.astype("datetime64[ns]").astype(np.int64)
+    begin = np.where(row + length < len(times), row, row - 1)
+    return (nanoseconds[begin + length] - nanoseconds[begin]) / _SECOND if len(row) else np.zeros(0)
+
+
+TASK = Task(
+    name="pulses.find_pulses",
+    version="1",
+    doc="Pulses of 1 to 32 frames in each pixel over its own sliding background.",
+    inputs=(
+        Slot("frames", (frames.TIME, frames.IMAGES, frames.QUABO_VALID), "Counted photons as recorded.", order="time"),
+    ),
+    outputs=(Output("pulses", events.PULSES, "Candidates above a low threshold.", dim="event"),),
+    dimensions=("instrument", "day_obs", "observation", "detector"),
+    config=PulseConfig,
+    run=run,
+    block=Block("time", halo=HALO),
+    resources=Resources(memory_per_input_byte=5.0),
+)

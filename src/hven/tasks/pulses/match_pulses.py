@@ -1,0 +1,203 @@
+"""Optical pulses that two telescopes saw in the same pixel of the sky at the same time.
+
+The threshold stands on the joint significance ``(z1 + z2) / sqrt(2)``, normal where there is no pulse. Each pixel-frame
+of one telescope offers, summed over levels k with boxes of w = 2^k frames every s = max(1, w/4),
+
+    trials = sum_k (1/s) * (2p + 1)^2 * (2 w/s + 1) * 3
+
+pairs of boxes that could be joined: neighbours within p pixels, begins within one pulse length, the same level or one
+beside it. With N pixel-frames of both telescopes, N/2 of one, the expected number of false pairs is at most
+``N/2 * trials * Q(T)``, Q the upper tail of the normal distribution. T is set so that this is `false_pairs` (one) for
+N = 7e10, a night of two telescopes at 1 kHz. Boxes that overlap are not independent, so the true number is smaller.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+from statistics import NormalDist
+from typing import Annotated, Any
+
+import numba
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+from pydantic import Field
+
+from hven.core.clock import NS
+from hven.model import events
+from hven.model.task import Config, Inputs, Output, Slot, Task
+from hven.tasks.showers.clocks import require_locked
+
+_LEVELS_JOINED = 3
+_COLUMNS = ("time", "y", "x", "level", "duration", "nsigma")
+
+
+class MatchConfig(Config):
+    """Which pulses belong together."""
+
+    pixels: Annotated[int, Field(ge=0, le=5, description="Largest distance in rows and columns.")] = 1
+    false_pairs: Annotated[float, Field(gt=0, description="False pairs allowed per `pixel_frames`.")] = 1.0
+    pixel_frames: Annotated[float, Field(gt=0, description="Pixel-frames of both telescopes together.")] = 7e10
+    levels: Annotated[int, Field(ge=1, le=16, description="Levels that were searched.")] = 6
+
+
+def run(inputs: Inputs, config: MatchConfig) -> Mapping[str, xr.Dataset]:
+    """Join pulses of every two detectors; of overlapping pairs the most significant is kept.
+
+    Returns
+    -------
+    Mapping
+        ``coincidences``, dim event, in order of time; attribute `threshold` is the joint significance required.
+
+    Raises
+    ------
+    ClockError
+        When a telescope's clock is not locked.
+    """
+    tables = dict(zip((int(i["detector"]) for i in inputs.data_ids["pulses"]), inputs["pulses"], strict=True))
+    require_locked({detector: str(t.attrs.get("clock_status", "")) for detector, t in tables.items()})
+    threshold = joint_threshold(config)
+    parts = [
+        match(tables[a], tables[b], (a, b), config, threshold) for a, b in itertools.combinations(sorted(tables), 2)
+    ]
+    joined = xr.concat(parts, "event") if parts else _table(_empty(), _empty(), np.zeros((0, 2), np.int64), (0, 0))
+    return {"coincidences": joined.sortby("time").assign_attrs(threshold=threshold, telescopes=len(tables))}
+
+
+def joint_threshold(config: MatchConfig) -> float:
+    """Joint significance at which so many false pairs are expected; see the module's derivation.
+
+    Examples
+    --------
+    >>> round(joint_threshold(MatchConfig()), 2)
+    7.48
+    """
+    trials = 0.0
+    for level in range(config.levels):
+        step = max(1, 2**level // 4)
+        trials += (2 * 2**level / step + 1) / step
+    trials *= (2 * config.pixels + 1) ** 2 * _LEVELS_JOINED
+    return -NormalDist().inv_cdf(config.false_pairs / (config.pixel_frames / 2 * trials))
+
+
+def match(
+    first: xr.Dataset,
+    second: xr.Dataset,
+    detectors: tuple[int, int],
+    config: MatchConfig,
+    threshold: float,
+    *,
+    shift_ns: int = 0,
+) -> xr.Dataset:
+    """Pairs of two tables of pulses at or above a joint significance.
+
+    Parameters
+    ----------
+    first, second
+        Pulses of one detector each.
+    detectors
+        Their numbers.
+    config, threshold
+        Tolerances and joint significance.
+    shift_ns
+        Added to the times of the second: pairs are then accidental.
+    """
+    a, b = _sorted(first, 0), _sorted(second, shift_ns)
+    pairs = _pairs(a, b, config.pixels, threshold * np.sqrt(2.0))
+    return _table(a, b, _distinct(a, b, pairs), detectors)
+
+
+def _sorted(pulses: xr.Dataset, shift_ns: int) -> dict[str, NDArray[Any]]:
+    columns = {name: pulses[name].values for name in _COLUMNS}
+    columns["time"] = columns["time"].astype("datetime64[ns]").astype(np.int64) + shift_ns
+    order = np.lexsort((columns["level"], columns["x"], columns["y"], columns["time"]))
+    return {name: values[order] for name, values in columns.items()}
+
+
+def _empty() -> dict[str, NDArray[Any]]:
+    return {name: np.zeros(0, np.int64) for name in _COLUMNS}
+
+
+def _pairs(a: dict[str, NDArray[Any]], b: dict[str, NDArray[Any]], pixels: int, least: float) -> NDArray[np.int64]:
+    lengths = [np.rint(t["duration"] * NS).astype(np.int64) for t in (a, b)]
+    window = max((int(length.max()) for length in lengths if len(length)), default=0)
+    places = [np.stack([t["y"], t["x"], t["level"]], 1).astype(np.int64) for t in (a, b)]
+    sides = [(t["time"], p, n, t["nsigma"].astype(np.float64)) for t, p, n in zip((a, b), places, lengths, strict=True)]
+    room = 4096
+    while True:
+        out = np.empty((room, 2), np.int64)
+        count = _join(sides[0], sides[1], (window, pixels, least), out)
+        if count <= room:
+            return out[:count]
+        room = count
+
+
+@numba.njit(cache=True, nogil=True)
+def _join(a: Any, b: Any, how: Any, out: Any) -> int:
+    window, pixels, least = how
+    count, low = 0, 0
+    for i in range(a[0].size):
+        while low < b[0].size and b[0][low] < a[0][i] - window:
+            low += 1
+        j = low
+        while j < b[0].size and b[0][j] <= a[0][i] + window:
+            near = max(abs(a[1][i, 0] - b[1][j, 0]), abs(a[1][i, 1] - b[1][j, 1])) <= pixels
+            alike = abs(a[1][i, 2] - b[1][j, 2]) <= 1
+            together = abs(a[0][i] - b[0][j]) <= max(a[2][i], b[2][j])
+            if near and alike and together and a[3][i] + b[3][j] >= least:
+                if count < out.shape[0]:
+                    out[count, 0], out[count, 1] = i, j
+                count += 1
+            j += 1
+    return count
+
+
+def _distinct(a: dict[str, NDArray[Any]], b: dict[str, NDArray[Any]], pairs: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Of pairs that overlap in time within a pixel of each other, the most significant."""
+    i, j = pairs[:, 0], pairs[:, 1]
+    joint = a["nsigma"][i].astype(np.float64) + b["nsigma"][j]
+    kept: list[int] = []
+    for pair in np.lexsort((j, i, -joint)):
+        if not any(_overlap(a, i[pair], i[other]) for other in kept):
+            kept.append(int(pair))
+    return pairs[np.sort(np.array(kept, np.int64))]
+
+
+def _overlap(a: dict[str, NDArray[Any]], one: int, other: int) -> bool:
+    near = abs(int(a["y"][one]) - int(a["y"][other])) <= 1 and abs(int(a["x"][one]) - int(a["x"][other])) <= 1
+    length = max(a["duration"][one], a["duration"][other]) * NS
+    return near and abs(int(a["time"][one]) - int(a["time"][other])) <= 2 * length
+
+
+def _table(
+    a: dict[str, NDArray[Any]], b: dict[str, NDArray[Any]], pairs: NDArray[np.int64], detectors: tuple[int, int]
+) -> xr.Dataset:
+    i, j = pairs[:, 0], pairs[:, 1]
+    z = [t["nsigma"][rows].astype(np.float32) for t, rows in ((a, i), (b, j))]
+    columns = {
+        "y": a["y"][i].astype(np.int16),
+        "x": a["x"][i].astype(np.int16),
+        "level": np.maximum(a["level"][i], b["level"][j]).astype(np.int16),
+        "duration": np.maximum(a["duration"][i], b["duration"][j]).astype(np.float64),
+        "dt": b["time"][j] - a["time"][i],
+        "nsigma": ((z[0] + z[1]) / np.sqrt(np.float32(2))).astype(np.float32),
+        "detector_1": np.full(len(i), detectors[0], np.int32),
+        "detector_2": np.full(len(i), detectors[1], np.int32),
+        "nsigma_1": z[0],
+        "nsigma_2": z[1],
+    }
+    times = a["time"][i].astype("datetime64[ns]")
+    return xr.Dataset({k: ("event", c) for k, c in columns.items()}, {"time": ("event", times)})
+
+
+TASK = Task(
+    name="pulses.match_pulses",
+    version="1",
+    doc="Pulses that two telescopes saw together, above a joint threshold set on false pairs per night.",
+    inputs=(Slot("pulses", events.PULSES, "Candidates of every telescope.", multiple=True),),
+    outputs=(Output("coincidences", events.PULSE_COINCIDENCES, "Pairs.", dim="event"),),
+    dimensions=("instrument", "day_obs", "observation"),
+    config=MatchConfig,
+    run=run,
+)
