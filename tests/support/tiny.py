@@ -37,7 +37,7 @@ VALUE = Variable("value", ("event",), "float32", "count", "Height of the peak.")
 COUNT = Variable("count", ("detector_index",), "int64", "1", "Peaks of each detector.")
 
 
-class None_(Config):
+class Nothing(Config):
     """Nothing to choose."""
 
 
@@ -81,7 +81,7 @@ def _sum_totals(parts: Mapping[str, list[xr.Dataset]], _config: CellConfig) -> M
     return {"levels": first.assign(total=(("y", "x"), sum(p["total"].values for p in parts["levels"])))}
 
 
-def _subtract(inputs: Inputs, _config: None_) -> Mapping[str, xr.Dataset]:
+def _subtract(inputs: Inputs, _config: Nothing) -> Mapping[str, xr.Dataset]:
     frames, levels = inputs["frames"], inputs["levels"]
     images = frames["images"].values.astype(np.float32)
     before = np.concatenate([images[:1], images[:-1]])
@@ -111,7 +111,7 @@ def _peaks(inputs: Inputs, config: PeakConfig) -> Mapping[str, xr.Dataset]:
     return {"peaks": xr.Dataset({"value": ("event", height[rows])}, {"when": ("event", frames["time"].values[rows])})}
 
 
-def _pair(inputs: Inputs, _config: None_) -> Mapping[str, xr.Dataset]:
+def _pair(inputs: Inputs, _config: Nothing) -> Mapping[str, xr.Dataset]:
     counts = [peaks.sizes["event"] for peaks in inputs["peaks"]]
     return {"pairs": xr.Dataset({"count": ("detector_index", np.array(counts, np.int64))})}
 
@@ -138,7 +138,7 @@ SUBTRACT = Task(
     ),
     (Output("signal", (TIME, SIGNAL, MASK), "Signal.", "time"),),
     ALL_KEYS,
-    None_,
+    Nothing,
     _subtract,
     Block("time", length=64, halo=1),
 )
@@ -160,7 +160,7 @@ PAIR = Task(
     (Slot("peaks", (WHEN, VALUE), "Peaks.", multiple=True),),
     (Output("pairs", (COUNT,), "Counts.", "detector_index"),),
     KEYS,
-    None_,
+    Nothing,
     _pair,
 )
 

@@ -20,11 +20,12 @@ from hven.pipeline.graph import Quantum
 from hven.pipeline.identity import software
 from hven.pipeline.plan import Span
 from hven.pipeline.worker import BlockJob, BlockResult, Source
-from hven.store import arrays, tables
+from hven.store import arrays
 from hven.store.paths import data_id_folder
 from hven.store.publish import Staging, stage
 from hven.store.read import variable_names
 from hven.store.staging import clean_staging
+from hven.store.write import write_dataset
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -114,8 +115,7 @@ class Work:
                 arrays.write_fixed(self.stagings[name].path, dataset)
                 arrays.update_attrs(self.stagings[name].path, dataset.attrs)
             else:
-                write = arrays.write_dataset if step.outputs[name].form == "array" else tables.write_dataset
-                write(self._stage(name).path, step.outputs[name], dataset)
+                write_dataset(self._stage(name).path, step.outputs[name], dataset)
         return [self._publish(name) for name in outputs]
 
     def _publish(self, name: str) -> Product:
