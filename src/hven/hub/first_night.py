@@ -9,12 +9,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
+
 from hven.core.errors import CancelledError, HvenError
 from hven.core.settings import Settings
 from hven.hub.layout import Layout, last_lines
+from hven.hub.processes import end
 
 PIPELINE = "panoseti/nightly"
 _LOOK_S = 0.2
+_GRACE_S = 10.0
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,8 @@ def run(step: Step, settings: Settings, stop: threading.Event) -> None:
         )
         while process.poll() is None:
             if stop.wait(_LOOK_S):
+                end([psutil.Process(process.pid)], _GRACE_S)
+                process.wait()
                 raise CancelledError("stopped on request")
     if process.returncode:
         raise HvenError(
