@@ -68,12 +68,13 @@ def _ref(number: int) -> DatasetRef:
 
 def _publish(root: Path) -> Product:
     with stage(root, _ref(0)) as staging:
-        arrays.write(staging.path, TYPE, _dataset())
+        arrays.write_dataset(staging.path, TYPE, _dataset())
         return staging.publish(_provenance(staging.id, staging.ref), TYPE)
 
 
 def _observatory(folder: Path, count: int) -> Observatory:
     """One real product, and rows for the rest: opening one does not look at the others' files."""
+    (folder / "data").mkdir(parents=True)
     obs = hven.connect(Settings(root=folder / "data", state=folder / "state"))
     real = _publish(obs.root)
     rows = [replace(real, id=new_version(), ref=_ref(n), quantum_key=str(n)) for n in range(1, count)]
