@@ -240,3 +240,27 @@ class CancelledError(HvenError):
 
     exit_code = 130
     status_code = 409
+
+
+def describe(error: HvenError) -> dict[str, str]:
+    """Error as JSON, for the way from a service to its client.
+
+    Examples
+    --------
+    >>> describe(JobNotFoundError("there is no job 7"))
+    {'error': 'JobNotFoundError', 'message': 'there is no job 7', 'hint': ''}
+    """
+    return {"error": type(error).__name__, "message": error.message, "hint": error.hint}
+
+
+def revive(described: dict[str, str]) -> HvenError:
+    """Error of the same class from its JSON; one of an unknown class is an HvenError.
+
+    Examples
+    --------
+    >>> revive(describe(UnknownNameError("task", "x", ["y"])))
+    UnknownNameError("unknown task 'x'")
+    """
+    cls = globals().get(described.get("error", ""))
+    known = cls if isinstance(cls, type) and issubclass(cls, HvenError) else HvenError
+    return _rebuild(known, {"message": described.get("message", ""), "hint": described.get("hint", "")})

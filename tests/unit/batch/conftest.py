@@ -9,11 +9,6 @@ from hven.registry.database import Database
 
 
 @pytest.fixture
-def database_url(tmp_path):
-    return f"sqlite:///{tmp_path}/platform.sqlite"
-
-
-@pytest.fixture
 def store(database_url):
     database = Database(database_url)
     yield JobStore(database)

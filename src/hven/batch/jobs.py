@@ -1,0 +1,248 @@
+"""Jobs as their owners see them: the same verbs at the table itself and through the API."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Protocol
+
+from hven import instruments
+from hven.batch.estimate import estimate
+from hven.batch.model import Estimate, Failure, Job, JobRequest, JobState
+from hven.batch.queries import log_tail
+from hven.batch.store import JobStore
+from hven.cluster.make import find_profile
+from hven.core.errors import AccessDeniedError, DatasetNotFoundError, QuantumError, ServiceUnavailableError
+from hven.core.settings import Settings
+from hven.pipeline.load import load_pipeline
+from hven.registry.protocol import Registry
+
+LOG_LINES = 200
+_POLL_S = 0.5
+
+
+class Jobs(Protocol):
+    """Submits jobs and looks after them, in the name of one user."""
+
+    def estimate(self, request: JobRequest) -> Estimate:
+        """What a job would take; raises ConfigurationError where the request does not fit its pipeline."""
+        ...
+
+    def submit(self, request: JobRequest) -> Job:
+        """Queue a job; raises what `estimate` raises, and DatasetNotFoundError where no data fit."""
+        ...
+
+    def get(self, job_id: int) -> Job:
+        """Job by number; raises JobNotFoundError."""
+        ...
+
+    def find(self, *, user: str = "", states: Collection[JobState] = (), limit: int | None = None) -> list[Job]:
+        """Jobs of a user (of all if empty) in some states (in any if empty), newest first."""
+        ...
+
+    def cancel(self, job_id: int) -> Job:
+        """Stop a job; raises ConflictError when it has ended, AccessDeniedError for other people's jobs."""
+        ...
+
+    def hold(self, job_id: int) -> Job:
+        """Keep a waiting job from starting; raises as `cancel` does."""
+        ...
+
+    def unhold(self, job_id: int) -> Job:
+        """Let a held job go; raises as `cancel` does."""
+        ...
+
+    def restart(self, job_id: int) -> Job:
+        """Queue a failed or cancelled job again; raises as `cancel` does."""
+        ...
+
+    def failures(self, job_id: int) -> list[Failure]:
+        """Failed quanta grouped by cause, most frequent first."""
+        ...
+
+    def products(self, job_id: int) -> list[str]:
+        """Ids of the products that a job made or found, in the order in which its quanta ended."""
+        ...
+
+    def log(self, job_id: int, *, lines: int = LOG_LINES) -> str:
+        """Last lines of a job's log; empty before it has begun."""
+        ...
+
+    def close(self) -> None:
+        """Give connections back."""
+        ...
+
+
+class DirectJobs:
+    """Jobs at the table itself: on the server, and in a try-out.
+
+    Parameters
+    ----------
+    settings
+        Of the site.
+    store
+        Table of jobs.
+    registry
+        Knows what exists; stays open.
+    user
+        In whose name.
+    operator
+        May change other people's jobs.
+    """
+
+    def __init__(
+        self, settings: Settings, store: JobStore, registry: Registry, *, user: str, operator: bool = False
+    ) -> None:
+        self.settings = settings
+        self.store = store
+        self.registry = registry
+        self.user = user
+        self.operator = operator
+
+    def estimate(self, request: JobRequest) -> Estimate:
+        """Count quanta and predict from the history of their tasks."""
+        instrument = instruments.load(request.pipeline.partition("/")[0])
+        profile = find_profile(self.settings.engine)
+        return estimate(
+            load_pipeline(instrument, request.pipeline),
+            instrument=instrument,
+            registry=self.registry,
+            query=request.query,
+            config=request.config,
+            cores=profile.workers * profile.threads_per_worker,
+            ahead=self.store.ahead(request.job_class.priority),
+        )
+
+    def submit(self, request: JobRequest) -> Job:
+        """Check the request and queue the job."""
+        expected = self.estimate(request)
+        if not expected.quanta:
+            raise DatasetNotFoundError(
+                f"no data fit {request.pipeline} with {request.values or 'no choice'} {request.where}".rstrip(),
+                hint="`hven find` shows what there is.",
+            )
+        return self.store.submit(request, user=self.user, estimate=expected)
+
+    def get(self, job_id: int) -> Job:
+        """Job by number."""
+        return self.store.get(job_id)
+
+    def find(self, *, user: str = "", states: Collection[JobState] = (), limit: int | None = None) -> list[Job]:
+        """Jobs, newest first."""
+        return self.store.find(user=user, states=states, limit=limit)
+
+    def cancel(self, job_id: int) -> Job:
+        """Stop a job."""
+        return self.store.cancel(self._own(job_id), who=self.user)
+
+    def hold(self, job_id: int) -> Job:
+        """Keep a waiting job from starting."""
+        return self.store.hold(self._own(job_id), who=self.user)
+
+    def unhold(self, job_id: int) -> Job:
+        """Let a held job go."""
+        return self.store.unhold(self._own(job_id), who=self.user)
+
+    def restart(self, job_id: int) -> Job:
+        """Queue a failed or cancelled job again."""
+        return self.store.restart(self._own(job_id), who=self.user)
+
+    def failures(self, job_id: int) -> list[Failure]:
+        """Failed quanta grouped by cause."""
+        self.get(job_id)
+        return self.store.failures(job_id)
+
+    def products(self, job_id: int) -> list[str]:
+        """Ids of products, from the records of the job's run."""
+        records = self.registry.quanta(run=self.get(job_id).run)
+        return list(dict.fromkeys(product for record in reversed(records) for product in record.products))
+
+    def log(self, job_id: int, *, lines: int = LOG_LINES) -> str:
+        """Last lines of the job's log."""
+        self.get(job_id)
+        return log_tail(self.settings, job_id, lines)
+
+    def close(self) -> None:
+        """Close the table's connections."""
+        self.store.database.close()
+
+    def _own(self, job_id: int) -> int:
+        owner = self.get(job_id).user
+        if not self.operator and owner != self.user:
+            raise AccessDeniedError(f"job {job_id} is {owner}'s", hint="An operator may change it.")
+        return job_id
+
+
+@dataclass(frozen=True, slots=True)
+class JobResult:
+    """What became of a job: ids of its products, and what failed."""
+
+    job: Job
+    products: tuple[str, ...]
+    failures: tuple[Failure, ...]
+
+    def raise_for_failures(self) -> None:
+        """Raise QuantumError unless the job has succeeded."""
+        if self.job.state != JobState.SUCCEEDED:
+            error = self.job.error or f"it is {self.job.state}"
+            raise QuantumError(f"job {self.job.id}: {error}", hint=self.job.hint)
+
+
+class JobHandle:
+    """One submitted job, as `Observatory.submit` gives it.
+
+    Parameters
+    ----------
+    jobs
+        Where it was submitted.
+    job_id
+        Its number.
+    """
+
+    def __init__(self, jobs: Jobs, job_id: int) -> None:
+        self._jobs = jobs
+        self.id = job_id
+
+    def __repr__(self) -> str:
+        """Number, state and counts."""
+        job = self.progress()
+        return f"<Job {job.id} {job.request.pipeline}: {job.state}, {job.counts.ended} of {job.counts.total} quanta>"
+
+    def progress(self) -> Job:
+        """Where the job stands now."""
+        return self._jobs.get(self.id)
+
+    def wait(self, timeout_s: float | None = None) -> Job:
+        """Wait for the end.
+
+        Raises
+        ------
+        ServiceUnavailableError
+            When it has not ended in time.
+        """
+        end = None if timeout_s is None else time.monotonic() + timeout_s
+        while not (job := self.progress()).state.ended:
+            if end is not None and time.monotonic() > end:
+                raise ServiceUnavailableError(
+                    f"job {self.id} is {job.state} after {timeout_s:g} s", hint="It goes on; `hven jobs show` tells."
+                )
+            time.sleep(_POLL_S)
+        return job
+
+    def result(self, timeout_s: float | None = None) -> JobResult:
+        """Wait for the end; failures are in the result, not raised."""
+        job = self.wait(timeout_s)
+        return JobResult(job, tuple(self._jobs.products(self.id)), tuple(self._jobs.failures(self.id)))
+
+    def cancel(self) -> Job:
+        """Stop it; what it has made stays."""
+        return self._jobs.cancel(self.id)
+
+    def restart(self) -> Job:
+        """Queue it again after it failed or was cancelled."""
+        return self._jobs.restart(self.id)
+
+    def log(self, *, lines: int = LOG_LINES) -> str:
+        """Last lines of its log."""
+        return self._jobs.log(self.id, lines=lines)
