@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path, PurePosixPath
 
 from hven.model.data_id import DatasetRef
 from hven.model.product import Product
 from hven.store.paths import data_id_folder, is_version, parse_product_path
-from hven.store.staging import fsync_folder, part_name
-from hven.store.version import new_version
+from hven.store.small_file import replace_text
 
 CURRENT = "current"
 
@@ -18,13 +16,7 @@ def set_current(root: Path, product: Product) -> None:
     """Make a product the one that is opened by default: one line in the file `current` beside its versions."""
     parsed = parse_product_path(product.path)
     folder = root / product.path.parent
-    partial = folder / part_name(new_version())
-    with partial.open("w") as file:
-        file.write(f"{parsed.version}\n")
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(folder / CURRENT)
-    fsync_folder(folder)
+    replace_text(folder / CURRENT, f"{parsed.version}\n")
 
 
 def read_current(root: Path, ref: DatasetRef, *, user: str = "") -> PurePosixPath | None:

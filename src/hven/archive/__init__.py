@@ -1,0 +1,1 @@
+"""Raw files into the archive: verified, immutable, converted to L0."""

@@ -1,0 +1,173 @@
+"""Convert archived raw files to an L0 product, and prove that the product gives the raw bytes back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from hven.core.errors import DataError
+from hven.model.dataset_type import DatasetType
+from hven.model.digest import ArrayDigest, digest_dataset
+from hven.model.instrument import Format, Inspection
+from hven.store import arrays, tables
+from hven.store.read import open_product, read_rows, variable_names
+
+
+class NotReversibleError(DataError):
+    """A product does not give the raw bytes back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Raw files of one dataset, in order, with what was found in them."""
+
+    paths: tuple[Path, ...]
+    format: Format
+    inspection: Inspection
+    attrs: Mapping[str, Any]
+
+
+def convert(folder: Path, dataset_type: DatasetType, source: Source, *, check: Callable[[], None]) -> str:
+    """Write raw files as an L0 dataset, read it back, and compare.
+
+    Memory stays at three blocks, whatever the size of the files.
+
+    Parameters
+    ----------
+    folder
+        Version folder that is being written.
+    dataset_type
+        Declaration of the L0 type.
+    source
+        Archived files.
+    check
+        Called between blocks; may raise to stop.
+
+    Returns
+    -------
+    str
+        Content digest of what lies on the disk.
+
+    Raises
+    ------
+    NotReversibleError
+        When the bytes encoded from the disk are not the raw ones.
+    """
+    if dataset_type.form == "table":
+        return _convert_table(folder, dataset_type, source)
+    step = _write(folder, dataset_type, source, check)
+    return _prove(folder, dataset_type.row_dim, source, step, check)
+
+
+def _convert_table(folder: Path, dataset_type: DatasetType, source: Source) -> str:
+    dataset = source.format.read(source.paths, 0, source.inspection.rows)
+    tables.write_dataset(folder, dataset_type, dataset.assign_attrs(source.attrs))
+    found = open_product(folder, chunks=None)
+    raw = _Raw(source)
+    for piece in source.format.encode(found.load()):
+        raw.compare(piece)
+    raw.finish()
+    return digest_dataset(found)
+
+
+def _write(folder: Path, dataset_type: DatasetType, source: Source, check: Callable[[], None]) -> int:
+    """Write shard after shard; the next one is parsed meanwhile."""
+    rows = source.inspection.rows
+    template = source.format.read(source.paths, 0, min(1, rows)).assign_attrs(source.attrs)
+    step = arrays.create(folder, dataset_type, template, rows)
+    with ThreadPoolExecutor(1) as reader:
+        blocks = _ahead(reader, source, range(0, rows, step), step)
+        for start, block in blocks:
+            check()
+            arrays.write_rows(folder, start, block)
+    return step
+
+
+def _ahead(
+    reader: ThreadPoolExecutor, source: Source, starts: Sequence[int], step: int
+) -> Iterator[tuple[int, xr.Dataset]]:
+    def read(start: int) -> xr.Dataset:
+        return source.format.read(source.paths, start, min(start + step, source.inspection.rows))
+
+    waiting = reader.submit(read, starts[0]) if starts else None
+    for number, start in enumerate(starts):
+        block = waiting.result() if waiting else read(start)
+        following = starts[number + 1 : number + 2]
+        waiting = reader.submit(read, following[0]) if following else None
+        yield start, block
+
+
+def _prove(folder: Path, dim: str, source: Source, step: int, check: Callable[[], None]) -> str:
+    names = variable_names(folder)
+    digests: dict[str, ArrayDigest] = {}
+    raw = _Raw(source)
+    with ThreadPoolExecutor(1) as hasher:
+        for start in range(0, source.inspection.rows, step):
+            check()
+            block = read_rows(folder, names, start, start + step)
+            along = {str(n): v for n, v in block.variables.items() if v.dims[:1] == (dim,)}
+            for name, variable in along.items():
+                digests.setdefault(name, ArrayDigest(variable.dtype, variable.shape[1:]))
+            hashing = hasher.submit(_update, digests, along)
+            for piece in source.format.encode(block):
+                raw.compare(piece)
+            hashing.result()
+    raw.finish()
+    known = {name: digest.hexdigest() for name, digest in digests.items()}
+    return digest_dataset(open_product(folder, chunks=None, indexes=False), arrays=known)
+
+
+def _update(digests: Mapping[str, ArrayDigest], variables: Mapping[str, xr.Variable]) -> None:
+    for name, variable in variables.items():
+        digests[name].update(variable.values)
+
+
+class _Raw:
+    """Whole frames of the raw files, compared byte for byte with what is encoded."""
+
+    def __init__(self, source: Source) -> None:
+        self._paths = source.paths
+        self._files = [_whole_frames(p, t) for p, t in zip(source.paths, source.inspection.tail_bytes, strict=True)]
+        self._number = 0
+        self._offset = 0
+
+    def compare(self, piece: bytes) -> None:
+        """Compare the next bytes; they may reach over several files."""
+        left = np.frombuffer(piece, np.uint8)
+        while left.size:
+            self._skip_read_files()
+            if self._number == len(self._files):
+                raise self._differs("more bytes than the raw files have")
+            expected = self._files[self._number][self._offset : self._offset + left.size]
+            if not np.array_equal(expected, left[: expected.size]):
+                raise self._differs("other bytes")
+            self._offset += expected.size
+            left = left[expected.size :]
+
+    def finish(self) -> None:
+        """Raise NotReversibleError unless all bytes were compared."""
+        self._skip_read_files()
+        if self._number < len(self._files):
+            raise self._differs("fewer bytes than the raw files have")
+
+    def _skip_read_files(self) -> None:
+        while self._number < len(self._files) and self._offset == self._files[self._number].size:
+            self._number, self._offset = self._number + 1, 0
+
+    def _differs(self, what: str) -> NotReversibleError:
+        path = self._paths[min(self._number, len(self._paths) - 1)]
+        return NotReversibleError(
+            f"{path}: encoding the L0 product gives {what} at byte {self._offset}",
+            hint="The reader of this format loses something; the raw file is safe in the archive.",
+        )
+
+
+def _whole_frames(path: Path, tail_bytes: int) -> np.ndarray[Any, Any]:
+    size = path.stat().st_size - tail_bytes
+    return np.memmap(path, np.uint8, mode="r", shape=(size,)) if size else np.empty(0, np.uint8)

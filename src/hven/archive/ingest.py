@@ -1,0 +1,167 @@
+"""Ingest: from files as an instrument left them to archived raw files and L0 products."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from hven.archive.ledger import Ledger
+from hven.archive.products import ProductMaker
+from hven.archive.raw import RawArchive
+from hven.archive.results import FileState, Report
+from hven.core.errors import CancelledError, ConfigurationError, HvenError, NotFoundError
+from hven.core.logging import get_logger
+from hven.core.settings import Settings
+from hven.model.digest import digest_json
+from hven.model.instrument import Instrument, RawObservation
+from hven.registry.protocol import Registry
+from hven.store.staging import clean_staging
+
+_log = get_logger(__name__)
+
+Progress = Callable[[str, str], None]
+"""Called with what is being done (`archive` or `convert`) and to what."""
+
+
+class Archive:
+    """The archive of one observatory.
+
+    Parameters
+    ----------
+    settings
+        Where data and state live, and how long a file settles.
+    registry
+        Index that learns of new products.
+    instruments
+        Plug-ins whose files are recognised.
+    progress
+        Called when work on a file or dataset begins.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        registry: Registry,
+        instruments: Sequence[Instrument],
+        *,
+        progress: Progress = lambda _what, _name: None,
+    ) -> None:
+        self.settings = settings
+        self.registry = registry
+        self.instruments = tuple(instruments)
+        self.progress = progress
+        self._stop = threading.Event()
+        self._ledger = Ledger(settings.platform_url)
+
+    def close(self) -> None:
+        """Give connections back."""
+        self._ledger.close()
+
+    def stop(self) -> None:
+        """Ask a running `ingest` to end; what is half done is undone, and the next run does it again."""
+        self._stop.set()
+
+    def wait(self, seconds: float) -> bool:
+        """Wait; True when asked to stop."""
+        return self._stop.wait(seconds)
+
+    def ingest(self, paths: Sequence[Path], *, settle_s: float = 0.0, retry: bool = True) -> Report:
+        """Archive all observations below some paths and bring their L0 products up to date.
+
+        Parameters
+        ----------
+        paths
+            Files, run directories, or folders of either.
+        settle_s
+            Files of observations that are not complete are left alone until unchanged for so long.
+        retry
+            Look again at observations that were finished before, with the same files.
+
+        Raises
+        ------
+        NotFoundError
+            When a path does not exist.
+        ConfigurationError
+            When a path lies in the archive itself.
+        CancelledError
+            When asked to stop.
+        """
+        for path in paths:
+            self._refuse(path)
+        clean_staging(self.settings.root / "L0")
+        report = Report()
+        for instrument, observation in self._observations(paths):
+            self._check()
+            try:
+                report.add(self._observation(instrument, observation, settle_s=settle_s, retry=retry))
+            except CancelledError:
+                raise
+            except (OSError, HvenError) as error:
+                _log.exception("an observation could not be ingested", observation=observation.observation)
+                report.errors.append(f"{observation.observation}: {error}")
+        return report
+
+    def _observations(self, paths: Sequence[Path]) -> Iterator[tuple[Instrument, RawObservation]]:
+        for path in paths:
+            for instrument in self.instruments:
+                for observation in instrument.recognise(path.resolve()):
+                    yield instrument, observation
+
+    def _observation(
+        self, instrument: Instrument, observation: RawObservation, *, settle_s: float, retry: bool
+    ) -> Report:
+        fingerprint = _fingerprint(observation)
+        if not retry and self._ledger.finished(instrument.name, observation.observation, fingerprint):
+            return Report()
+        offset = self.settings.observatory.day_obs_offset_hours
+        raw = RawArchive(
+            self.settings.root,
+            instrument,
+            self._ledger,
+            offset,
+            settle_s,
+            check=self._check,
+            progress=lambda name: self.progress("archive", name),
+        )
+        files, manifest = raw.take(observation)
+        report = Report(files)
+        if any(f.state in {FileState.WAITING, FileState.FAILED} for f in files):
+            return report
+        report.products = self._maker(instrument).make(manifest)
+        error = "; ".join(p.error for p in report.products if p.error)
+        self._ledger.finish(instrument.name, observation.observation, fingerprint, error=error)
+        return report
+
+    def _maker(self, instrument: Instrument) -> ProductMaker:
+        return ProductMaker(
+            self.settings.root,
+            instrument,
+            self.registry,
+            self.settings.site,
+            check=self._check,
+            progress=lambda name: self.progress("convert", name),
+        )
+
+    def _refuse(self, path: Path) -> None:
+        if not path.exists():
+            raise NotFoundError(f"there is no file or folder {path}")
+        archive = (self.settings.root / "L0").resolve()
+        if path.resolve().is_relative_to(archive):
+            raise ConfigurationError(f"{path} lies in the archive already")
+
+    def _check(self) -> None:
+        if self._stop.is_set():
+            raise CancelledError("ingest was stopped")
+
+
+def _fingerprint(observation: RawObservation) -> str:
+    """Digest of names, sizes and times of all files: changes when there is anything new to do."""
+    files = []
+    for file in observation.files:
+        try:
+            status = file.path.stat()
+        except FileNotFoundError:
+            continue
+        files.append((str(file.path), status.st_size, status.st_mtime_ns))
+    return digest_json([sorted(files), observation.complete])

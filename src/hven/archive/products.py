@@ -1,0 +1,187 @@
+"""L0 products of an observation: one for each dataset that its archived raw files hold."""
+
+from __future__ import annotations
+
+import getpass
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from hven.archive.convert import Source, convert
+from hven.archive.raw_manifest import RawManifest, RawRecord
+from hven.archive.results import ProductResult
+from hven.core.clock import now_ns
+from hven.core.errors import CancelledError, HvenError
+from hven.core.logging import get_logger
+from hven.model.data_id import DataId, DatasetRef, Level
+from hven.model.dataset_type import DatasetType
+from hven.model.digest import digest_json
+from hven.model.instrument import Instrument
+from hven.model.product import Product
+from hven.model.provenance import InputRecord, Provenance
+from hven.pipeline.identity import software
+from hven.registry.protocol import Registry
+from hven.store.current import read_current, set_current
+from hven.store.index import read_product
+from hven.store.paths import data_id_folder, is_version, raw_folder
+from hven.store.publish import Staging, stage
+
+TASK = "archive.convert"
+TASK_VERSION = "1"
+
+_log = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class ProductMaker:
+    """Makes, registers and points to L0 products.
+
+    Parameters
+    ----------
+    root
+        Data root.
+    instrument
+        Whose raw files these are.
+    registry
+        Index that learns of them.
+    site
+        Name of this site, for the provenance.
+    check
+        Called between blocks; may raise to stop.
+    progress
+        Called with a dataset's name when work on it begins.
+    """
+
+    root: Path
+    instrument: Instrument
+    registry: Registry
+    site: str
+    check: Callable[[], None] = lambda: None
+    progress: Callable[[str], None] = lambda _dataset: None
+
+    def make(self, manifest: RawManifest) -> list[ProductResult]:
+        """Bring every dataset of an observation up to date; one that fails never stops the rest."""
+        results = []
+        for ref, files in self._datasets(manifest):
+            self.check()
+            try:
+                results.append(self._bring_up_to_date(ref, files, manifest))
+            except CancelledError:
+                raise
+            except HvenError as error:
+                _log.error("an L0 product could not be made", dataset=str(ref), error=error.message)
+                results.append(ProductResult(str(ref), error=str(error)))
+        return results
+
+    def _datasets(self, manifest: RawManifest) -> Iterator[tuple[DatasetRef, list[RawRecord]]]:
+        types = {t.name: t for t in self.instrument.dataset_types if t.level is Level.L0}
+        data = [f for f in manifest.files if f.role == "data" and f.dataset_type]
+        common: dict[str, str | int] = {
+            "instrument": manifest.instrument,
+            "day_obs": manifest.day_obs,
+            "observation": manifest.observation,
+        }
+        ordered = sorted(data, key=lambda f: (f.dataset_type, DataId(f.data_id).sort_key(), f.sequence, f.name))
+        for (name, data_id), files in groupby(ordered, key=lambda f: (f.dataset_type, DataId(f.data_id))):
+            yield DatasetRef(types[name].type_name, DataId({**common, **data_id})), list(files)
+
+    def _bring_up_to_date(self, ref: DatasetRef, files: list[RawRecord], manifest: RawManifest) -> ProductResult:
+        """Find the version made of exactly these files, or make it; then register it and point to it."""
+        configurations = [f for f in manifest.files if f.role == "configuration"]
+        inputs = tuple(_input(f, manifest) for f in (*files, *configurations))
+        key = digest_json(
+            [TASK, TASK_VERSION, str(ref.type), dict(ref.data_id), sorted((i.slot, i.digest) for i in inputs)]
+        )
+        product = self._existing(ref, key)
+        reused = product is not None
+        if product is None:
+            self.progress(str(ref))
+            product = self._convert(ref, files, manifest, inputs=inputs, key=key)
+        if product is None:
+            return ProductResult(str(ref), error="")
+        self.registry.register([product], inputs={product.id: []})
+        if read_current(self.root, ref) != product.path:
+            set_current(self.root, product)
+        return ProductResult(str(ref), product.id, str(product.path), product.rows, reused, product.flags)
+
+    def _existing(self, ref: DatasetRef, key: str) -> Product | None:
+        """Newest version on disk that was made of the same files, registered or not."""
+        folder = data_id_folder(ref)
+        versions = sorted((p.name for p in (self.root / folder).glob("*") if is_version(p.name)), reverse=True)
+        products = (read_product(self.root, folder / version) for version in versions)
+        return next((p for p in products if p.quantum_key == key), None)
+
+    def _convert(
+        self,
+        ref: DatasetRef,
+        files: list[RawRecord],
+        manifest: RawManifest,
+        *,
+        inputs: tuple[InputRecord, ...],
+        key: str,
+    ) -> Product | None:
+        raw = self.root / raw_folder(manifest.instrument, manifest.day_obs, manifest.observation)
+        paths = tuple(raw / f.name for f in files)
+        dataset_type = next(t for t in self.instrument.dataset_types if t.type_name == ref.type)
+        format_ = self.instrument.formats[ref.type.name]
+        inspection = format_.inspect(paths)
+        if not inspection.rows:
+            return None
+        attrs = format_.attrs(paths, _configurations(raw, manifest))
+        flags = ("partial",) if inspection.partial else ()
+        with stage(self.root, ref) as staging:
+            digest = convert(staging.path, dataset_type, Source(paths, format_, inspection, attrs), check=self.check)
+            provenance = self._provenance(staging, dataset_type, manifest, inputs=inputs, key=key)
+            product = staging.publish(provenance, dataset_type, flags=flags, digest=digest)
+        _log.info("made an L0 product", dataset=str(ref), rows=product.rows, flags=list(flags))
+        return product
+
+    def _provenance(
+        self,
+        staging: Staging,
+        dataset_type: DatasetType,
+        manifest: RawManifest,
+        *,
+        inputs: tuple[InputRecord, ...],
+        key: str,
+    ) -> Provenance:
+        return Provenance(
+            id=staging.id,
+            dataset_type=str(staging.ref.type),
+            schema_version=dataset_type.schema_version,
+            data_id=dict(staging.ref.data_id),
+            run=f"{manifest.instrument}/raw/all",
+            task=TASK,
+            task_version=TASK_VERSION,
+            config={},
+            inputs=inputs,
+            quantum_key=key,
+            output=str(staging.ref.type),
+            created_ns=now_ns(),
+            user=getpass.getuser(),
+            site=self.site,
+            software=software(),
+            notes={"day_obs_offset_hours": manifest.day_obs_offset_hours},
+        )
+
+
+def _input(file: RawRecord, manifest: RawManifest) -> InputRecord:
+    data_id = {"instrument": manifest.instrument, "observation": manifest.observation, **file.data_id}
+    return InputRecord(
+        slot=file.name, role="raw", dataset_type=file.dataset_type, data_id=data_id, id="", digest=file.sha256
+    )
+
+
+def _configurations(raw: Path, manifest: RawManifest) -> dict[str, Any]:
+    """Redacted configuration files by name, parsed; those that are no JSON are left out."""
+    found = {}
+    for file in manifest.files:
+        if file.role == "configuration" and file.name.endswith(".json"):
+            try:
+                found[file.name] = json.loads((raw / file.name).read_bytes())
+            except ValueError:
+                _log.warning("a configuration file is no JSON", file=file.name, observation=manifest.observation)
+    return found

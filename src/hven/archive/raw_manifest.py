@@ -1,0 +1,82 @@
+"""The manifest of an observation's raw files, beside `raw/`: what healing and audits trust."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+
+from hven.model.digest import digest_json
+from hven.model.instrument import RawFile, Role
+from hven.store.manifest import MANIFEST
+from hven.store.small_file import replace_text
+
+
+class RawRecord(BaseModel):
+    """One archived file.
+
+    `sha256` and `bytes` are those of the archived form, `original_sha256` and `original_bytes` those of the file as the
+    instrument left it: the same but for redacted configurations and logs.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    name: str
+    role: Role
+    dataset_type: str
+    data_id: dict[str, str | int]
+    sequence: int
+    bytes: int
+    sha256: str
+    original_bytes: int
+    original_sha256: str
+
+    @classmethod
+    def of(cls, file: RawFile, *, archived: tuple[int, str], original: tuple[int, str]) -> RawRecord:
+        """Record of a file with bytes and sha256 of its two forms."""
+        return cls(
+            name=file.name,
+            role=file.role,
+            dataset_type=file.dataset_type,
+            data_id=dict(file.data_id),
+            sequence=file.sequence,
+            bytes=archived[0],
+            sha256=archived[1],
+            original_bytes=original[0],
+            original_sha256=original[1],
+        )
+
+
+class RawManifest(BaseModel):
+    """All raw files of an observation, in order of name."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    instrument: str
+    observation: str
+    day_obs: int
+    day_obs_offset_hours: float
+    start_ns: int
+    complete: bool = False
+    files: tuple[RawRecord, ...] = ()
+    digest: str = ""
+
+    def sealed(self) -> RawManifest:
+        """With its own digest."""
+        return self.model_copy(update={"digest": digest_json(self.model_dump(exclude={"digest"}))})
+
+    def holding(self, records: dict[str, RawRecord], *, complete: bool) -> RawManifest:
+        """The same observation with other files."""
+        files = tuple(records[name] for name in sorted(records))
+        return self.model_copy(update={"files": files, "complete": complete}).sealed()
+
+
+def load(folder: Path) -> RawManifest | None:
+    """Manifest in an observation's folder; None where there is none."""
+    try:
+        return RawManifest.model_validate_json((folder / MANIFEST).read_text())
+    except FileNotFoundError:
+        return None
+
+
+def save(folder: Path, manifest: RawManifest) -> None:
+    """Replace the manifest in one step."""
+    replace_text(folder / MANIFEST, manifest.model_dump_json(indent=1))
