@@ -1,0 +1,1 @@
+"""Intake catalogs: products open in any process that knows `HVEN_ROOT`."""
