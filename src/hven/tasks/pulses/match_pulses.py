@@ -71,7 +71,7 @@ def joint_threshold(config: MatchConfig) -> float:
     Examples
     --------
     >>> round(joint_threshold(MatchConfig()), 2)
-    7.48
+    7.46
     """
     trials = 0.0
     for level in range(config.levels):

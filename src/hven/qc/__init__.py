@@ -1,0 +1,12 @@
+"""Quality metrics, one record each in a module for each family, and the thresholds that judge them."""
+
+from __future__ import annotations
+
+from hven.model.metric import Metric
+from hven.qc.clock import METRICS as CLOCK
+from hven.qc.detector import METRICS as DETECTOR
+from hven.qc.frames import METRICS as FRAMES
+from hven.qc.hardware import METRICS as HARDWARE
+
+METRICS: tuple[Metric, ...] = (*FRAMES, *CLOCK, *DETECTOR, *HARDWARE)
+"""All metrics."""

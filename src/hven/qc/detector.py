@@ -1,0 +1,153 @@
+"""Metrics of the detector, from its pedestals."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hven.model import frames as v
+from hven.model.metric import Metric
+from hven.qc.series import nanoseconds, slope_per_hour
+from hven.tasks.frames.pixel_mask import pixel_mask
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+
+def _camera_median(pedestals: xr.Dataset, name: str) -> NDArray[np.float64]:
+    """Median over the camera in each cell."""
+    maps = pedestals[name].values
+    return np.array([np.median(m[np.isfinite(m)]) if np.isfinite(m).any() else np.nan for m in maps], np.float64)
+
+
+def _median(values: NDArray[Any]) -> float:
+    good = values[np.isfinite(values)]
+    return float(np.median(good)) if len(good) else float("nan")
+
+
+def pedestal(pedestals: xr.Dataset) -> float:
+    """Median pedestal of the camera; for counted photons this is the sky level."""
+    return _median(_camera_median(pedestals, "pedestal"))
+
+
+def pedestal_drift(pedestals: xr.Dataset) -> float:
+    """Slope of the camera's median pedestal, per hour."""
+    return slope_per_hour(nanoseconds(pedestals["begin"]), _camera_median(pedestals, "pedestal"))
+
+
+def noise(pedestals: xr.Dataset) -> float:
+    """Median noise of the camera."""
+    return _median(_camera_median(pedestals, "noise"))
+
+
+def noise_drift(pedestals: xr.Dataset) -> float:
+    """Slope of the camera's median noise, per hour."""
+    return slope_per_hour(nanoseconds(pedestals["begin"]), _camera_median(pedestals, "noise"))
+
+
+def _masked(pedestals: xr.Dataset, flag: str) -> float:
+    mask = pixel_mask(pedestals["pedestal"].values, pedestals["noise"].values)
+    return float(((mask & v.MASK_FLAGS[flag]) != 0).sum())
+
+
+def dead_pixels(pedestals: xr.Dataset) -> float:
+    """Pixels without noise."""
+    return _masked(pedestals, "dead")
+
+
+def hot_pixels(pedestals: xr.Dataset) -> float:
+    """Pixels always far brighter than the camera, alone."""
+    return _masked(pedestals, "hot")
+
+
+def noisy_pixels(pedestals: xr.Dataset) -> float:
+    """Pixels with far more noise than the camera."""
+    return _masked(pedestals, "noisy")
+
+
+def saturated_fraction(pedestals: xr.Dataset) -> float:
+    """Fraction of pixel values at saturation."""
+    values = pedestals["saturated_fraction"].values
+    return float(np.nanmean(values)) if np.isfinite(values).any() else float("nan")
+
+
+def spatial_deviation(pedestals: xr.Dataset) -> float:
+    """Robust deviation of the pedestals over the camera, over their median: falls when clouds hide the stars."""
+    ratios = []
+    for values in pedestals["pedestal"].values:
+        good = values[np.isfinite(values)]
+        if len(good):
+            centre = np.median(good)
+            ratios.append(1.4826 * np.median(np.abs(good - centre)) / centre if centre > 0 else np.nan)
+    return _median(np.array(ratios))
+
+
+def sky_variation(pedestals: xr.Dataset) -> float:
+    """Largest step of the camera's median pedestal between neighbouring cells, over the median: clouds passing."""
+    level = _camera_median(pedestals, "pedestal")
+    centre = _median(level)
+    if len(level) < 2 or not centre > 0:  # noqa: PLR2004 - a step is between two
+        return float("nan")
+    return float(np.nanmax(np.abs(np.diff(level))) / centre)
+
+
+def border_correlation(pedestals: xr.Dataset) -> float:
+    """Correlation of neighbours across the quadrants' borders minus that of neighbours inside; low if misplaced."""
+    level = np.nanmean(pedestals["mean"].values, axis=0)
+    half = level.shape[0] // 2
+
+    def across(column: int) -> float:
+        left = np.concatenate([level[:, column - 1], level[column - 1, :]])
+        right = np.concatenate([level[:, column], level[column, :]])
+        good = np.isfinite(left) & np.isfinite(right)
+        flat = good.sum() < 3 or np.std(left[good]) == 0 or np.std(right[good]) == 0  # noqa: PLR2004 - for a correlation
+        return float("nan") if flat else float(np.corrcoef(left[good], right[good])[0, 1])
+
+    return across(half) - 0.5 * (across(half // 2) + across(half + half // 2))
+
+
+_BEGIN = (v.BEGIN,)
+
+METRICS = (
+    Metric("pedestal", "adu", pedestal.__doc__ or "", "pedestals", (*_BEGIN, v.PEDESTAL), "hour", pedestal),
+    Metric(
+        "pedestal_drift",
+        "adu h-1",
+        pedestal_drift.__doc__ or "",
+        "pedestals",
+        (*_BEGIN, v.PEDESTAL),
+        "hour",
+        pedestal_drift,
+    ),
+    Metric("noise", "adu", noise.__doc__ or "", "pedestals", (*_BEGIN, v.NOISE), "hour", noise),
+    Metric("noise_drift", "adu h-1", noise_drift.__doc__ or "", "pedestals", (*_BEGIN, v.NOISE), "hour", noise_drift),
+    *(
+        Metric(f.__name__, "1", f.__doc__ or "", "pedestals", (*_BEGIN, v.PEDESTAL, v.NOISE), "hour", f)
+        for f in (dead_pixels, hot_pixels, noisy_pixels)
+    ),
+    Metric(
+        "saturated_fraction",
+        "1",
+        saturated_fraction.__doc__ or "",
+        "pedestals",
+        (*_BEGIN, v.SATURATED_FRACTION),
+        "hour",
+        saturated_fraction,
+    ),
+    *(
+        Metric(f.__name__, "1", f.__doc__ or "", "pedestals", (*_BEGIN, v.PEDESTAL), "hour", f)
+        for f in (spatial_deviation, sky_variation)
+    ),
+    Metric(
+        "border_correlation",
+        "1",
+        border_correlation.__doc__ or "",
+        "pedestals",
+        (*_BEGIN, v.MEAN),
+        "observation",
+        border_correlation,
+    ),
+)
+"""Metrics of the detector."""
