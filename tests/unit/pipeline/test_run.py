@@ -126,7 +126,7 @@ def test_what_failed_is_tried_again_and_the_rest_is_not(observatory):
 def test_nothing_half_made_is_left_by_a_failure(observatory):
     observatory.add(1)
     observatory.process(config={"peaks": {"fail_detector": 1}})
-    assert [p for p in observatory.root.rglob(".part-*")] == []
+    assert list(observatory.root.rglob(".part-*")) == []
 
 
 def test_empty_data_are_no_work_not_failure(observatory):
