@@ -138,6 +138,8 @@ class Instrument:
         Writes a night of run directories: ``simulate(folder, night=20251021, seed=1, scale=1.0) -> truth files``.
     resources
         Folder with `pipelines/*.yaml` and `thresholds.yaml`.
+    detector_word
+        What people call a detector, e.g. ``module``.
     """
 
     name: str
@@ -148,3 +150,4 @@ class Instrument:
     redact: Callable[[str, bytes], bytes]
     simulate: Callable[..., Any]
     resources: Path
+    detector_word: str = "detector"
