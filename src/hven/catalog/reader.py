@@ -60,7 +60,8 @@ class ProductReader(BaseReader):  # type: ignore[misc] # intake has no types
 
     def discover(self, **parameters: Any) -> xr.Dataset:
         """Open the dataset; nothing is read."""
-        return self.read(**parameters)
+        dataset: xr.Dataset = self.read(**parameters)
+        return dataset
 
     @staticmethod
     def _split(parameters: dict[str, Any]) -> tuple[Path, TypeName, tuple[str, ...], Any]:
