@@ -10,6 +10,7 @@ import typer
 from hven.cli.batch import batch
 from hven.cli.doctor import doctor
 from hven.cli.down import down
+from hven.cli.simulate import simulate
 from hven.cli.status import status
 from hven.cli.up import up
 from hven.core.errors import HvenError
@@ -27,6 +28,7 @@ app.command()(down)
 app.command()(status)
 app.command()(doctor)
 app.command()(batch)
+app.command()(simulate)
 
 
 def main() -> NoReturn:

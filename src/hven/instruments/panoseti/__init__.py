@@ -7,7 +7,6 @@ from typing import Any
 
 from hven.instruments.panoseti.lazy import FORMATS
 from hven.instruments.panoseti.product_types import PRODUCT_TYPES
-from hven.instruments.panoseti.product_types import PRODUCT_TYPES
 from hven.instruments.panoseti.raw_types import RAW_TYPES
 from hven.instruments.panoseti.recognise import recognise
 from hven.instruments.panoseti.redact import redact

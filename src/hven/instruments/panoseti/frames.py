@@ -13,11 +13,10 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from hven.core.errors import FormatError, SchemaError
-from hven.instruments.panoseti import kernels
 from hven.instruments.panoseti.attributes import describe
 from hven.instruments.panoseti.clock import ClockReport, ClockStatus, frame_times, judge
 from hven.instruments.panoseti.layouts import Layout, layouts_of
-from hven.instruments.panoseti.pff import FrameFile, open_files
+from hven.instruments.panoseti.pff import FrameFile, frame_bytes, open_files
 from hven.instruments.panoseti.products import QUABOS, DataProduct
 from hven.instruments.panoseti.raw_types import RAW_TYPES
 from hven.model.dataset_type import DatasetType
@@ -26,6 +25,8 @@ from hven.model.instrument import Inspection
 _JUDGED_FRAMES = 8192
 _ENCODED_AT_ONCE = 4096
 _RAW_KEYS = {"pkt_utc": "pkt_tai", "quabo_num": "quabo"}
+_TIMING = ("pkt_tai", "pkt_nsec", "tv_sec", "tv_usec")
+_OF_PACKET = (*_TIMING, "pkt_num", "acq_mode", "mod_num")
 
 Numbers = dict[str, NDArray[np.int64]]
 
@@ -63,7 +64,7 @@ class FrameFormat:
         }
         numbers = _by_name(values, layout)
         self._refuse_empty(parts, numbers)
-        return self._dataset(numbers, images, source, layout, clock_of(files).status)
+        return self.assemble({**numbers, **source}, images, layout, clock_of(files).status)
 
     def attrs(self, paths: Sequence[Path], configurations: Mapping[str, Any]) -> dict[str, Any]:
         """Attributes of the whole dataset: site, pointing, settings, header layout, clock status and its numbers."""
@@ -82,10 +83,7 @@ class FrameFormat:
         for start in range(0, dataset.sizes["time"], _ENCODED_AT_ONCE):
             rows = dataset.isel(time=slice(start, start + _ENCODED_AT_ONCE))
             values = _by_position(rows, layout)
-            images = np.ascontiguousarray(rows["images"].values.astype(self.product.dtype, copy=False))
-            pixels = images.view(np.uint8).reshape(len(values), -1)
-            out = np.empty(len(values) * (layout.largest + self.product.image_bytes), np.uint8)
-            yield out[: kernels.write_frames(values, pixels, layout.program, out)].tobytes()
+            yield frame_bytes(self.product, layout, values, rows["images"].values).tobytes()
 
     def _named_layout(self, dataset: xr.Dataset) -> Layout:
         name = dataset.attrs.get("header_layout")
@@ -100,20 +98,15 @@ class FrameFormat:
             file, frame = [(f, int(r)) for f, rows in parts for r in rows][empty[0]]
             raise FormatError(file.path, "no quabo sent a packet for this frame", frame=frame)
 
-    def _dataset(
-        self,
-        numbers: Numbers,
-        images: NDArray[Any],
-        source: Numbers,
-        layout: Layout,
-        status: ClockStatus,
+    def assemble(
+        self, numbers: Mapping[str, NDArray[Any]], images: NDArray[Any], layout: Layout, status: ClockStatus
     ) -> xr.Dataset:
+        """L0 dataset of header numbers by variable name and images."""
         valid = _valid(numbers)
-        as_2d = {k: v.reshape(len(v), -1) for k, v in numbers.items()}
-        times = frame_times(as_2d, _valid(as_2d), host=status is ClockStatus.UNSYNCHRONISED)
+        by_quabo = {k: v.reshape(len(v), -1) for k, v in numbers.items() if k in _TIMING}
+        times = frame_times(by_quabo, valid.reshape(len(valid), -1), host=status is ClockStatus.UNSYNCHRONISED)
         columns = {
             **numbers,
-            **source,
             "images": images,
             "quabo_valid": valid,
             "time": times.time.view("datetime64[ns]"),
@@ -180,8 +173,8 @@ def _by_position(dataset: xr.Dataset, layout: Layout) -> NDArray[np.int64]:
     return np.ascontiguousarray(np.stack(columns, axis=-1)).reshape(dataset.sizes["time"], -1)
 
 
-def _valid(numbers: Numbers) -> NDArray[np.bool_]:
+def _valid(numbers: Mapping[str, NDArray[Any]]) -> NDArray[np.bool_]:
     """A missing quabo's header is all zeros; its pixels are never asked."""
-    fields = [v for k, v in numbers.items() if k != "quabo"]
+    fields = [v for k, v in numbers.items() if k in _OF_PACKET]
     valid: NDArray[np.bool_] = np.logical_or.reduce([f != 0 for f in fields])
     return valid

@@ -73,6 +73,15 @@ class FrameFile:
         return self.layout.size + self.product.image_bytes
 
 
+def frame_bytes(
+    product: DataProduct, layout: Layout, values: NDArray[np.int64], images: NDArray[Any]
+) -> NDArray[np.uint8]:
+    """Frames one after the other, as they stand in a file: the inverse of `FrameFile.read`."""
+    pixels = np.ascontiguousarray(images.astype(product.dtype, copy=False)).view(np.uint8).reshape(len(values), -1)
+    out = np.empty(len(values) * (layout.largest + product.image_bytes), np.uint8)
+    return out[: kernels.write_frames(values, pixels, layout.program, out)]
+
+
 def open_files(paths: Sequence[Path], product: DataProduct) -> tuple[FrameFile, ...]:
     """Files of one sequence.
 
