@@ -249,16 +249,21 @@ def test_foreign_origin_is_refused(platform, visitor, server, kernel):
     cookies = "; ".join(f"{c.name}={c.value}" for c in visitor.cookies.jar)
     foreign = {"Cookie": cookies, "Origin": "http://evil.example"}
 
-    connect_websocket(kernel.address, additional_headers={"Cookie": cookies}, origin=platform.address).close()
-    with pytest.raises(InvalidStatus, match="403"):
-        connect_websocket(kernel.address, additional_headers={"Cookie": cookies}, origin="http://evil.example")
+    with connect_websocket(kernel.address, additional_headers={"Cookie": cookies}, origin=platform.address):
+        pass
+    cookie, evil = {"Cookie": cookies}, "http://evil.example"
+    with (
+        pytest.raises(InvalidStatus, match="403"),
+        connect_websocket(kernel.address, additional_headers=cookie, origin=evil),
+    ):
+        pass
     assert httpx.post(f"{platform.address}/hub/api/users/tycho/tokens", headers=foreign, json={}).status_code == 403
     assert httpx.post(f"{platform.address}/user/tycho/api/kernels", headers=foreign, json={}).status_code == 403
 
 
 def test_websocket_of_anonymous_is_refused(kernel):
-    with pytest.raises(InvalidStatus, match="403"):
-        connect_websocket(kernel.address)
+    with pytest.raises(InvalidStatus, match="403"), connect_websocket(kernel.address):
+        pass
 
 
 def test_nothing_listens_beyond_loopback(platforms, kernel):

@@ -14,7 +14,7 @@ from hven.hub.processes import same_process
 from hven.hub.run_record import is_running, read_run
 from hven.hub.up import end_remains
 
-_PATIENCE_S = 45.0
+_PATIENCE_S = 75.0
 
 
 def down(settings: Settings) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import socket
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from hven.core.errors import ConflictError
 from hven.hub.layout import write_private
 
 LOOPBACK = "127.0.0.1"
+_RANGE = range(20000, 32000)
 
 
 class Ports(BaseModel):
@@ -75,10 +77,13 @@ def is_free(port: int) -> bool:
 
 
 def free_port() -> int:
-    """A loopback port that nobody uses."""
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        return int(probe.getsockname()[1])
+    """A loopback port that nobody uses, below those that the operating system hands out by itself.
+
+    So nobody gets it by chance before the platform listens on it.
+    """
+    while not is_free(port := secrets.choice(_RANGE)):
+        pass
+    return port
 
 
 def holder(port: int) -> psutil.Process | None:

@@ -31,8 +31,23 @@ def _carries(process: psutil.Process, mark: str) -> bool:
 
 def family(mark: str) -> list[psutil.Process]:
     """Marked processes and the descendants of this one, which may have emptied their environment."""
-    own = psutil.Process().children(recursive=True)
-    return list({p.pid: p for p in (*own, *marked(mark))}.values())
+    return list({p.pid: p for p in (*descendants(os.getpid()), *marked(mark))}.values())
+
+
+def descendants(pid: int) -> list[psutil.Process]:
+    """Children of a process, their children and so on; none of a process that is gone."""
+    try:
+        return list(psutil.Process(pid).children(recursive=True))
+    except psutil.NoSuchProcess:
+        return []
+
+
+def parent_of(process: psutil.Process) -> int:
+    """Pid of the parent, 0 when the process is gone."""
+    try:
+        return int(process.ppid())
+    except psutil.NoSuchProcess:
+        return 0
 
 
 def end(processes: Iterable[psutil.Process], grace_s: float) -> list[psutil.Process]:

@@ -13,7 +13,7 @@ import httpx
 from hven.core.settings import Settings
 from hven.hub.hub_services import HubService, hub_services
 from hven.hub.layout import Layout, source_folder
-from hven.hub.ports import Ports
+from hven.hub.ports import LOOPBACK, Ports
 
 _SILENT_S = 120.0
 
@@ -34,6 +34,8 @@ class Supervised:
         File whose modification time is the last sign of life; None for a process that gives none.
     ready
         Whether it answers.
+    end_at_once
+        Whether its descendants are asked to end together with it, not left to it.
     """
 
     name: str
@@ -41,6 +43,7 @@ class Supervised:
     heartbeat: Path | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
     ready: Callable[[], bool] = lambda: True
+    end_at_once: bool = False
 
     def heartbeat_age(self) -> float | None:
         """Seconds since the last sign of life, or None when there never was one."""
@@ -69,11 +72,12 @@ def hub_process(config: Path, ports: Ports, services: tuple[HubService, ...]) ->
     config
         JupyterHub's configuration file.
     """
-    paths = ["/hub/health", *(f"/services/{s.name}/" for s in services if s.port)]
+    behind = [f"http://{LOOPBACK}:{getattr(ports, s.port)}/services/{s.name}/" for s in services if s.port]
     return Supervised(
         "hub",
         (sys.executable, "-m", "jupyterhub", "--config", str(config)),
-        ready=lambda: all(answers(ports.address + path) for path in paths),
+        ready=lambda: all(answers(address) for address in behind) and is_healthy(ports.address),
+        end_at_once=True,
     )
 
 
@@ -88,10 +92,17 @@ def workers(settings: Settings) -> tuple[Supervised, ...]:
     )
 
 
-def answers(url: str) -> bool:
-    """Whether a server answers at an address: a refusal is an answer, the hub's word for a missing route is not."""
+def is_healthy(address: str) -> bool:
+    """Whether a hub, and nothing else, answers at an address."""
     try:
-        answer = httpx.get(url, timeout=5)
+        return httpx.get(f"{address}/hub/health", timeout=5).is_success
     except httpx.HTTPError:
         return False
-    return answer.status_code < 500 and "/hub/services/" not in answer.headers.get("location", "")  # noqa: PLR2004
+
+
+def answers(url: str) -> bool:
+    """Whether a service answers at its own address: asking for a login is an answer, too."""
+    try:
+        return not httpx.get(url, timeout=5).is_server_error
+    except httpx.HTTPError:
+        return False

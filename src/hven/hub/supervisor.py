@@ -13,7 +13,7 @@ import psutil
 from hven.core.errors import ServiceUnavailableError
 from hven.core.logging import get_logger
 from hven.hub.layout import Layout, last_lines
-from hven.hub.processes import MARK, end, family
+from hven.hub.processes import MARK, descendants, end, family, parent_of
 from hven.hub.run_record import Phase, RunRecord, ServiceRecord
 from hven.hub.supervised import Supervised
 
@@ -21,7 +21,7 @@ _LOG = get_logger(__name__)
 _FIRST_PAUSE_S = 1.0
 _LONGEST_PAUSE_S = 60.0
 _STEADY_S = 60.0
-_GRACE_S = 10.0
+_GRACE_S = 25.0
 
 
 @dataclass
@@ -88,7 +88,8 @@ class Supervisor:
     def stop(self) -> None:
         """End everything the platform started, whoever its parent is now.
 
-        All are asked at once: JupyterHub alone would end its services one after the other.
+        Leaders are asked first, so that a job can go back into the queue before its workers are gone. The hub's whole
+        family is asked with them: alone, JupyterHub ends its services one after the other and takes a minute.
 
         Raises
         ------
@@ -97,13 +98,20 @@ class Supervisor:
         """
         for life in self._lives:
             life.record.state = "stopped"
+        end(self._first_asked(), _GRACE_S)
         left = end(family(self._record.mark), _GRACE_S)
-        left += end(family(self._record.mark), _GRACE_S)  # what was being started meanwhile
         for life in self._lives:
             if life.process is not None:
                 life.process.poll()
         if left:
             raise ServiceUnavailableError(f"processes {[p.pid for p in left]} did not end")
+
+    def _first_asked(self) -> list[psutil.Process]:
+        everyone = family(self._record.mark)
+        at_once = [life.process.pid for life in self._lives if life.process and life.service.end_at_once]
+        hasty = {p.pid for pid in at_once for p in descendants(pid)} | set(at_once)
+        known = {p.pid for p in everyone}
+        return [p for p in everyone if p.pid in hasty or parent_of(p) not in known]
 
     def _look(self, life: _Life) -> None:
         if life.process is None:

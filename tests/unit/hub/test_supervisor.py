@@ -111,3 +111,26 @@ def test_services_get_their_environment_and_a_log_of_their_own(supervisor, layou
 
     assert log.read_text().split() == ["tycho", read_run(layout).mark, "True"]
     assert "WHO" not in os.environ
+
+
+PARENT = """
+import signal, subprocess, sys, time
+child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(1e6)"])
+def end(*_):
+    print("child", "lives" if child.poll() is None else "is gone", flush=True)
+    child.terminate(); child.wait(); sys.exit()
+signal.signal(signal.SIGTERM, end)
+print("up", flush=True)
+while True: time.sleep(0.05)
+"""
+
+
+def test_service_ends_its_own_children_in_order(supervisor, layout):
+    supervisor.start([Supervised("batch", (sys.executable, "-c", PARENT))])
+    log = layout.logs / "batch.log"
+    watch_until(supervisor, log.read_text)
+
+    supervisor.stop()
+
+    assert log.read_text().splitlines() == ["up", "child lives"]
+    assert marked(read_run(layout).mark) == []
