@@ -23,6 +23,9 @@ PAGES = {
 }
 """Pages of the navigation, in order; an observation's page is reached from the others."""
 
+OBSERVATORY = "observatory"
+"""Key in Panel's cache under which the server keeps what the pages show."""
+
 log = get_logger(__name__)
 
 
@@ -52,18 +55,19 @@ class Clock(pn.custom.JSComponent):  # type: ignore[misc]
 
 def serve(name: str, make: Callable[[Observatory, Url], Content]) -> None:
     """Show a page in the session that is being made; called by each file of `dashboards/`."""
-    observatory = pn.state.as_cached("observatory", connect)
-    page(name, make, observatory, Url.of_session()).servable()
+    if OBSERVATORY not in pn.state.cache:
+        pn.state.cache[OBSERVATORY] = connect()
+    page(name, make, pn.state.cache[OBSERVATORY], Url.of_session()).servable()
 
 
 def page(name: str, make: Callable[[Observatory, Url], Content], observatory: Observatory, url: Url) -> pn.ui.Page:
     """Put a page's content into the frame."""
     content = _content(name, make, observatory, url)
-    navigation = pn.pane.HTML(_links(name, url), stylesheets=[theme.NAVIGATION], margin=0)
+    navigation = pn.pane.HTML(_links(name, url), stylesheets=[theme.NAVIGATION], margin=(0, 0, 0, 2 * theme.SPACE))
     shown = pn.ui.Page(
         title="hven", site_url=url.to("tonight"), meta_title=f"{content.title} · hven", busy_indicator="linear",
         dark_theme=url.get("theme") == "dark", theme_config=theme.MATERIAL, main_width=1600,
-        header=[navigation, pn.HSpacer(), _place(observatory), Clock(margin=(0, 8))],
+        header=[navigation, pn.HSpacer(), _place(observatory), Clock(margin=(0, 8), align="center")],
         main=[_body(content)], favicon=_FAVICON,
     )  # fmt: skip
 
@@ -103,10 +107,11 @@ def _content(name: str, make: Callable[..., Content], observatory: Observatory, 
 
 
 def _body(content: Content) -> pn.Column:
-    controls = pn.FlexBox(*content.controls, align_items="center", gap=f"{theme.SPACE}px", sizing_mode="stretch_width")
-    head = [controls] if content.controls else []
+    title = pn.pane.HTML(f"<h1>{escape(content.title)}</h1>", stylesheets=[theme.CSS], margin=(0, theme.SPACE, 0, 0))
+    head = pn.FlexBox(title, *content.controls, align_items="center", gap=f"{2 * theme.SPACE}px",
+                      sizing_mode="stretch_width", margin=(0, 0, 2 * theme.SPACE, 0))  # fmt: skip
     return pn.Column(
-        markup.html(f"<h1>{escape(content.title)}</h1>"), *head, pn.Spacer(height=theme.SPACE), *content.sections,
+        head, *content.sections,
         sizing_mode="stretch_width", margin=(2 * theme.SPACE, 2 * theme.SPACE),
     )  # fmt: skip
 
@@ -122,7 +127,7 @@ def _links(active: str, url: Url) -> str:
 
 def _place(observatory: Observatory) -> pn.pane.HTML:
     name = escape(observatory.settings.observatory.name)
-    return pn.pane.HTML(f'<span style="color:#fff;opacity:.9;font-size:14px">{name}</span>', margin=(0, 8))
+    return pn.pane.HTML(f'<span style="color:#fff;opacity:.9;font-size:14px">{name}</span>', margin=(0, 8), align="center")
 
 
 _FAVICON = (

@@ -19,7 +19,7 @@ Cell = tuple[str, str]
 
 def html(body: str, **layout: Any) -> pn.pane.HTML:
     """Put HTML into the page, in the platform's style."""
-    return pn.pane.HTML(body, stylesheets=[theme.CSS], sizing_mode="stretch_width", margin=0, **layout)
+    return pn.pane.HTML(body, stylesheets=[theme.CSS], sizing_mode="stretch_width", **{"margin": 0, **layout})
 
 
 def heading(title: str, note: str = "") -> str:

@@ -18,6 +18,7 @@ from hven.model.product import Product
 from hven.model.quantum import QuantumState
 from hven.model.query import DataQuery
 from hven.observatory import Observatory
+from hven.qc.queries import UNLIMITED, judged
 
 PRODUCTS = ("id", "level", "type", "what", "day_obs", "observation", "detector", "begin_ns", "end_ns", "rows",
             "size_bytes", "created_ns", "flags", "product")  # fmt: skip
@@ -27,16 +28,15 @@ FRAMES = ("img16", "img8", "ph256", "ph1024")
 WHOLE = "observation"
 """Grain of a metric that stands for a whole observation."""
 
-DIRECT_ROWS = 4096
-"""So many frames are read themselves; of more, the overview."""
-CELLS = 1500
+CELLS = 800
 """A waterfall needs no more cells in time than a screen has pixels."""
 
 
 def products(observatory: Observatory, **values: object) -> pd.DataFrame:
     """Table of the products in the defaults, one row each, columns `PRODUCTS`."""
-    found = observatory.registry.find(None, DataQuery.of(**values))
-    return pd.DataFrame([_row(p) for p in found], columns=list(PRODUCTS))
+    found = observatory.query(**values)
+    table = pd.DataFrame([_row(p) for p in found], columns=list(PRODUCTS))
+    return table.astype({"day_obs": "Int64", "detector": "Int64"})
 
 
 def _row(product: Product) -> tuple[Any, ...]:
@@ -96,12 +96,14 @@ def _measured(observatory: Observatory, row: dict[Any, Any]) -> pd.DataFrame:
 
 @lru_cache(maxsize=4096)
 def _judged(observatory: Observatory, product: Product) -> pd.DataFrame:
-    return observatory.quality(product)
+    name = product.ref.type
+    limits = observatory.instruments[name.instrument].resources / "thresholds.yaml"
+    return judged(_frame(read(observatory, product)), limits, name.name.removesuffix(".qc"))
 
 
 def worst_of(measured: pd.DataFrame, keys: list[str]) -> dict[tuple[Any, ...], str]:
     """Worst status of each group of metrics that have limits."""
-    limited = measured[measured["status"] != "unlimited"]
+    limited = measured[measured["status"] != UNLIMITED]
     return {tuple(k): str(worst(list(g["status"]))) for k, g in limited.groupby(keys, sort=False)}
 
 
@@ -139,14 +141,14 @@ def opening(product: Product) -> str:
 
 
 def read(observatory: Observatory, product: Product) -> xr.Dataset:
-    """Open exactly this version of a product."""
-    return observatory.open_product(product)
+    """Open exactly this version of a product; nothing is read before it is used."""
+    return observatory.open_product(product, chunks=None)
 
 
 @lru_cache(maxsize=256)
 def read_table(observatory: Observatory, product: Product) -> pd.DataFrame:
     """Rows of a small table product."""
-    return _frame(observatory.open_product(product))
+    return _frame(observatory.open_product(product, chunks=None))
 
 
 def _frame(dataset: xr.Dataset) -> pd.DataFrame:
@@ -157,24 +159,16 @@ def _frame(dataset: xr.Dataset) -> pd.DataFrame:
 
 
 @lru_cache(maxsize=32)
-def look(observatory: Observatory, product: Product, variable: str) -> xr.Dataset:
-    """Look at frames: variables `mean, min, max` of dims (time, y, x); each cell stands for some frames.
-
-    Up to `DIRECT_ROWS` frames are read themselves, so that each is a cell; of more, the overview.
-    """
-    dataset = observatory.open_product(product)
-    units = {"units": dataset[variable].attrs.get("units", "")}
-    if dataset.sizes["time"] <= DIRECT_ROWS:
-        values = dataset[variable].load().drop_vars([c for c in dataset.coords if c != "time"], errors="ignore")
-        cells = xr.Dataset({name: values for name in ("mean", "min", "max")})
-    else:
-        cells = observatory.overview(product, variable, cells=CELLS)
-    return cells.assign_attrs(units, frames=dataset.sizes["time"])
+def look(
+    observatory: Observatory, product: Product, variable: str, begin_ns: int | None = None, end_ns: int | None = None
+) -> xr.Dataset:
+    """Look at frames: `mean, min, max` of dims (time, y, x), each cell standing for some frames; see `overview`."""
+    return observatory.overview(product, variable, max_points=CELLS, begin_ns=begin_ns, end_ns=end_ns)
 
 
 def frame(observatory: Observatory, product: Product, variable: str, index: int) -> xr.DataArray:
     """One frame."""
-    return observatory.open_product(product)[variable].isel(time=index).load()
+    return observatory.open_product(product, chunks=None)[variable].isel(time=index).load()
 
 
 def types(found: pd.DataFrame) -> list[TypeName]:

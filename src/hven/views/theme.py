@@ -60,7 +60,7 @@ h2 {{ font-size: {TEXT["section"]}px; font-weight: 600; margin: 0; }}
 p {{ margin: 0; }}
 a {{ color: inherit; text-underline-offset: 2px; }}
 a:focus-visible {{ outline: 2px solid {SKY}; outline-offset: 2px; }}
-.quiet {{ color: var(--quiet); font-size: {TEXT["small"]}px; }}
+.quiet {{ color: var(--quiet); font-size: {TEXT["small"]}px; font-weight: 400; }}
 .number {{ font-variant-numeric: tabular-nums; }}
 code, pre {{ font-family: ui-monospace, "DejaVu Sans Mono", monospace; font-size: {TEXT["small"]}px; }}
 code {{ background: var(--soft); border-radius: 4px; padding: 2px 6px; }}
@@ -88,10 +88,10 @@ pre {{ background: var(--soft); border-radius: 4px; padding: {SPACE}px; margin: 
 .legend {{ display: flex; flex-wrap: wrap; gap: {SPACE // 2}px {2 * SPACE}px; font-size: {TEXT["small"]}px; }}
 .legend span {{ display: inline-flex; gap: 6px; align-items: center; }}
 .scroll {{ overflow-x: auto; }}
-table.rows {{ border-collapse: collapse; width: 100%; font-size: {TEXT["body"]}px; }}
+table.rows {{ border-collapse: collapse; min-width: 50%; font-size: {TEXT["body"]}px; }}
 table.rows th {{ text-align: left; font-weight: 500; color: var(--quiet); font-size: {TEXT["small"]}px;
-                 padding: 6px {2 * SPACE}px 6px 0; border-bottom: 1px solid var(--line); white-space: nowrap; }}
-table.rows td {{ padding: 7px {2 * SPACE}px 7px 0; border-bottom: 1px solid var(--soft); vertical-align: top; }}
+                 padding: 6px {3 * SPACE}px 6px 0; border-bottom: 1px solid var(--line); white-space: nowrap; }}
+table.rows td {{ padding: 7px {3 * SPACE}px 7px 0; border-bottom: 1px solid var(--soft); vertical-align: top; }}
 table.rows td.number, table.rows th.number {{ text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }}
 table.rows tbody tr:hover {{ background: var(--soft); }}
 table.rows td.wrap {{ overflow-wrap: anywhere; min-width: 180px; }}

@@ -13,61 +13,82 @@ from bokeh.plotting import figure
 
 from hven.views import states, theme
 from hven.views.figures.images import stretch
-from hven.views.figures.style import draw_limits, hover, milliseconds, time_figure
+from hven.views.figures.style import draw_limits, hover, milliseconds, time_figure, value_range
 
 GRID = 800
-"""Cells in time onto which a waterfall is drawn."""
+"""Columns onto which a waterfall is drawn."""
 
 
-def waterfall(cells: xr.Dataset, *, units: str, x_range: Any = None) -> figure:
+def waterfall(cells: xr.Dataset, *, units: str) -> figure:
     """Time × pixel: the mean of every pixel against time; times without frames stay empty.
+
+    The figure's data source `waterfall` can be filled anew with `waterfall_data`, e.g. after a zoom.
 
     Parameters
     ----------
     cells
-        From `hven.views.queries.look`: `mean` of dims (time, y, x).
+        From `hven.views.queries.look`: `mean` of dims (time, y, x), coordinates `time` and `time_end`.
     """
-    times = cells["time"].to_numpy().astype("datetime64[ns]").astype("int64")
-    values = cells["mean"].to_numpy().reshape(len(times), -1).astype("float32")
-    picture, begin, end = on_grid(times, values)
-    low, high = stretch(picture)
+    data = waterfall_data(cells)
+    low, high = stretch(data["image"][0])
     mapper = LinearColorMapper(palette=theme.INTENSITY, low=low, high=high, nan_color="rgba(0,0,0,0)")
-    pixels = values.shape[1]
-    options = {"x_range": x_range} if x_range is not None else {}
-    plot = time_figure(height=300, label="pixel (32 y + x)", y_range=Range1d(0, pixels), **options)
-    plot.image([picture.T], x=begin / 1e6, y=0, dw=(end - begin) / 1e6, dh=pixels, color_mapper=mapper)
+    pixels = data["dh"][0]
+    plot = time_figure(height=320, label="pixel (row by row)", y_range=Range1d(0, pixels))
+    source = ColumnDataSource(data, name="waterfall")
+    plot.image("image", "x", "y", "dw", "dh", source=source, color_mapper=mapper)
     plot.add_layout(ColorBar(color_mapper=mapper, title=units or None, width=10, padding=4), "right")
     hover(plot, [("time", "$x{%F %T}"), ("pixel", "$y{0}"), ("mean", f"@image {units}")], formatters={"$x": "datetime"})
     plot.grid.visible = False
     return plot
 
 
+def waterfall_data(cells: xr.Dataset) -> dict[str, list[Any]]:
+    """Picture and place of a waterfall."""
+    begin = cells["time"].to_numpy().astype("datetime64[ns]").astype("int64")
+    end = cells["time_end"].to_numpy().astype("datetime64[ns]").astype("int64")
+    values = cells["mean"].to_numpy().reshape(len(begin), -1).astype("float32")
+    picture, left, right = on_grid(begin, end, values)
+    return {"image": [picture.T], "x": [left / 1e6], "y": [0], "dw": [(right - left) / 1e6], "dh": [values.shape[1]]}
+
+
 def on_grid(
-    times: np.ndarray[Any, Any], values: np.ndarray[Any, Any], cells: int = GRID
+    begin: np.ndarray[Any, Any], end: np.ndarray[Any, Any], values: np.ndarray[Any, Any], columns: int = GRID
 ) -> tuple[np.ndarray[Any, Any], float, float]:
-    """Mean of `values` (time, pixel) on an even grid of at most `cells` times; empty cells are NaN.
+    """Put cells of uneven length onto an even grid; columns that no cell covers are NaN.
+
+    A cell reaches at least one and a half typical steps, so that frames that follow each other leave no gaps.
+
+    Parameters
+    ----------
+    begin, end
+        Of each cell, ns.
+    values
+        Dims (cell, pixel).
+    columns
+        At most so many columns.
 
     Returns
     -------
     tuple
-        Picture (cell, pixel), begin and end in ns.
+        Picture (column, pixel), its begin and its end in ns.
 
     Examples
     --------
-    >>> picture, begin, end = on_grid(np.array([0, 1, 9]), np.array([[1.0], [3.0], [5.0]]), cells=2)
-    >>> picture.ravel(), begin, end
-    (array([2., 5.], dtype=float32), 0.0, 10.125)
+    >>> picture, begin, end = on_grid(np.array([0, 10, 90]), np.array([9, 19, 99]), np.array([[1.0], [3], [5]]), 10)
+    >>> picture.ravel()
+    array([ 1.,  3., nan, nan, nan, nan, nan, nan, nan,  5.])
     """
-    count = max(1, min(cells, len(times)))
-    begin = float(times[0])
-    span = float(times[-1]) - begin
-    end = begin + (span * (1 + 1 / (4 * max(len(times) - 1, 1))) or 1.0)
-    cell = np.minimum(((times - begin) / (end - begin) * count).astype(int), count - 1)
-    total, seen = np.zeros((count, values.shape[1])), np.zeros((count, 1))
-    np.add.at(total, cell, np.nan_to_num(values))
-    np.add.at(seen, cell, 1)
-    with np.errstate(invalid="ignore"):
-        return np.where(seen > 0, total / np.maximum(seen, 1), np.nan).astype("float32"), begin, end
+    order = np.argsort(begin, kind="stable")
+    begin, end, values = begin[order], end[order], values[order]
+    step = float(np.median(np.diff(begin))) if len(begin) > 1 else 1e9
+    reach = np.maximum(end, begin + 1.5 * step)
+    left, right = float(begin[0]), float(max(end.max(), begin[-1] + step / 2))
+    width = (right - left) / columns
+    centres = left + (np.arange(columns) + 0.5) * width
+    cell = np.clip(np.searchsorted(begin, centres, side="right") - 1, 0, len(begin) - 1)
+    picture = values[cell].astype("float32")
+    picture[centres > reach[cell]] = np.nan
+    return picture, left, right
 
 
 def light_curves(cells: xr.Dataset, pixels: Sequence[tuple[int, int]], *, units: str, x_range: Any) -> figure:
@@ -113,7 +134,7 @@ def trend(table: pd.DataFrame, *, units: str, limits: Mapping[Hashable, Any], he
     table
         Rows of one metric: columns time, value, detector, status, observation.
     """
-    plot = time_figure(height=height, label=units)
+    plot = time_figure(height=height, label=units, y_range=value_range(table["value"], limits))
     draw_limits(plot, limits)
     for number, (detector, rows) in enumerate(table.groupby("detector", sort=True, dropna=False)):
         colour = theme.SERIES[number % len(theme.SERIES)]
@@ -141,7 +162,7 @@ def _marker(status: str) -> str:
 
 def sparkline(table: pd.DataFrame, limits: Mapping[Hashable, Any], *, height: int = 72) -> figure:
     """Small curve of one metric over a night, limits drawn, no axes; columns time, value, detector, status."""
-    plot = time_figure(height=height, min_border=0)
+    plot = time_figure(height=height, min_border=0, y_range=value_range(table["value"], limits))
     draw_limits(plot, limits)
     for number, (detector, rows) in enumerate(table.groupby("detector", sort=True, dropna=False)):
         colour = theme.SERIES[number % len(theme.SERIES)]

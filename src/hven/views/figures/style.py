@@ -11,6 +11,7 @@ from bokeh.models import (
     DatetimeTickFormatter,
     HoverTool,
     PanTool,
+    Range1d,
     ResetTool,
     SaveTool,
     Span,
@@ -62,6 +63,15 @@ def hover(plot: figure, lines: list[tuple[str, str]], **options: Any) -> None:
 def milliseconds(times: Any) -> Any:
     """Bokeh's own time: milliseconds since 1970 as float."""
     return np.asarray(times, dtype="datetime64[ns]").astype("int64") / 1e6
+
+
+def value_range(values: Any, limits: Mapping[Hashable, Any]) -> Range1d:
+    """Range that shows all values and the limits of `ok`; those of errors only where values come near them."""
+    shown = [float(v) for v in np.asarray(values, dtype=float) if np.isfinite(v)]
+    shown += [float(v) for k in ("lower", "upper") if (v := limits.get(k)) is not None and np.isfinite(v)]
+    low, high = (min(shown), max(shown)) if shown else (0.0, 1.0)
+    margin = 0.12 * (high - low) or abs(high) * 0.1 or 1.0
+    return Range1d(low - margin, high + margin)
 
 
 def draw_limits(plot: figure, limits: Mapping[Hashable, Any]) -> None:

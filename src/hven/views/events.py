@@ -1,0 +1,139 @@
+"""Events of one detector: a table, a scatter plot, and the camera image of the chosen one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import panel as pn
+
+from hven.model.product import Product
+from hven.observatory import Observatory
+from hven.views import formats, markup, queries, theme
+from hven.views.figures.images import event_image
+from hven.views.figures.spectra import event_scatter
+from hven.views.frame import section
+
+SHOWN = 5000
+PAGE = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """How one kind of event is listed: columns, axes of the scatter plot, and the number by which they are ranked."""
+
+    columns: tuple[str, ...]
+    x: tuple[str, str]
+    y: tuple[str, str]
+    rank: str
+
+
+KINDS = {
+    "showers": Kind(
+        ("time", "size", "length", "width", "psi", "n_pixels", "leakage", "frame"),
+        ("size", "size (adu)"), ("length", "length (deg)"), "size",
+    ),
+    "pulses": Kind(
+        ("time", "nsigma", "amplitude", "duration", "y", "x", "frame"),
+        ("duration", "duration (s)"), ("nsigma", "significance"), "nsigma",
+    ),
+}  # fmt: skip
+
+
+class Events:
+    """Table and scatter plot of a product's events; choosing one shows its image.
+
+    Parameters
+    ----------
+    observatory
+        Where the data are.
+    product
+        Table of the events.
+    frames
+        L1 frames in which they were found.
+    kind
+        ``showers`` or ``pulses``.
+    """
+
+    def __init__(self, observatory: Observatory, product: Product, frames: Product, kind: str) -> None:
+        self._observatory = observatory
+        self._product = product
+        self._frames = frames
+        self._kind = KINDS[kind]
+        self._name = kind
+        table = queries.read_table(observatory, product)
+        ranked = table.sort_values(self._kind.rank, ascending=False, ignore_index=True)
+        self.events = ranked.head(SHOWN)
+        self._total = len(table)
+        self._image = pn.Column(width=460, margin=(0, 2 * theme.SPACE, 0, 0))
+
+    def panel(self) -> Any:
+        """Image, scatter plot and table, linked."""
+        if not len(self.events):
+            return markup.html(markup.empty(f"No {self._name}", "The search ran and found none in this observation."))
+        plot = event_scatter(self.events, self._kind.x[0], self._kind.y[0], labels=(self._kind.x[1], self._kind.y[1]),
+                             height=430)  # fmt: skip
+        source = plot.select_one({"name": "events"})
+        table = self._table()
+        source.selected.on_change("indices", lambda _a, _o, new: self.show(new[0]) if new else None)
+        table.param.watch(lambda event: self.show(event.new[0]) if event.new else None, "selection")
+        self.show(0)
+        right = pn.pane.Bokeh(plot, sizing_mode="stretch_width", margin=0, styles={"flex": "1 1 420px"}, min_width=300)
+        both = pn.FlexBox(self._image, right, sizing_mode="stretch_width")
+        more = f"the first {SHOWN:,} of {self._total:,}" if self._total > SHOWN else f"{self._total:,}"
+        note = f"{more}, by {self._kind.rank}; choose one in the table or the plot"
+        return section(self._name.capitalize(), both, table, note=note, line=queries.opening(self._product))
+
+    def show(self, number: int) -> None:
+        """Show the image of an event."""
+        event = self.events.iloc[number].to_dict()
+        frame = queries.frame(self._observatory, self._frames, "signal", int(event["frame"]))
+        title = f"{self._name[:-1]} at {formats.utc(pd.Timestamp(event['time']).as_unit('ns').value)}"
+        shower = in_pixels(event, frame.shape, self._scale()) if self._name == "showers" else None
+        units = str(frame.attrs.get("units", ""))
+        facts = {formats.words(c): formats.number(float(event[c])) for c in self._kind.columns[1:]}
+        self._image.objects = [
+            pn.pane.Bokeh(event_image(frame, title=title, units=units, shower=shower), margin=0),
+            markup.html(markup.facts(facts, plain=True)),
+        ]
+
+    def _scale(self) -> float:
+        record = queries.read(self._observatory, self._product).hven.provenance
+        return float(record.config.get("pixel_deg", PIXEL_DEG))
+
+    def _table(self) -> pn.widgets.Tabulator:
+        shown = self.events[list(self._kind.columns)].copy()
+        shown["time"] = pd.to_datetime(shown["time"]).dt.strftime("%Y-%m-%d %H:%M:%S.%f").str[:-3]
+        for column in shown.select_dtypes("floating"):
+            shown[column] = shown[column].map(formats.number)
+        return pn.widgets.Tabulator(
+            shown, show_index=False, disabled=True, selectable=1, pagination="local", page_size=PAGE,
+            sizing_mode="stretch_width", titles={c: formats.words(c) for c in shown.columns}, layout="fit_columns",
+            margin=(theme.SPACE, 0),
+        )  # fmt: skip
+
+
+PIXEL_DEG = 0.3125
+"""Pixel of a PANOSETI camera on the sky, where the product does not say it."""
+
+
+def in_pixels(event: Mapping[Any, Any], shape: tuple[int, ...], pixel_deg: float) -> dict[str, float]:
+    """Hillas ellipse of an event in pixels instead of degrees from the camera's centre.
+
+    Examples
+    --------
+    >>> event = {"cog_x": 0.0, "cog_y": 0.3125, "length": 0.625, "width": 0.3125, "psi": 0.0}
+    >>> in_pixels(event, (32, 32), 0.3125)
+    {'cog_x': 15.5, 'cog_y': 16.5, 'length': 2.0, 'width': 1.0, 'psi': 0.0}
+    """
+    centre_y, centre_x = (np.array(shape[-2:]) - 1) / 2
+    return {
+        "cog_x": float(event["cog_x"] / pixel_deg + centre_x),
+        "cog_y": float(event["cog_y"] / pixel_deg + centre_y),
+        "length": float(event["length"] / pixel_deg),
+        "width": float(event["width"] / pixel_deg),
+        "psi": float(event["psi"]),
+    }

@@ -1,0 +1,139 @@
+"""The frames of one detector: map, waterfall, light curves and player, linked with each other."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import panel as pn
+import xarray as xr
+from bokeh.events import RangesUpdate
+
+from hven.core.errors import DatasetNotFoundError
+from hven.model.data_id import Level
+from hven.model.product import Product
+from hven.observatory import Observatory
+from hven.views import formats, queries, theme
+from hven.views.figures.images import pixel_map
+from hven.views.figures.series import light_curves, waterfall, waterfall_data
+from hven.views.frame import section
+
+RAW = "images"
+SHOWN_PIXELS = 3
+FROM_FRAMES = {"mean of frames": "mean", "smallest": "min", "largest": "max"}
+FROM_CELLS = {"pedestal": "pedestal", "noise": "noise", "excess variance": "excess_variance"}
+FROM_SIGNAL = {"pixel mask": "pixel_mask", "gain": "gain"}
+
+
+class Frames:
+    """Views of the frames of one detector that know of each other.
+
+    Parameters
+    ----------
+    observatory
+        Where the data are.
+    found
+        Products of the observation and detector.
+    what
+        Kind of frames, e.g. ``ph1024``.
+    detector
+        Number of the detector.
+    """
+
+    def __init__(self, observatory: Observatory, found: pd.DataFrame, what: str, detector: int) -> None:
+        self._observatory = observatory
+        self._products = {
+            key: queries.pick(found, level, name, detector)
+            for key, level, name in (
+                ("raw", Level.L0, what), ("cells", Level.L1, f"{what}.pedestals"), ("signal", Level.L1, what)
+            )
+        }  # fmt: skip
+        self.raw = self._need("raw")
+        self.cells = queries.look(observatory, self.raw, RAW)
+        self.units = formats.unit(str(self.cells["mean"].attrs.get("units", "")))
+        self.pixels = queries.brightest(self.cells, SHOWN_PIXELS)
+        self._curves = pn.pane.Bokeh(sizing_mode="stretch_width", margin=0)
+        self._waterfall = waterfall(self.cells, units=self.units)
+        self._waterfall.on_event(RangesUpdate, self._zoomed)
+
+    def panel(self) -> pn.Column:
+        """Map on the left, everything against time on the right, the player below."""
+        choice = pn.ui.Select(label="Map of", options=self._statistics(), width=200, size="small", margin=(0, 0, 8, 0))
+        self._draw_curves()
+        left = pn.Column(choice, pn.bind(self._map, choice), width=456, margin=(0, 2 * theme.SPACE, 0, 0))
+        right = pn.Column(
+            pn.pane.Bokeh(self._waterfall, sizing_mode="stretch_width", margin=0), self._curves,
+            sizing_mode="stretch_width", min_width=320, margin=0,
+        )  # fmt: skip
+        both = pn.FlexBox(left, right, flex_wrap="wrap", sizing_mode="stretch_width")
+        both.styles = {"align-items": "flex-start"}
+        right.styles = {"flex": "1 1 480px"}
+        note = f"{self.raw.ref.type}; every point stands for {self.cells.attrs['rows_per_point']:,} frames; zoom for more"
+        return pn.Column(section("Frames", both, note=note, line=queries.opening(self.raw)), self._player(),
+                         sizing_mode="stretch_width", margin=0)  # fmt: skip
+
+    def _need(self, key: str) -> Product:
+        product = self._products[key]
+        if product is None:
+            raise DatasetNotFoundError(f"there are no {key} frames", hint="`hven explain` says why.")
+        return product
+
+    def _statistics(self) -> dict[str, str]:
+        options = {name: f"raw.{v}" for name, v in FROM_FRAMES.items()}
+        if self._products["cells"] is not None:
+            options |= {name: f"cells.{v}" for name, v in FROM_CELLS.items()}
+        if self._products["signal"] is not None:
+            options |= {name: f"signal.{v}" for name, v in FROM_SIGNAL.items()}
+        return options
+
+    def _map(self, choice: str) -> pn.pane.Bokeh:
+        key, _, variable = choice.partition(".")
+        image = self._image(key, variable)
+        units = formats.unit(str(image.attrs.get("units", self.units if key == "raw" else "")))
+        name = next(n for n, v in self._statistics().items() if v == choice)
+        plot = pixel_map(image, title=f"{name}, whole observation", units=units)
+        source = plot.select_one({"name": "pixels"})
+        source.selected.on_change("indices", lambda _a, _o, new: self._choose(new, image.sizes["x"]))
+        return pn.pane.Bokeh(plot, margin=0)
+
+    def _image(self, key: str, variable: str) -> xr.DataArray:
+        if key == "raw":
+            fold = {"mean": "mean", "min": "min", "max": "max"}[variable]
+            return getattr(self.cells[variable], fold)("time")  # type: ignore[no-any-return]
+        array = queries.read(self._observatory, self._need(key))[variable].load()
+        return array.median("cell", keep_attrs=True) if "cell" in array.dims else array
+
+    def _choose(self, indices: list[int], width: int) -> None:
+        if indices:
+            self.pixels = [divmod(int(i), width) for i in indices][: len(theme.SERIES)]
+            self._draw_curves()
+
+    def _draw_curves(self) -> None:
+        curves = light_curves(self.cells, self.pixels, units=self.units, x_range=self._waterfall.x_range)
+        self._curves.object = curves
+
+    def _zoomed(self, event: Any) -> None:
+        begin, end = int(event.x0 * 1e6), int(event.x1 * 1e6)
+        cells = queries.look(self._observatory, self.raw, RAW, begin, end)
+        if cells.sizes["time"] > 1:
+            self.cells = cells
+            self._waterfall.select_one({"name": "waterfall"}).data = waterfall_data(cells)
+            self._draw_curves()
+
+    def _player(self) -> pn.Column:
+        level = "signal" if self._products["signal"] is not None else "raw"
+        product, variable = self._need(level), {"signal": "signal", "raw": RAW}[level]
+        player = pn.ui.Player(start=0, end=max(product.rows - 1, 0), value=0, interval=200, show_loop_controls=False,
+                              width=420, margin=0)  # fmt: skip
+        picture = pn.bind(partial(self._frame, product, variable), player.param.value_throttled)
+        return section("Player", pn.Column(player, picture, margin=0), note=f"frame by frame, {product.ref.type}",
+                       line=f"{queries.opening(product)}\nds[\"{variable}\"].isel(time=0).plot()")  # fmt: skip
+
+    def _frame(self, product: Product, variable: str, index: int | None) -> pn.pane.Bokeh:
+        image = queries.frame(self._observatory, product, variable, index or 0)
+        time = int(np.asarray(image["time"]).astype("datetime64[ns]").astype("int64"))
+        units = formats.unit(str(image.attrs.get("units", "")))
+        return pn.pane.Bokeh(pixel_map(image, title=f"frame {index or 0}, {formats.utc(time)}", units=units), margin=0)
+

@@ -1,0 +1,104 @@
+"""Observation: what do the data of one detector look like?"""
+
+from __future__ import annotations
+
+from functools import partial
+from html import escape
+from typing import Any
+
+import pandas as pd
+import panel as pn
+
+from hven.core.clock import NS
+from hven.model.data_id import Level
+from hven.observatory import Observatory
+from hven.views import formats, markup, queries, theme, verdict
+from hven.views.frame import Content, guarded
+from hven.views.frames import Frames
+from hven.views.pages import observation_tabs as tabs
+from hven.views.url import Url
+
+
+def page(observatory: Observatory, url: Url) -> Content:
+    """Verdict, pictures and light curves of a detector's frames; tabs with everything else."""
+    found = queries.products(observatory)
+    rows = queries.observations(found)
+    if not len(rows):
+        nothing = markup.empty("No observation yet", "Nothing has been ingested.", "hven ingest PATH")
+        return Content("Observation", [markup.html(nothing)])
+    asked = url.get("observation") or str(rows["observation"].iloc[0])
+    url.set(observation=asked)
+    names = list(rows["observation"])
+    choose = pn.ui.AutocompleteInput(label="Observation", options=names, value=asked, width=360, size="small", margin=0,
+                                     min_characters=0, restrict=False)  # fmt: skip
+    chosen = pn.ui.Select(label="Detector · product", width=190, size="small", margin=0)
+    body = pn.Column(sizing_mode="stretch_width", margin=0)
+
+    def fill(_event: Any = None) -> None:
+        of_one = found[found["observation"] == choose.value]
+        body.objects = _body(observatory, url, of_one, str(choose.value), chosen.value)
+
+    def restart(_event: Any = None) -> None:
+        options = _datasets(found[found["observation"] == choose.value])
+        value = _asked(url, options)
+        changed = chosen.value != value
+        chosen.param.update(options=options, value=value)
+        if not changed:
+            fill()
+
+    chosen.param.watch(fill, "value")
+    choose.param.watch(restart, "value")
+    restart()
+    return Content("Observation", [body], [url.follow(choose, "observation"), url.follow(chosen, "dataset")])
+
+
+def _datasets(of_one: pd.DataFrame) -> dict[str, str]:
+    raw = queries.frames(of_one).sort_values(["detector", "what"])
+    pairs = zip(raw["detector"], raw["what"], strict=True)
+    return {f"{int(d)} · {w}": f"{int(d)}.{w}" for d, w in pairs}
+
+
+def _asked(url: Url, options: dict[str, str]) -> str | None:
+    asked = url.get("dataset") or ".".join(filter(None, (url.get("detector"), url.get("what"))))
+    fitting = [v for v in options.values() if v == asked or v.startswith(f"{asked}.")]
+    return next(iter(fitting or options.values()), None)
+
+
+def _body(observatory: Observatory, url: Url, of_one: pd.DataFrame, name: str, dataset: str | None) -> list[Any]:
+    if dataset is None:
+        text = markup.empty(f"No frames of observation {name}", "Nothing of this name holds frames of a detector.",
+                            f'hven explain panoseti.ph1024 --observation "{name}"')  # fmt: skip
+        return [markup.html(text)]
+    detector, what = int(dataset.partition(".")[0]), dataset.partition(".")[2]
+    mine = of_one[(of_one["detector"] == detector) | of_one["detector"].isna()]
+    raw = queries.pick(mine, Level.L0, what, detector)
+    assert raw is not None  # noqa: S101 - the choice was made of what is there
+    measured = queries.metrics(observatory, mine[mine["what"] == f"{what}.qc"])
+    failed = queries.failures(observatory, observation=name, detector=detector)
+    judged = verdict.judge(f"{name}, detector {detector}", measured, observations=1, failures=failed,
+                           measure=f'hven submit panoseti/nightly --observation "{name}"')  # fmt: skip
+    frames = guarded(partial(Frames, observatory, mine, what, detector))
+    shown = frames.panel() if isinstance(frames, Frames) else frames
+    return [
+        markup.html(markup.banner(judged)),
+        pn.Spacer(height=2 * theme.SPACE),
+        markup.html(markup.facts(_facts(observatory, raw), plain=True), margin=(0, 0, 2 * theme.SPACE, 0)),
+        shown,
+        tabs.everything(observatory, url, mine, what, detector, measured),
+    ]
+
+
+def _facts(observatory: Observatory, raw: Any) -> dict[str, str]:
+    attrs = queries.read(observatory, raw).attrs
+    seconds = (raw.end_ns - raw.begin_ns) / NS
+    flags = escape(", ".join(raw.flags)) or "none"
+    return {
+        "Begin (UTC)": formats.utc(raw.begin_ns),
+        "Length": formats.duration(seconds),
+        "Frames": f"{raw.rows:,}",
+        "Rate": formats.quantity(raw.rows / seconds, "Hz") if seconds > 0 else formats.MISSING,
+        "Clock": escape(str(attrs.get("clock_status", formats.MISSING))),
+        "Size": formats.size(raw.size_bytes),
+        "Flags": flags,
+        "L0 product": f"<code>{raw.id}</code>",
+    }

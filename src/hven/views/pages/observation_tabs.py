@@ -1,0 +1,159 @@
+"""Tabs of the observation page: quality, events, housekeeping, distribution, provenance."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from html import escape
+from io import StringIO
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import panel as pn
+
+from hven.model.data_id import Level
+from hven.model.metric import SEVERITY
+from hven.observatory import Observatory
+from hven.views import formats, markup, queries, states, theme, verdict
+from hven.views.events import Events
+from hven.views.figures.series import readings
+from hven.views.figures.spectra import histogram
+from hven.views.frame import guarded, section
+from hven.views.provenance import provenance
+from hven.views.url import Url
+
+GROUPS = {
+    "Bias voltage": ("V", [f"hv_{n}" for n in range(4)]),
+    "Bias current": ("A", [f"hv_current_{n}" for n in range(4)]),
+    "Temperature": ("°C", ["detector_temperature", "fpga_temperature"]),
+    "Rails": ("V", ["rail_1v2", "rail_1v8", "rail_3v3", "rail_3v7"]),
+}
+"""Housekeeping plots: title, unit, columns."""
+SAMPLE = 2_000_000
+"""A histogram takes at most so many values."""
+
+
+def everything(
+    observatory: Observatory, url: Url, found: pd.DataFrame, what: str, detector: int, measured: pd.DataFrame
+) -> pn.ui.Tabs:
+    """Tabs; each is made when it is first opened, and the open one is in the address."""
+    makers: dict[str, Callable[[], Any]] = {
+        "Quality": partial(_quality, url, measured, what),
+        "Events": partial(_events, observatory, found, what, detector),
+        "Housekeeping": partial(_housekeeping, observatory, found, detector),
+        "Distribution": partial(_distribution, observatory, found, what, detector),
+        "Provenance": partial(provenance, observatory, found, what, detector),
+    }
+    names = list(makers)
+    active = names.index(url.get("tab")) if url.get("tab") in names else 0
+    panes = [pn.Column(sizing_mode="stretch_width", margin=(2 * theme.SPACE, 0)) for _ in names]
+    panes[active].objects = [guarded(makers[names[active]])]
+    tabs = pn.ui.Tabs(*zip(names, panes, strict=True), active=active, sizing_mode="stretch_width", margin=0)
+
+    def opened(event: Any) -> None:
+        if not panes[event.new].objects:
+            panes[event.new].objects = [guarded(makers[names[event.new]])]
+        url.set(tab=names[event.new])
+
+    tabs.param.watch(opened, "active")
+    return tabs
+
+
+def _quality(url: Url, measured: pd.DataFrame, what: str) -> Any:
+    if not len(measured):
+        text = "The nightly pipeline measures each observation after it is calibrated."
+        return markup.html(markup.empty("Not measured yet", text, "hven submit panoseti/nightly"))
+    whole = measured[measured["grain"] == queries.WHOLE]
+    order = {str(s): -SEVERITY.index(s) for s in SEVERITY} | {"unlimited": 1}
+    ranked = whole.assign(rank=whole["status"].map(lambda s: order[str(s)])).sort_values(["rank", "metric"])
+    hours = {name: rows for name, rows in measured[measured["grain"] == "hour"].groupby("metric")}
+    rows = [_metric(url, row, hours.get(row["metric"]), what) for row in ranked.to_dict("records")]
+    columns = ["Metric", "Value", "Status", "Limits", "By the hour", "What to do"]
+    table = markup.html(markup.table(columns, rows))
+    counts = " ".join(states.chip(str(s), f"{int((whole['status'] == s).sum())} {states.mark(str(s)).word}")
+                      for s in reversed(SEVERITY) if (whole["status"] == s).any())  # fmt: skip
+    download = pn.ui.FileDownload(
+        callback=lambda: StringIO(measured.to_csv(index=False)), filename=f"{what}-quality.csv", label="Download CSV",
+        variant="outlined", size="small", margin=(theme.SPACE, 0),
+    )  # fmt: skip
+    return section("Quality metrics", markup.html(counts), table, download, note="whole observation, the worst first")
+
+
+def _metric(url: Url, row: dict[Any, Any], hours: pd.DataFrame | None, what: str) -> list[markup.Cell]:
+    advice = str(row["advice"] or "") if row["status"] in ("warning", "error") else ""
+    return [
+        (markup.link(formats.words(row["metric"]), url.to("trends", metric=row["metric"], what=what)), ""),
+        (escape(formats.quantity(row["value"], row["unit"])), "number"),
+        (states.chip(row["status"]), ""),
+        (escape(verdict.limits(row)) or formats.MISSING, ""),
+        (_tiny(hours), ""),
+        (escape(advice), "wrap"),
+    ]
+
+
+def _tiny(hours: pd.DataFrame | None) -> str:
+    """Curve over the hours as a small picture in the table."""
+    if hours is None or len(hours) < 2:  # noqa: PLR2004 - a line has two points
+        return formats.MISSING
+    values = hours.sort_values("begin")["value"].to_numpy(dtype=float)
+    low, high = np.nanmin(values), np.nanmax(values)
+    heights = 16 - 14 * (values - low) / ((high - low) or 1.0)
+    points = " ".join(f"{2 + 76 * i / (len(values) - 1):.1f},{y:.1f}" for i, y in enumerate(heights) if np.isfinite(y))
+    label = f"{formats.number(values[0])} to {formats.number(values[-1])}"
+    return (
+        f'<svg width="80" height="18" role="img" aria-label="{label}"><title>{label}</title>'
+        f'<polyline points="{points}" fill="none" stroke="{theme.BLUE}" stroke-width="1.5"/></svg>'
+    )
+
+
+def _events(observatory: Observatory, found: pd.DataFrame, what: str, detector: int) -> Any:
+    kind = "pulses" if what.startswith("img") else "showers"
+    product = queries.pick(found, Level.L2, kind, detector)
+    frames = queries.pick(found, Level.L1, what, detector)
+    if product is None or frames is None:
+        text = f"The table of {kind} of this detector has not been made."
+        return markup.html(markup.empty(f"No {kind} yet", text, f"hven submit panoseti/{kind}"))
+    return Events(observatory, product, frames, kind).panel()
+
+
+def _housekeeping(observatory: Observatory, found: pd.DataFrame, detector: int) -> Any:
+    product = queries.pick(found, Level.L1, "housekeeping")
+    if product is None:
+        text = "The numbers are made from the recorded housekeeping by the calibration."
+        return markup.html(markup.empty("No housekeeping yet", text, "hven submit panoseti/calibrate"))
+    table = queries.read_table(observatory, product)
+    mine = table[table["detector"] == detector].sort_values("time")
+    if not len(mine):
+        return markup.html(markup.empty(f"No housekeeping of detector {detector}", "Other detectors have some."))
+    plots = [_readings(mine, title, units, columns) for title, (units, columns) in GROUPS.items()]
+    grid = pn.FlexBox(*[p for p in plots if p is not None], gap=f"{2 * theme.SPACE}px", sizing_mode="stretch_width")
+    return section("Housekeeping", grid, note=f"{len(mine):,} readings of detector {detector}",
+                   line=queries.opening(product))  # fmt: skip
+
+
+def _readings(table: pd.DataFrame, title: str, units: str, columns: list[str]) -> Any:
+    wide = {
+        f"{formats.words(c)}, quabo {q}": rows.set_index("time")[c]
+        for q, rows in table.groupby("quabo") for c in columns if c in rows and rows[c].notna().any()
+    }  # fmt: skip
+    if not wide:
+        return None
+    joined = pd.concat([s[~s.index.duplicated()] for s in wide.values()], axis=1, keys=list(wide)).interpolate()
+    plot = readings(joined.reset_index(), list(wide), units=units, height=230)
+    return pn.Column(markup.html(f"<b>{title}</b>"), pn.pane.Bokeh(plot, sizing_mode="stretch_width", margin=0),
+                     styles={"flex": "1 1 460px"}, min_width=320, margin=0)  # fmt: skip
+
+
+def _distribution(observatory: Observatory, found: pd.DataFrame, what: str, detector: int) -> Any:
+    product = queries.pick(found, Level.L1, what, detector) or queries.pick(found, Level.L0, what, detector)
+    assert product is not None  # noqa: S101 - the page has shown its frames
+    variable = "signal" if product.ref.type.level == Level.L1 else "images"
+    dataset = queries.read(observatory, product)[variable]
+    per_frame = int(np.prod(dataset.shape[1:]))
+    count = max(1, min(product.rows, SAMPLE // per_frame))
+    values = dataset.isel(time=slice(0, count)).to_numpy()
+    plot = histogram(values, label=f"{variable} ({dataset.attrs.get('units', '')})")
+    note = f"all pixels of the first {count:,} of {product.rows:,} frames"
+    return section("Distribution of pixel values", pn.pane.Bokeh(plot, sizing_mode="stretch_width"), note=note,
+                   line=f'{queries.opening(product)}\nds["{variable}"].isel(time=slice(0, {count})).plot.hist(bins=80)')  # fmt: skip

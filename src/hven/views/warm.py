@@ -1,0 +1,25 @@
+"""Draw once what pages need, so that the first visitor does not wait."""
+
+from __future__ import annotations
+
+from bokeh.document import Document
+
+from hven.observatory import Observatory
+from hven.views import frame
+from hven.views.pages import jobs, observation, observations, system, tonight, trends
+from hven.views.url import Url
+
+PAGES = {
+    "tonight": tonight.page,
+    "observations": observations.page,
+    "observation": observation.page,
+    "trends": trends.page,
+    "jobs": jobs.page,
+    "system": system.page,
+}
+
+
+def everything(observatory: Observatory) -> None:
+    """Make every page once and throw it away."""
+    for name, make in PAGES.items():
+        frame.page(name, make, observatory, Url()).get_root(Document())
