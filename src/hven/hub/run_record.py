@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -27,6 +28,7 @@ class ServiceRecord(BaseModel):
     pid: int | None = None
     created: float | None = None
     restarts: int = 0
+    heartbeat: Path | None = None
 
 
 class RunRecord(BaseModel):

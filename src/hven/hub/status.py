@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 
 from hven.core.settings import Settings
@@ -11,6 +10,7 @@ from hven.hub.layout import Layout
 from hven.hub.ports import Ports, holder, read_ports
 from hven.hub.processes import same_process
 from hven.hub.run_record import RunRecord, ServiceRecord, is_running, read_run
+from hven.hub.supervised import age_s
 
 
 @dataclass(frozen=True)
@@ -59,15 +59,14 @@ def status(settings: Settings) -> PlatformStatus:
         return PlatformStatus("down")
     phase = record.phase if is_running(layout) else "lost"
     ports = read_ports(layout.ports)
-    rows = (*(_supervised(layout, s, record) for s in record.services), *_managed(settings, ports, record))
+    rows = (*(_supervised(s, record) for s in record.services), *_managed(settings, ports, record))
     return PlatformStatus(phase, record.address, record.user, rows)
 
 
-def _supervised(layout: Layout, service: ServiceRecord, record: RunRecord) -> ServiceStatus:
+def _supervised(service: ServiceRecord, record: RunRecord) -> ServiceStatus:
     alive = service.pid is not None and same_process(service.pid, service.created or 0.0)
     state = "lost" if service.state == "running" and not alive else service.state
-    beat = layout.heartbeats / service.name
-    age = time.time() - beat.stat().st_mtime if beat.exists() else None
+    age = age_s(service.heartbeat)
     address = record.address if service.name == "hub" else ""
     return ServiceStatus(service.name, state, service.pid, age, address, service.restarts)
 

@@ -15,7 +15,7 @@ from hven.hub.hub_services import HubService, hub_services
 from hven.hub.layout import Layout, source_folder
 from hven.hub.ports import LOOPBACK, Ports
 
-_SILENT_S = 120.0
+_LONGEST_PASS_S = 3600.0
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,8 @@ class Supervised:
         As in `hven status`, the log's name and the heartbeat's name.
     command
         Program and arguments.
+    silent_s
+        After so long without a sign of life it is started again.
     environment
         Added to that of `up`.
     heartbeat
@@ -41,21 +43,23 @@ class Supervised:
     name: str
     command: tuple[str, ...]
     heartbeat: Path | None = None
+    silent_s: float = 60.0
     environment: Mapping[str, str] = field(default_factory=dict)
     ready: Callable[[], bool] = lambda: True
     end_at_once: bool = False
 
-    def heartbeat_age(self) -> float | None:
-        """Seconds since the last sign of life, or None when there never was one."""
-        try:
-            return time.time() - self.heartbeat.stat().st_mtime if self.heartbeat else None
-        except FileNotFoundError:
-            return None
-
     def is_silent(self, running_s: float) -> bool:
         """Whether it has given no sign of life for too long, though it has run long enough to give one."""
-        age = self.heartbeat_age()
-        return age is not None and age > _SILENT_S and running_s > _SILENT_S
+        age = age_s(self.heartbeat)
+        return age is not None and min(age, running_s) > self.silent_s
+
+
+def age_s(heartbeat: Path | None) -> float | None:
+    """Seconds since the last sign of life, or None when there never was one."""
+    try:
+        return time.time() - heartbeat.stat().st_mtime if heartbeat else None
+    except FileNotFoundError:
+        return None
 
 
 def platform_processes(settings: Settings, ports: Ports) -> tuple[Supervised, ...]:
@@ -83,12 +87,16 @@ def hub_process(config: Path, ports: Ports, services: tuple[HubService, ...]) ->
 
 def workers(settings: Settings) -> tuple[Supervised, ...]:
     """What works beside the hub: taking in new files, and running jobs."""
-    heartbeats = Layout.of(settings).heartbeats
     hven = str(Path(sys.executable).with_name("hven"))
     incoming = str(settings.root / "incoming")
     return (
-        Supervised("ingest", (hven, "ingest", "--watch", incoming), heartbeat=heartbeats / "ingest"),
-        Supervised("batch", (hven, "batch"), heartbeat=heartbeats / "batch"),
+        Supervised(
+            "ingest",
+            (hven, "ingest", "--watch", incoming),
+            heartbeat=settings.state / "ingest.json",
+            silent_s=_LONGEST_PASS_S,
+        ),
+        Supervised("batch", (hven, "batch"), heartbeat=Layout.of(settings).heartbeats / "batch"),
     )
 
 

@@ -15,7 +15,7 @@ from hven.core.logging import get_logger
 from hven.hub.layout import Layout, last_lines
 from hven.hub.processes import MARK, descendants, end, family, parent_of
 from hven.hub.run_record import Phase, RunRecord, ServiceRecord
-from hven.hub.supervised import Supervised
+from hven.hub.supervised import Supervised, age_s
 
 _LOG = get_logger(__name__)
 _FIRST_PAUSE_S = 1.0
@@ -53,7 +53,7 @@ class Supervisor:
     def start(self, services: Sequence[Supervised]) -> None:
         """Start services, each in a session of its own so that Ctrl-C reaches only the supervisor."""
         for service in services:
-            life = _Life(service, ServiceRecord(name=service.name))
+            life = _Life(service, ServiceRecord(name=service.name, heartbeat=service.heartbeat))
             self._lives.append(life)
             self._record.services.append(life.record)
             self._launch(life)
@@ -121,7 +121,7 @@ class Supervisor:
         running_s = time.monotonic() - life.started
         code = life.process.poll()
         if code is None and life.service.is_silent(running_s):
-            _LOG.error("service is silent", service=life.record.name, heartbeat_age_s=life.service.heartbeat_age())
+            _LOG.error("service is silent", service=life.record.name, heartbeat_age_s=age_s(life.service.heartbeat))
             end([psutil.Process(life.process.pid)], _GRACE_S)
             code = life.process.poll()
         if code is None:

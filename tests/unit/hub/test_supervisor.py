@@ -8,7 +8,6 @@ import uuid
 import psutil
 import pytest
 
-from hven.hub import supervised
 from hven.hub.layout import Layout
 from hven.hub.processes import marked
 from hven.hub.run_record import RunRecord, read_run
@@ -69,11 +68,10 @@ def test_service_that_ends_is_started_again_after_a_pause_that_grows(supervisor,
     assert supervisor.failing() == ""
 
 
-def test_service_that_falls_silent_is_started_again(supervisor, layout, monkeypatch):
-    monkeypatch.setattr(supervised, "_SILENT_S", 0.2)
+def test_service_that_falls_silent_is_started_again(supervisor, layout):
     beat = layout.heartbeats / "ingest"
     beat.touch()
-    supervisor.start([Supervised("ingest", SLEEP, heartbeat=beat)])
+    supervisor.start([Supervised("ingest", SLEEP, heartbeat=beat, silent_s=0.2)])
     first = service(layout, "ingest").pid
 
     watch_until(supervisor, lambda: service(layout, "ingest").restarts == 1)
@@ -81,10 +79,9 @@ def test_service_that_falls_silent_is_started_again(supervisor, layout, monkeypa
     assert not psutil.pid_exists(first)
 
 
-def test_service_that_beats_is_left_alone(supervisor, layout, monkeypatch):
-    monkeypatch.setattr(supervised, "_SILENT_S", 0.5)
+def test_service_that_beats_is_left_alone(supervisor, layout):
     beat = layout.heartbeats / "ingest"
-    supervisor.start([Supervised("ingest", SLEEP, heartbeat=beat)])
+    supervisor.start([Supervised("ingest", SLEEP, heartbeat=beat, silent_s=0.5)])
     for _ in range(20):
         beat.touch()
         supervisor.watch()
