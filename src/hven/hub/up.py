@@ -99,7 +99,7 @@ def end_remains(layout: Layout) -> None:
 
 def _begin(settings: Settings, layout: Layout, ports: Ports) -> RunRecord:
     """Everything the processes to be started need: mark, settings, password."""
-    settings.root.mkdir(parents=True, exist_ok=True)
+    (settings.root / "incoming").mkdir(parents=True, exist_ok=True)
     ensure_password(layout)
     write_private(layout.site, yaml.safe_dump(settings.model_dump(mode="json")))
     os.environ[MARK] = uuid.uuid4().hex
