@@ -115,8 +115,8 @@ def find_threshold(thresholds: Sequence[Threshold], metric: str, dataset_type: s
 def evaluate(metrics: pd.DataFrame, thresholds: Sequence[Threshold], dataset_type: str) -> pd.DataFrame:
     """Add status and advice to measured metrics.
 
-    A row that has limits gets their status, `missing` for NaN. A row without limits is `ok`; without limits and value it
-    is left out, since such a metric does not apply to the type.
+    A row that has limits gets their status, `missing` for NaN. A row without limits is `ok`; without limits and
+    value it is left out, since such a metric does not apply to the type.
 
     Parameters
     ----------
@@ -138,7 +138,7 @@ def evaluate(metrics: pd.DataFrame, thresholds: Sequence[Threshold], dataset_typ
         limits = find_threshold(thresholds, str(row["metric"]), dataset_type, int(begin))
         if limits is None and np.isnan(row["value"]):
             continue
-        rows.append({**row, **_judged(limits, float(row["value"]))})
+        rows.append({**{str(k): v for k, v in row.items()}, **_judged(limits, float(row["value"]))})
     columns = [*metrics.columns, "status", "advice", "lower", "upper", "lower_err", "upper_err"]
     return pd.DataFrame(rows, columns=columns)
 

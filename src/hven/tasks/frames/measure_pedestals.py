@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Mapping
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import xarray as xr
@@ -15,7 +15,7 @@ from hven.core.clock import NS
 from hven.model import frames as v
 from hven.model.task import Block, Config, Inputs, Output, Resources, Slot, Task
 from hven.tasks.frames.quadrants import Frames, whole_frames
-from hven.tasks.frames.statistics import clipped, sums
+from hven.tasks.frames.statistics import CLIPPED, measure
 
 BINS = 10
 """Parts of a cell in which the frame rate is counted."""
@@ -70,12 +70,12 @@ def _cells(times: NDArray[np.int64], cell_s: int) -> Iterator[tuple[int, slice]]
 
 def _measure(frames: Frames, times: NDArray[np.int64], cell: int, config: PedestalConfig) -> xr.Dataset:
     limit = np.iinfo(frames.images.dtype).max if config.saturation is None else config.saturation
-    found = sums(frames, int(limit))
-    maps: dict[str, NDArray[np.floating]] = {**clipped(frames, found, config.clip), **_block_statistics(found)}
+    found = measure(frames, clip=config.clip, saturation=int(limit))
+    maps = {**{name: found[name] for name in CLIPPED}, **_block_statistics(found)}
     length = config.cell_s * NS
     counts = np.bincount((times - cell * length) * BINS // length, minlength=BINS)
     edges = np.array([cell * length, (cell + 1) * length]).astype("datetime64[ns]")
-    variables = {name: (("cell", "y", "x"), values[None].astype(v_dtype(name))) for name, values in maps.items()}
+    variables = {name: (("cell", "y", "x"), values[None].astype(_dtype(name))) for name, values in maps.items()}
     return xr.Dataset(
         {
             **variables,
@@ -86,16 +86,16 @@ def _measure(frames: Frames, times: NDArray[np.int64], cell: int, config: Pedest
     )
 
 
-def v_dtype(name: str) -> str:
+def _dtype(name: str) -> str:
     """Type on disk of one of the pedestals' variables."""
     return next(variable.dtype for variable in v.PEDESTAL_VARIABLES if variable.name == name)
 
 
-def _block_statistics(found: dict[str, NDArray[np.int64]]) -> dict[str, NDArray[np.float64]]:
-    count = np.where(found["count"] > 0, found["count"], np.nan)
+def _block_statistics(found: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    empty = found["used"] == 0
+    count = np.where(empty, np.nan, found["used"])
     mean = found["total"] / count
     variance = np.maximum(found["squares"] / count - mean**2, 0.0) * count / np.maximum(count - 1, 1)
-    empty = found["count"] == 0
     return {
         "mean": mean,
         "deviation": np.sqrt(variance),

@@ -24,79 +24,59 @@ _MAD_TO_SIGMA = 1.4826
 _NORMAL_KURTOSIS = 3.0
 _KURTOSIS_PRIOR_FRAMES = 24.0
 
-SUMS = ("count", "total", "squares", "minimum", "maximum", "saturated")
+SUMS = ("used", "total", "squares", "minimum", "maximum", "saturated")
 CLIPPED = ("pedestal", "noise", "pedestal_error", "noise_error", "count")
 
 
-def sums(frames: Frames, saturation: int) -> dict[str, NDArray[np.int64]]:
-    """Per pixel (y, x): count, total, sum of squares, minimum, maximum, and values at or above `saturation`.
-
-    Sums are int64: exact up to 2e9 frames of 16 bits.
-    """
-    side = frames.images.shape[1]
-    out = np.zeros((len(SUMS), side, side), np.int64)
-    out[3], out[4] = np.iinfo(np.int64).max, np.iinfo(np.int64).min
-    _sums(frames.images, frames.valid, quadrant_map(side), saturation, out)
-    return dict(zip(SUMS, out, strict=True))
-
-
-def clipped(frames: Frames, found: dict[str, NDArray[np.int64]], clip: float) -> dict[str, NDArray[np.float64]]:
-    """Per pixel (y, x): clipped mean and deviation, their predicted errors, frames used; NaN without frames.
+def measure(frames: Frames, *, clip: float, saturation: int) -> dict[str, NDArray[Any]]:
+    """Statistics of each pixel (y, x) over the frames whose quadrant is there.
 
     Parameters
     ----------
     frames
         Images and quadrant validity.
-    found
-        Result of `sums` on the same frames.
     clip
         Limits in standard deviations.
+    saturation
+        Value from which a pixel counts as saturated.
+
+    Returns
+    -------
+    dict
+        Of all values: `used`, `total`, `squares` (sum of), `minimum`, `maximum`, `saturated` (how many), whole numbers,
+        exact up to 2e9 frames of 16 bits. After clipping: `pedestal`, `noise`, `pedestal_error`, `noise_error` (NaN
+        where there is nothing to tell) and `count`.
     """
     side = frames.images.shape[1]
-    out = np.full((len(CLIPPED), side, side), np.nan)
-    low = np.where(found["count"] > 0, found["minimum"], 0)
-    bins = int(np.where(found["count"] > 0, found["maximum"] - low + 1, 1).max(initial=1))
+    low, high = np.zeros((side, side), np.int64), np.zeros((side, side), np.int64)
+    _extremes(frames.images, low, high)
+    bins = int((high - low).max(initial=0)) + 1
     rows = max(1, min(side, _HISTOGRAM_BINS // (bins * side)))
-    quadrant = quadrant_map(side)
+    sums = np.zeros((len(SUMS), side, side), np.int64)
+    clipped = np.full((len(CLIPPED), side, side), np.nan)
     for first in range(0, side, rows):
         histogram = np.zeros((min(rows, side - first), side, bins), np.uint32)
-        _fill(frames.images, frames.valid, (quadrant[first:], low[first:]), first, histogram)
-        _clip_rows(histogram, low, first, clip, out)
-    return dict(zip(CLIPPED, out, strict=True))
+        _fill(frames.images, frames.valid, (quadrant_map(side)[first:], low[first:]), first, histogram)
+        _sum_rows(histogram, low, first, saturation, sums)
+        _clip_rows(histogram, low, first, clip, clipped)
+    return {**dict(zip(SUMS, sums, strict=True)), **dict(zip(CLIPPED, clipped, strict=True))}
 
 
 @numba.njit(cache=True, nogil=True)
-def _sums(
-    images: NDArray[Any], valid: NDArray[Any], quadrant: NDArray[Any], saturation: int, out: NDArray[Any]
-) -> None:
+def _extremes(images: NDArray[Any], low: NDArray[np.int64], high: NDArray[np.int64]) -> None:
+    """Smallest and largest value of each pixel, those of missing quadrants included."""
     frames, height, width = images.shape
-    half = width // 2
-    for begin in range(0, frames, _FRAMES_AT_ONCE):
-        end = min(begin + _FRAMES_AT_ONCE, frames)
+    if frames == 0:
+        return
+    least, most = images[0].copy(), images[0].copy()
+    for t in range(1, frames):
         for y in range(height):
-            for side in range(2):
-                columns = slice(side * half, (side + 1) * half)
-                _add(
-                    images[begin:end, y, columns],
-                    valid[begin:end, quadrant[y, side * half]],
-                    saturation,
-                    out[:, y, columns],
-                )
-
-
-@numba.njit(cache=True, nogil=True)
-def _add(values: NDArray[Any], valid: NDArray[Any], saturation: int, out: NDArray[Any]) -> None:
-    for t in range(values.shape[0]):
-        if not valid[t]:
-            continue
-        for x in range(values.shape[1]):
-            value = np.int64(values[t, x])
-            out[0, x] += 1
-            out[1, x] += value
-            out[2, x] += value * value
-            out[3, x] = min(out[3, x], value)
-            out[4, x] = max(out[4, x], value)
-            out[5, x] += value >= saturation
+            for x in range(width):
+                value = images[t, y, x]
+                least[y, x] = min(value, least[y, x])
+                most[y, x] = max(value, most[y, x])
+    low[:] = least
+    high[:] = most
 
 
 @numba.njit(cache=True, nogil=True)
@@ -108,13 +88,39 @@ def _fill(
     histogram: NDArray[Any],
 ) -> None:
     quadrant, low = place
-    frames, _, width = images.shape
-    for begin in range(0, frames, _FRAMES_AT_ONCE):
-        for row in range(histogram.shape[0]):
-            for t in range(begin, min(begin + _FRAMES_AT_ONCE, frames)):
+    rows, width, bins = histogram.shape
+    flat = histogram.reshape(histogram.size)
+    base = np.empty((rows, width), np.int64)
+    for row in range(rows):
+        for x in range(width):
+            base[row, x] = (row * width + x) * bins - low[row, x]
+    for begin in range(0, images.shape[0], _FRAMES_AT_ONCE):
+        end = min(begin + _FRAMES_AT_ONCE, images.shape[0])
+        whole = valid[begin:end].all()
+        for row in range(rows):
+            for t in range(begin, end):
                 for x in range(width):
-                    if valid[t, quadrant[row, x]]:
-                        histogram[row, x, np.int64(images[t, first + row, x]) - low[row, x]] += np.uint32(1)
+                    if whole or valid[t, quadrant[row, x]]:
+                        flat[np.uint64(base[row, x] + images[t, first + row, x])] += np.uint32(1)
+
+
+@numba.njit(cache=True, nogil=True)
+def _sum_rows(histogram: NDArray[Any], low: NDArray[Any], first: int, saturation: int, out: NDArray[Any]) -> None:
+    for row in range(histogram.shape[0]):
+        y = first + row
+        for x in range(histogram.shape[1]):
+            for bin_ in range(histogram.shape[2]):
+                number = np.int64(histogram[row, x, bin_])
+                if number == 0:
+                    continue
+                value = low[y, x] + bin_
+                if out[0, y, x] == 0:
+                    out[3, y, x] = value
+                out[0, y, x] += number
+                out[1, y, x] += number * value
+                out[2, y, x] += number * value * value
+                out[4, y, x] = value
+                out[5, y, x] += number if value >= saturation else 0
 
 
 @numba.njit(cache=True, nogil=True)

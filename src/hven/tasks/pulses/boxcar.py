@@ -18,6 +18,8 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from hven.tasks.frames.quadrants import Frames, quadrant_map
+
 BACKGROUND = 64
 """Boxes that make the background."""
 LEAST_BACKGROUND = 32
@@ -29,13 +31,17 @@ HALO = (BACKGROUND + 2) * 2**LAST_LEVEL
 
 
 class Boxes(NamedTuple):
-    """Sums of one level (box, pixel), 0 where not `valid` (box, pixel); box i begins at frame `first + i * step`."""
+    """Sums of one level (box, pixel), 0 where the quadrant is not `valid` (box, quadrant).
+
+    Box i begins at frame `first + i * step`; `quadrant` is that of each pixel.
+    """
 
     level: int
     first: int
     step: int
     sums: NDArray[np.uint32]
     valid: NDArray[np.bool_]
+    quadrant: NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,15 +63,13 @@ class Candidates(NamedTuple):
     nsigma: NDArray[Any]
 
 
-def search(images: NDArray[Any], valid: NDArray[np.bool_], first: int, own: range, how: Search) -> Candidates:
+def search(frames: Frames, first: int, own: range, how: Search) -> Candidates:
     """Candidates that begin in the own frames, the best among overlapping ones of a level.
 
     Parameters
     ----------
-    images
-        Counts (time, pixel).
-    valid
-        Whether they are there (time, pixel).
+    frames
+        Counts (time, y, x) and which quadrants are there.
     first
         Absolute number of the first frame.
     own
@@ -73,14 +77,18 @@ def search(images: NDArray[Any], valid: NDArray[np.bool_], first: int, own: rang
     how
         What to look for.
     """
-    found = [_best(_above(boxes, own, how), own) for boxes in _levels(images, valid, first, how.levels)]
+    found = [_best(_above(boxes, own, how), own) for boxes in _levels(frames, first, how.levels)]
     joined = Candidates(*(np.concatenate(column) for column in zip(*found, strict=True)))
     order = np.lexsort((joined.level, joined.pixel, joined.frame))
     return Candidates(*(column[order] for column in joined))
 
 
-def _levels(images: NDArray[Any], valid: NDArray[np.bool_], first: int, levels: int) -> Iterator[Boxes]:
-    boxes = Boxes(0, first, 1, np.where(valid, images, 0).astype(np.uint32), valid)
+def _levels(frames: Frames, first: int, levels: int) -> Iterator[Boxes]:
+    quadrant = quadrant_map(frames.images.shape[1]).ravel()
+    sums = frames.images.reshape(len(frames.images), -1).astype(np.uint32)
+    for row in np.flatnonzero(~frames.valid.all(1)):
+        sums[row, ~frames.valid[row, quadrant]] = 0
+    boxes = Boxes(0, first, 1, sums, frames.valid, quadrant)
     yield boxes
     for level in range(1, levels):
         boxes = _doubled(boxes, level)
@@ -93,22 +101,13 @@ def _doubled(half: Boxes, level: int) -> Boxes:
     first = -(-half.first // step) * step
     begin, stride, shift = (first - half.first) // half.step, step // half.step, length // 2 // half.step
     count = max(0, (len(half.sums) - begin - shift - 1) // stride + 1)
-    shape = (count, half.sums.shape[1])
-    sums, valid = np.empty(shape, np.uint32), np.empty(shape, np.bool_)
-    _join(half.sums, half.valid, (begin, stride, shift), sums, valid)
-    return Boxes(level, first, step, sums, valid)
-
-
-@numba.njit(cache=True, nogil=True)
-def _join(half: Any, there: Any, places: Any, sums: Any, valid: Any) -> None:
-    begin, stride, shift = places
-    for box in range(sums.shape[0]):
-        a = begin + box * stride
-        b = a + shift
-        for pixel in range(sums.shape[1]):
-            both = there[a, pixel] & there[b, pixel]
-            valid[box, pixel] = both
-            sums[box, pixel] = (half[a, pixel] + half[b, pixel]) if both else np.uint32(0)
+    early = slice(begin, begin + count * stride, stride)
+    late = slice(begin + shift, begin + shift + count * stride, stride)
+    sums = half.sums[early][:count] + half.sums[late][:count]
+    valid = half.valid[early][:count] & half.valid[late][:count]
+    for box in np.flatnonzero(~valid.all(1)):
+        sums[box, ~valid[box, half.quadrant]] = 0
+    return Boxes(level, first, step, sums, valid, half.quadrant)
 
 
 def _above(boxes: Boxes, own: range, how: Search) -> Candidates:
@@ -121,7 +120,9 @@ def _above(boxes: Boxes, own: range, how: Search) -> Candidates:
     while True:
         out = np.empty((room, 4))
         settings = (phases, how.threshold, how.gain)
-        count = _scan(boxes.sums, boxes.valid, (max(0, low - BACKGROUND * phases), low, high), settings, out)
+        count = _scan(
+            boxes.sums, (boxes.valid, boxes.quadrant), (max(0, low - BACKGROUND * phases), low, high), settings, out
+        )
         if count <= room:
             break
         room = count
@@ -131,32 +132,66 @@ def _above(boxes: Boxes, own: range, how: Search) -> Candidates:
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
-def _scan(sums: Any, valid: Any, span: Any, settings: Any, out: Any) -> int:
+def _scan(sums: Any, there: Any, span: Any, settings: Any, out: Any) -> int:
     """Fill `out` with box, pixel, amplitude, significance while there is room; return how many there are."""
     begin, low, high = span
     phases, threshold, gain = settings
-    pixels = sums.shape[1]
-    background = np.zeros((phases, 3, pixels))
-    found = 0
+    background = np.zeros((3, sums.shape[1]))
+    whole = np.empty(sums.shape[0], np.bool_)
     for box in range(begin, high):
-        mine = background[box % phases]
-        if box >= low and _closest(sums[box], mine, threshold * threshold, gain) > 0.0:
-            found = _collect(sums[box], mine, (box, threshold, gain), out, found)
-        old = box - BACKGROUND * phases
-        _slide(sums, valid, (box, old if old >= begin else -1), mine)
+        whole[box] = there[0][box].all()
+    found = 0
+    for phase in range(phases):
+        background[:] = 0.0
+        for box in range(begin + phase, high, phases):
+            if box >= low and _hits(sums[box], background[0], background[1], background[2], (threshold**2, gain)):
+                found = _collect(sums[box], background, (box, threshold, gain), out, found)
+            old = box - BACKGROUND * phases
+            _add(sums[box], background[0], background[1])
+            if old >= begin:
+                _take(sums[old], background[0], background[1])
+            if old < begin or not (whole[box] and whole[old]):
+                _count(there, (box, old if old >= begin else -1), background[2])
     return found
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
-def _closest(value: Any, background: Any, limit: float, gain: float) -> float:
-    """Largest excess over a limit that no candidate stays below (the normal approximation exceeds the likelihood's)."""
-    best = -1.0
+def _hits(value: Any, total: Any, squares: Any, boxes: Any, limits: Any) -> int:
+    """Pixels above a limit that no candidate stays below: the normal deviation exceeds the likelihood's."""
+    limit, gain = limits
+    hits = 0
     for pixel in range(value.size):
-        s, q, n = background[0, pixel], background[1, pixel], background[2, pixel]
-        d = n * value[pixel] - s
-        excess = d * abs(d) - limit * max(n * q - s * s, gain * n * s)
-        best = max(best, excess if n >= LEAST_BACKGROUND else -1.0)
-    return best
+        n, s = boxes[pixel], total[pixel]
+        d = n * np.float64(value[pixel]) - s
+        variance, light = n * squares[pixel] - s * s, gain * n * s
+        hits += int(d * abs(d) > limit * max(variance, light))
+    return hits
+
+
+@numba.njit(cache=True, nogil=True)
+def _add(value: Any, total: Any, squares: Any) -> None:
+    for pixel in range(value.size):
+        number = np.float64(value[pixel])
+        total[pixel] += number
+        squares[pixel] += number * number
+
+
+@numba.njit(cache=True, nogil=True)
+def _take(value: Any, total: Any, squares: Any) -> None:
+    for pixel in range(value.size):
+        number = np.float64(value[pixel])
+        total[pixel] -= number
+        squares[pixel] -= number * number
+
+
+@numba.njit(cache=True, nogil=True)
+def _count(there: Any, boxes: Any, count: Any) -> None:
+    valid, quadrant = there
+    new, old = boxes
+    for pixel in range(count.size):
+        count[pixel] += valid[new, quadrant[pixel]]
+        if old >= 0:
+            count[pixel] -= valid[old, quadrant[pixel]]
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
@@ -174,23 +209,6 @@ def _collect(value: Any, background: Any, how: Any, out: Any, found: int) -> int
                 out[found, 0], out[found, 1], out[found, 2], out[found, 3] = box, pixel, d / n, nsigma
             found += 1
     return found
-
-
-@numba.njit(cache=True, nogil=True)
-def _slide(sums: Any, valid: Any, boxes: Any, background: Any) -> None:
-    """Add the box just passed to the background and take the one out that is too old."""
-    new, old = boxes
-    for pixel in range(sums.shape[1]):
-        value = np.float64(sums[new, pixel])
-        background[0, pixel] += value
-        background[1, pixel] += value * value
-        background[2, pixel] += valid[new, pixel]
-    if old >= 0:
-        for pixel in range(sums.shape[1]):
-            value = np.float64(sums[old, pixel])
-            background[0, pixel] -= value
-            background[1, pixel] -= value * value
-            background[2, pixel] -= valid[old, pixel]
 
 
 @numba.njit(cache=True, nogil=True)

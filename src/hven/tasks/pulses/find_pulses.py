@@ -10,9 +10,10 @@ import xarray as xr
 from numpy.typing import NDArray
 from pydantic import Field
 
-from hven.model import events, frames
+from hven.model import events
+from hven.model import frames as v
 from hven.model.task import Block, Config, Inputs, Output, Resources, Slot, Task
-from hven.tasks.frames.quadrants import quadrant_map, whole_frames
+from hven.tasks.frames.quadrants import Frames, whole_frames
 from hven.tasks.pulses.boxcar import HALO, LAST_LEVEL, Candidates, Search, search
 
 _SECOND = 1_000_000_000
@@ -43,16 +44,14 @@ def run(inputs: Inputs, config: PulseConfig) -> Mapping[str, xr.Dataset]:
         ``pulses``, dim event, in order of frame, pixel and level.
     """
     dataset = inputs["frames"]
-    images, valid = whole_frames(dataset)
-    pixels = images.reshape(len(images), -1)
-    there = valid[:, quadrant_map(images.shape[1]).ravel()]
+    frames = whole_frames(dataset)
     how = Search(config.threshold, config.levels, config.gain)
-    own = range(*inputs.own.indices(len(images)))
+    own = range(*inputs.own.indices(len(frames.images)))
     origin = inputs.start - own.start
-    found = [_part(pixels, there, origin, part, how) for part in _parts(own)]
+    found = [_part(frames, origin, part, how) for part in _parts(own)]
     joined = Candidates(*(np.concatenate(column) for column in zip(*found, strict=True)))
     detector = int(inputs.data_id("frames")["detector"])
-    return {"pulses": _table(joined, dataset, origin, images.shape[2], detector)}
+    return {"pulses": _table(joined, dataset, origin, frames.images.shape[2], detector)}
 
 
 def _parts(own: range) -> list[range]:
@@ -60,10 +59,10 @@ def _parts(own: range) -> list[range]:
     return [range(begin, min(begin + _ROWS_AT_ONCE, own.stop)) for begin in begins]
 
 
-def _part(pixels: NDArray[np.integer], there: NDArray[np.bool_], origin: int, part: range, how: Search) -> Candidates:
-    low, high = max(0, part.start - HALO), min(len(pixels), part.stop + HALO)
+def _part(frames: Frames, origin: int, part: range, how: Search) -> Candidates:
+    rows = slice(max(0, part.start - HALO), part.stop + HALO)
     own = range(part.start + origin, part.stop + origin)
-    return search(pixels[low:high], there[low:high], low + origin, own, how)
+    return search(Frames(frames.images[rows], frames.valid[rows]), rows.start + origin, own, how)
 
 
 def _table(found: Candidates, dataset: xr.Dataset, origin: int, width: int, detector: int) -> xr.Dataset:
@@ -98,9 +97,7 @@ TASK = Task(
     name="pulses.find_pulses",
     version="1",
     doc="Pulses of 1 to 32 frames in each pixel over its own sliding background.",
-    inputs=(
-        Slot("frames", (frames.TIME, frames.IMAGES, frames.QUABO_VALID), "Counted photons as recorded.", order="time"),
-    ),
+    inputs=(Slot("frames", (v.TIME, v.IMAGES, v.QUABO_VALID), "Counted photons as recorded.", order="time"),),
     outputs=(Output("pulses", events.PULSES, "Candidates above a low threshold.", dim="event"),),
     dimensions=("instrument", "day_obs", "observation", "detector"),
     config=PulseConfig,
