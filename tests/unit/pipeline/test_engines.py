@@ -77,7 +77,7 @@ def test_worker_killed_in_the_middle_costs_nothing_but_time(observatory, local, 
     assert made == expected
 
 
-COORDINATOR = """
+COORDINATORS = """
 import os, signal, sys
 from pathlib import Path
 import tiny
@@ -88,43 +88,49 @@ from hven.pipeline.load import load_pipeline
 from hven.pipeline.run import run_pipeline
 from hven.registry.direct import DirectRegistry
 
-root, die_at = Path(sys.argv[1]), int(sys.argv[2])
-count = 0
+root = Path(sys.argv[1])
 
-def maybe_die(event, _args):
-    global count
-    if event in ("os.rename", "os.mkdir", "os.chmod"):
-        count += 1
-        if count == die_at:
-            os.kill(os.getpid(), signal.SIGKILL)
+def run(die_at):
+    count = 0
 
-settings = Settings(root=root / "data", state=root / "state")
-instrument = tiny.instrument(root / "tiny")
-with DirectRegistry(settings.registry_url, settings.root) as registry, InProcess(1) as engine:
-    sys.addaudithook(maybe_die)
-    report = run_pipeline(
-        load_pipeline(instrument, "all"), instrument=instrument, registry=registry, settings=settings,
-        engine=engine, query=DataQuery(), run="tiny/runs/all/killed", user="ada",
-    )
-    report.raise_for_failures()
-    die_at = 0
-    print(count)
+    def maybe_die(event, _args):
+        nonlocal count
+        if event in ("os.rename", "os.mkdir", "os.chmod"):
+            count += 1
+            if count == die_at:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    settings = Settings(root=root / "data", state=root / "state")
+    instrument = tiny.instrument(root / "tiny")
+    with DirectRegistry(settings.registry_url, settings.root) as registry, InProcess(1) as engine:
+        sys.addaudithook(maybe_die)
+        report = run_pipeline(
+            load_pipeline(instrument, "all"), instrument=instrument, registry=registry, settings=settings,
+            engine=engine, query=DataQuery(), run="tiny/runs/all/killed", user="ada",
+        )
+        report.raise_for_failures()
+
+for die_at in map(int, sys.argv[2:]):
+    child = os.fork()
+    if child == 0:
+        run(die_at)
+        os._exit(0)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 """
 
 
-def start(tmp_path, die_at):
-    return subprocess.run(
-        [sys.executable, "-c", COORDINATOR, str(tmp_path), str(die_at)],
+def run_coordinators(tmp_path, points):
+    """Exit codes of one coordinator after the other, each killed at its n-th change of a name on disk."""
+    done = subprocess.run(
+        [sys.executable, "-c", COORDINATORS, str(tmp_path), *map(str, points)],
         env={**os.environ, "PYTHONPATH": str(SUPPORT)},
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=200,
     )
-
-
-def published(root):
-    return {p.parent for p in root.rglob("manifest.json") if ".part-" not in str(p)}
+    assert done.returncode == 0, done.stderr
+    return [int(line) for line in done.stdout.split() if line.lstrip("-").isdigit()], done.stderr
 
 
 def test_coordinator_killed_at_many_points_is_resumed_by_running_again(observatory, tmp_path):
@@ -134,18 +140,20 @@ def test_coordinator_killed_at_many_points_is_resumed_by_running_again(observato
 
     observatory.add(1, rows=300)
     observatory.registry.close()
-    points = [3, 9, 20, 33, 47, 60, 75]
-    killed = 0
-    for point in points:
-        done = start(tmp_path, point)
-        killed += done.returncode == -signal.SIGKILL
-        for product in iter_products(observatory.root):
-            assert digest_dataset(open_product(observatory.root / product.path)) == product.digest
-    last = start(tmp_path, 10**9)
-    assert last.returncode == 0, last.stderr
-    assert killed >= 5
+    points = [3, 7, 11, 14, 20, 26, 33, 40, 47, 60, 75, 90]
+    codes, _ = run_coordinators(tmp_path, points)
+    assert codes.count(-signal.SIGKILL) >= 6
+    for product in iter_products(observatory.root):
+        assert digest_dataset(open_product(observatory.root / product.path)) == product.digest
+    codes, messages = run_coordinators(tmp_path, [0])
+    assert codes == [0], messages
     made = [p for p in iter_products(observatory.root) if p.run != "tiny/raw/all"]
-    assert sorted(str(p.ref.type) for p in made) == ["L1/tiny.levels", "L1/tiny.signal", "L2/tiny.pairs", "L2/tiny.peaks"]
+    assert sorted(str(p.ref.type) for p in made) == [
+        "L1/tiny.levels",
+        "L1/tiny.signal",
+        "L2/tiny.pairs",
+        "L2/tiny.peaks",
+    ]
     with DirectRegistry(observatory.settings.registry_url, observatory.root) as registry:
         for product in made:
             assert registry.find_one(product.ref) == product
