@@ -16,7 +16,10 @@ from hven.model.dataset_type import DatasetType
 from hven.model.digest import ArrayDigest, digest_dataset
 from hven.model.instrument import Format, Inspection
 from hven.store import arrays, tables
-from hven.store.read import open_product, read_rows, variable_names
+from hven.store.read import open_product, read_rows
+
+_WIDE_BYTES = 64
+_CACHED_ROWS = 8192
 
 
 class NotReversibleError(DataError):
@@ -104,13 +107,12 @@ def _ahead(
 
 
 def _prove(folder: Path, dim: str, source: Source, step: int, check: Callable[[], None]) -> str:
-    names = variable_names(folder)
+    """Read everything back, compare what it encodes to with the raw files, and digest it, in one pass."""
     digests: dict[str, ArrayDigest] = {}
     raw = _Raw(source)
     with ThreadPoolExecutor(1) as hasher:
-        for start in range(0, source.inspection.rows, step):
+        for block in _read_back(folder, dim, source.inspection.rows, step):
             check()
-            block = read_rows(folder, names, start, start + step)
             along = {str(n): v for n, v in block.variables.items() if v.dims[:1] == (dim,)}
             for name, variable in along.items():
                 digests.setdefault(name, ArrayDigest(variable.dtype, variable.shape[1:]))
@@ -121,6 +123,19 @@ def _prove(folder: Path, dim: str, source: Source, step: int, check: Callable[[]
     raw.finish()
     known = {name: digest.hexdigest() for name, digest in digests.items()}
     return digest_dataset(open_product(folder, chunks=None, indexes=False), arrays=known)
+
+
+def _read_back(folder: Path, dim: str, rows: int, step: int) -> Iterator[xr.Dataset]:
+    """All variables in pieces that stay in the processor's cache; thin ones are read a whole shard at a time."""
+    declared = open_product(folder, chunks=None, indexes=False).variables
+    wide = [str(n) for n, v in declared.items() if v.dims[:1] == (dim,) and v.nbytes > _WIDE_BYTES * rows]
+    thin = [str(n) for n in declared if n not in wide]
+    for start in range(0, rows, step):
+        shard = read_rows(folder, thin, start, start + step)
+        for first in range(start, min(start + step, rows), _CACHED_ROWS):
+            stop = min(first + _CACHED_ROWS, start + step, rows)
+            pieces = read_rows(folder, wide, first, stop)
+            yield shard.isel({dim: slice(first - start, stop - start)}).assign(pieces.data_vars)
 
 
 def _update(digests: Mapping[str, ArrayDigest], variables: Mapping[str, xr.Variable]) -> None:

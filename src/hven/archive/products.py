@@ -6,7 +6,7 @@ import getpass
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import accumulate, groupby
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from hven.core.logging import get_logger
 from hven.model.data_id import DataId, DatasetRef, Level
 from hven.model.dataset_type import DatasetType
 from hven.model.digest import digest_json
-from hven.model.instrument import Instrument
+from hven.model.instrument import Inspection, Instrument
 from hven.model.product import Product
 from hven.model.provenance import InputRecord, Provenance
 from hven.pipeline.identity import software
@@ -127,7 +127,7 @@ class ProductMaker:
         paths = tuple(raw / f.name for f in files)
         dataset_type = next(t for t in self.instrument.dataset_types if t.type_name == ref.type)
         format_ = self.instrument.formats[ref.type.name]
-        inspection = format_.inspect(paths)
+        inspection = _together(files)
         if not inspection.rows:
             return None
         attrs = format_.attrs(paths, _configurations(raw, manifest))
@@ -166,6 +166,12 @@ class ProductMaker:
             software=software(),
             notes={"day_obs_offset_hours": manifest.day_obs_offset_hours},
         )
+
+
+def _together(files: list[RawRecord]) -> Inspection:
+    """What was found in all files of a sequence when they were archived."""
+    begins = list(accumulate((f.rows for f in files), initial=0))
+    return Inspection(begins[-1], tuple(begins[:-1]), tuple(f.tail_bytes for f in files))
 
 
 def _input(file: RawRecord, manifest: RawManifest) -> InputRecord:

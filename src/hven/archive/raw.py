@@ -18,7 +18,7 @@ from hven.archive.results import FileResult, FileState
 from hven.core.clock import day_obs
 from hven.core.errors import ConflictError, DataError
 from hven.core.logging import get_logger
-from hven.model.instrument import Instrument, RawFile, RawObservation
+from hven.model.instrument import Inspection, Instrument, RawFile, RawObservation
 from hven.store.paths import raw_folder
 from hven.store.verified_copy import ChangedWhileReadError, sha256_of, verified_copy, write_verified
 
@@ -126,9 +126,7 @@ class RawArchive:
                 return self._compare(known[file.name], observation, file)
             if problem := _contradiction(raw, file):
                 return self._quarantine(observation, file, problem)
-            if file.role == "data" and file.dataset_type:
-                self.instrument.formats[file.dataset_type].inspect([file.path])
-            known[file.name] = self._copy(raw / file.name, file)
+            known[file.name] = self._copy(raw / file.name, file, self._inspect(file, file.path))
         except ChangedWhileReadError as error:
             return _result(observation, file, FileState.WAITING, reason=error.message)
         except (DataError, ConflictError) as error:
@@ -140,16 +138,22 @@ class RawArchive:
         _log.info("archived", file=str(file.path), bytes=record.bytes)
         return _result(observation, file, FileState.ARCHIVED, size=record.original_bytes, sha256=record.original_sha256)
 
-    def _copy(self, target: Path, file: RawFile) -> RawRecord:
+    def _inspect(self, file: RawFile, path: Path) -> Inspection | None:
+        """Check every marker of a data file; None for other files."""
+        if file.role != "data" or not file.dataset_type:
+            return None
+        return self.instrument.formats[file.dataset_type].inspect([path])
+
+    def _copy(self, target: Path, file: RawFile, found: Inspection | None) -> RawRecord:
         if file.role not in _REDACTED:
             copied = verified_copy(file.path, target, check=self.check)
             form = (copied.bytes, copied.sha256)
-            return RawRecord.of(file, archived=form, original=form)
+            return RawRecord.of(file, found, archived=form, original=form)
         content = file.path.read_bytes()
         redacted = self.instrument.redact(file.path.name, content)
         digest = write_verified(redacted, target)
         original = (len(content), hashlib.sha256(content).hexdigest())
-        return RawRecord.of(file, archived=(len(redacted), digest), original=original)
+        return RawRecord.of(file, found, archived=(len(redacted), digest), original=original)
 
     def _compare(self, record: RawRecord, observation: RawObservation, file: RawFile) -> FileResult:
         """Same bytes as archived: nothing to do; others: quarantine."""
@@ -175,7 +179,8 @@ class RawArchive:
             target = raw / file.name
             if file.name not in known and target.is_file():
                 archived = (target.stat().st_size, sha256_of(target, check=self.check))
-                known[file.name] = RawRecord.of(file, archived=archived, original=self._original(file, archived))
+                original = self._original(file, archived)
+                known[file.name] = RawRecord.of(file, self._inspect(file, target), archived=archived, original=original)
         return known
 
     def _original(self, file: RawFile, archived: tuple[int, str]) -> tuple[int, str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from hven.model.digest import digest_json
-from hven.model.instrument import RawFile, Role
+from hven.model.instrument import Inspection, RawFile, Role
 from hven.store.manifest import MANIFEST
 from hven.store.small_file import replace_text
 
@@ -16,7 +16,8 @@ class RawRecord(BaseModel):
     """One archived file.
 
     `sha256` and `bytes` are those of the archived form, `original_sha256` and `original_bytes` those of the file as the
-    instrument left it: the same but for redacted configurations and logs.
+    instrument left it: the same but for redacted configurations and logs. `rows` counts the whole frames of a data
+    file, `tail_bytes` what comes after them.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -29,10 +30,14 @@ class RawRecord(BaseModel):
     sha256: str
     original_bytes: int
     original_sha256: str
+    rows: int = 0
+    tail_bytes: int = 0
 
     @classmethod
-    def of(cls, file: RawFile, *, archived: tuple[int, str], original: tuple[int, str]) -> RawRecord:
-        """Record of a file with bytes and sha256 of its two forms."""
+    def of(
+        cls, file: RawFile, found: Inspection | None, *, archived: tuple[int, str], original: tuple[int, str]
+    ) -> RawRecord:
+        """Record of a file with what was found in it, and bytes and sha256 of its two forms."""
         return cls(
             name=file.name,
             role=file.role,
@@ -43,6 +48,8 @@ class RawRecord(BaseModel):
             sha256=archived[1],
             original_bytes=original[0],
             original_sha256=original[1],
+            rows=found.rows if found else 0,
+            tail_bytes=found.tail_bytes[0] if found else 0,
         )
 
 

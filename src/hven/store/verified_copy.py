@@ -1,4 +1,4 @@
-"""Copy a file so that what lies on the disk is known to be what was read: hash, write, fsync, read again, hash."""
+"""Copy a file so that what lies on the disk is known: copy, fsync, read both again, compare, hash."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from hven.core.errors import ChecksumError, ConflictError, DataError
 from hven.store.staging import fsync_folder, make_part_file
 from hven.store.version import new_version
 
-_BLOCK_BYTES = 8 << 20
+_BLOCK_BYTES = 4 << 20
+_COPY_BYTES = 64 << 20
 
 
 class ChangedWhileReadError(DataError):
@@ -31,6 +32,9 @@ class Copied:
 def verified_copy(source: Path, target: Path, *, check: Callable[[], None] = lambda: None) -> Copied:
     """Copy a file to a new name; the name appears when its bytes are on the disk, whole, verified and read-only.
 
+    The copy is read back from the disk, compared with the source byte for byte, and hashed: the digest is that of
+    what lies on the disk.
+
     Parameters
     ----------
     source, target
@@ -47,17 +51,22 @@ def verified_copy(source: Path, target: Path, *, check: Callable[[], None] = lam
     ChecksumError
         When the disk gives other bytes back.
     """
-    before = _state(source)
     part, descriptor = make_part_file(target.parent, new_version())
     try:
-        size, digest = _copy(source, descriptor, check)
-        if _state(source) != before:
-            raise ChangedWhileReadError(f"{source} changed while it was read")
-        _publish(part, descriptor, target, digest, check)
+        with source.open("rb", buffering=0) as file:
+            before = _state(file.fileno())
+            _copy(file.fileno(), descriptor, check)
+            os.fsync(descriptor)
+            digest, equal = _compare(file.fileno(), descriptor, check)
+            if _state(file.fileno()) != before:
+                raise ChangedWhileReadError(f"{source} changed while it was read")
+        if not equal:
+            raise ChecksumError(f"{target}: the disk gives other bytes back than {source} has")
+        _publish(part, descriptor, target)
     finally:
         part.unlink(missing_ok=True)
         os.close(descriptor)
-    return Copied(size, digest)
+    return Copied(before[0], digest)
 
 
 def write_verified(content: bytes, target: Path) -> str:
@@ -73,8 +82,11 @@ def write_verified(content: bytes, target: Path) -> str:
     digest = hashlib.sha256(content).hexdigest()
     part, descriptor = make_part_file(target.parent, new_version())
     try:
-        _write_all(descriptor, memoryview(content))
-        _publish(part, descriptor, target, digest, lambda: None)
+        os.write(descriptor, content)
+        os.fsync(descriptor)
+        if sha256_of(part) != digest:
+            raise ChecksumError(f"{target}: the disk gives other bytes back")
+        _publish(part, descriptor, target)
     finally:
         part.unlink(missing_ok=True)
         os.close(descriptor)
@@ -92,32 +104,40 @@ def sha256_of(path: Path, *, check: Callable[[], None] = lambda: None) -> str:
     return digest.hexdigest()
 
 
-def _copy(source: Path, descriptor: int, check: Callable[[], None]) -> tuple[int, str]:
-    """Copy and hash in one pass; a second thread hashes one block while the next is read and written."""
-    digest, size = hashlib.sha256(), 0
-    buffers = [memoryview(bytearray(_BLOCK_BYTES)) for _ in range(2)]
-    with source.open("rb", buffering=0) as file, ThreadPoolExecutor(1) as hasher:
-        pending = None
-        while count := file.readinto(buffers[0]):
+def _copy(source: int, target: int, check: Callable[[], None]) -> None:
+    """Copy inside the kernel."""
+    offset = 0
+    while count := os.sendfile(target, source, offset, _COPY_BYTES):
+        offset += count
+        check()
+
+
+def _compare(source: int, target: int, check: Callable[[], None]) -> tuple[str, bool]:
+    """sha256 of the target as the disk gives it back, and whether it equals the source; hashed in a second thread."""
+    os.posix_fadvise(target, 0, 0, os.POSIX_FADV_DONTNEED)
+    digest, offset = hashlib.sha256(), 0
+    ours, theirs = ([bytearray(_BLOCK_BYTES) for _ in range(2)] for _ in range(2))
+    with ThreadPoolExecutor(1) as hasher:
+        pending = hasher.submit(lambda: None)
+        while count := os.preadv(target, [ours[0]], offset):
             check()
-            block = buffers[0][:count]
-            if pending:
-                pending.result()
-            pending = hasher.submit(digest.update, block)
-            _write_all(descriptor, block)
-            size += count
-            buffers.reverse()
-        if pending:
+            hashing = hasher.submit(digest.update, memoryview(ours[0])[:count])
+            if os.preadv(source, [memoryview(theirs[0])[:count]], offset) != count or not _equal(
+                ours[0], theirs[0], count
+            ):
+                return "", False
             pending.result()
-    return size, digest.hexdigest()
+            pending, offset = hashing, offset + count
+            ours.reverse()
+        pending.result()
+    return digest.hexdigest(), offset == os.fstat(source).st_size
 
 
-def _publish(part: Path, descriptor: int, target: Path, digest: str, check: Callable[[], None]) -> None:
-    os.fsync(descriptor)
-    os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
-    found = sha256_of(part, check=check)
-    if found != digest:
-        raise ChecksumError(f"{target}: the disk gave other bytes back ({found[:12]} for {digest[:12]})")
+def _equal(one: bytearray, other: bytearray, count: int) -> bool:
+    return one == other if count == len(one) else one[:count] == other[:count]
+
+
+def _publish(part: Path, descriptor: int, target: Path) -> None:
     os.fchmod(descriptor, 0o444)
     if target.exists():
         raise ConflictError(f"{target} is there already")
@@ -125,11 +145,6 @@ def _publish(part: Path, descriptor: int, target: Path, digest: str, check: Call
     fsync_folder(target.parent)
 
 
-def _write_all(descriptor: int, block: memoryview) -> None:
-    while block:
-        block = block[os.write(descriptor, block) :]
-
-
-def _state(path: Path) -> tuple[int, int, int]:
-    status = path.stat()
-    return status.st_size, status.st_mtime_ns, status.st_ino
+def _state(descriptor: int) -> tuple[int, int]:
+    status = os.fstat(descriptor)
+    return status.st_size, status.st_mtime_ns
