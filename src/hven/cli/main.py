@@ -10,6 +10,7 @@ import typer
 from hven.cli.batch import batch
 from hven.cli.doctor import doctor
 from hven.cli.down import down
+from hven.cli.ingest import ingest
 from hven.cli.simulate import simulate
 from hven.cli.status import status
 from hven.cli.up import up
@@ -28,6 +29,7 @@ app.command()(down)
 app.command()(status)
 app.command()(doctor)
 app.command()(batch)
+app.command()(ingest)
 app.command()(simulate)
 
 
