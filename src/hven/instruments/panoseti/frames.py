@@ -162,7 +162,7 @@ def _join(parts: list[NDArray[Any]], empty: tuple[int, ...], dtype: Any) -> NDAr
 def _by_name(values: NDArray[np.int64], layout: Layout) -> Numbers:
     """Columns of the header table by L0 name: (time, quabo) for a module, (time) for one quabo."""
     keys = list(dict.fromkeys(layout.keys))
-    table = values.reshape(len(values), -1, len(keys))
+    table = values.reshape(len(values), len(layout.keys) // len(keys), len(keys))
     named = {_RAW_KEYS.get(k, k): np.ascontiguousarray(table[:, :, i]) for i, k in enumerate(keys)}
     return named if table.shape[1] == QUABOS else {k: v[:, 0] for k, v in named.items()}
 

@@ -20,7 +20,16 @@ from hven.instruments.panoseti.products import QUABOS, DataProduct
 _NUMBER = re.compile(r"%(\d*)u")
 _KEY = re.compile(r'"(\w+)": %')
 _UINT32 = 2**32 - 1
-_LIMITS = {"acq_mode": 255, "mod_num": 255, "quabo_num": 3, "pkt_tai": 65535, "tv_sec": 2**33, "tv_usec": 999_999}
+_LIMITS = {
+    "acq_mode": 255,
+    "mod_num": 255,
+    "quabo_num": 3,
+    "pkt_tai": 9999,
+    "pkt_utc": 9999,
+    "pkt_nsec": 999_999_999,
+    "tv_sec": 2**33,
+    "tv_usec": 999_999,
+}
 
 
 @dataclass(frozen=True)
