@@ -4,33 +4,34 @@ from __future__ import annotations
 
 from functools import cached_property
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
-from hven import instruments
-from hven.core.errors import AmbiguousNameError, DatasetNotFoundError
-from hven.core.settings import Settings
-from hven.model.data_id import DataId, DatasetRef, TypeName
-from hven.model.dataset_type import DatasetType
-from hven.model.instrument import Instrument
+from hven.calibration.certify import certify, lookup
+from hven.core.clock import format_utc, now_ns
+from hven.core.errors import ConfigurationError, UnknownNameError
+from hven.model.data_id import DataId, DatasetRef
+from hven.model.pipeline import Pipeline, Step
 from hven.model.product import Product
 from hven.model.query import DataQuery
-from hven.observatory.names import resolve
-from hven.observatory.table import table
-from hven.registry.protocol import Registry
+from hven.observatory.reading import Reading
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from collections.abc import Callable, Mapping, Sequence
+
     import xarray as xr
+    from distributed import Client
+    from intake.readers.entry import Catalog
 
-Chunks = dict[str, int] | str | None
-SHARDS: Chunks = {}
-"""Dask chunks that are whole shards."""
+    from hven.batch.jobs import JobHandle, Jobs
+    from hven.batch.model import Estimate, JobRequest
+    from hven.cluster.engine import Engine
+    from hven.model.task import Task
+    from hven.pipeline.report import Progress, RunReport
 
-_LISTED = 10
+    Changes = Mapping[str, Mapping[str, Any]]
 
 
-class Observatory:
+class Observatory(Reading):
     """Everything one does with an observatory's data; `hven.connect` makes it.
 
     Data ID keys (`instrument, day_obs, observation, detector`, ...) are keywords of most methods; those that are not
@@ -42,207 +43,309 @@ class Observatory:
         Of its site.
     registry
         Index of its products.
+    user
+        Who works with it; the Unix user by default.
     """
 
-    def __init__(self, settings: Settings, registry: Registry) -> None:
-        self.settings = settings
-        self.registry = registry
-
-    def __repr__(self) -> str:
-        """Name and data root."""
-        return f"<Observatory {self.settings.observatory.name}: {self.root}>"
-
-    def __enter__(self) -> Self:
-        """Use as a context manager."""
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Close it."""
-        self.close()
-
-    def close(self) -> None:
-        """Give connections back."""
-        self.registry.close()
-
-    @property
-    def root(self) -> Path:
-        """Data root."""
-        return self.settings.root
-
-    @cached_property
-    def instruments(self) -> dict[str, Instrument]:
-        """Instruments of this observatory, by name."""
-        return {name: instruments.load(name) for name in self.settings.instruments}
-
-    @property
-    def dataset_types(self) -> list[DatasetType]:
-        """Declared dataset types of all instruments, by level and name."""
-        declared = (t for instrument in self.instruments.values() for t in instrument.dataset_types)
-        return sorted(declared, key=lambda t: t.type_name)
-
-    def dataset_type(self, name: str, level: str | None = None) -> DatasetType:
-        """Declaration of a dataset type.
-
-        Raises
-        ------
-        UnknownNameError
-            For a type that does not exist; it lists those that do.
-        AmbiguousNameError
-            When `level` is left out and the type exists at several.
-        """
-        return resolve(name, level, self.dataset_types)
-
-    def find(
+    def save(
         self,
-        dataset_type: str = "",
+        dataset: xr.Dataset,
+        name: str,
         *,
-        level: str | None = None,
-        where: str = "",
-        collection: str = "",
+        level: str = "L2",
+        inputs: Sequence[xr.Dataset] = (),
+        notes: Mapping[str, Any] | None = None,
         **data_id: object,
-    ) -> pd.DataFrame:
-        """Table of the products that fit.
+    ) -> Product:
+        """Publish a dataset of one's own in the collection `u/<user>/<name>`.
 
         Parameters
         ----------
-        dataset_type
-            E.g. ``panoseti.ph1024``; all types if empty.
+        dataset
+            In memory or lazy.
+        name
+            What it is, e.g. ``my-flat``; its dataset type becomes ``<instrument>.my-flat``.
         level
-            ``L0``, ``L1`` or ``L2``; all levels at which the type exists if left out.
-        where
-            Condition, e.g. ``'detector in (1, 3) and begin > "2025-10-22T07:00"'``.
-        collection
-            Where to look; by default what is current.
+            ``L1`` or ``L2``.
+        inputs
+            Datasets opened by hven from which it was made; their ids and digests go into its provenance. A dataset
+            that still says which product it was opened from counts as made from that.
+        notes
+            Anything to be kept in the provenance record.
         data_id
-            Data ID keys; a list allows any of its values.
+            Data ID; that of the first input by default.
 
         Returns
         -------
-        pandas.DataFrame
-            One row for each product; columns `level, type`, data ID keys, `begin, end, created` (UTC), `rows, size`
-            (bytes), `flags, task, run, user, id, path`.
+        Product
+            Open it with ``obs.open(name, collection=product.run)``.
+
+        Raises
+        ------
+        ConfigurationError
+            When neither data ID nor inputs are given, or the name cannot be used.
         """
-        return table(self.query(dataset_type, level=level, where=where, collection=collection, **data_id))
+        from hven.observatory import save  # noqa: PLC0415 - xarray is slow to import
 
-    def query(
-        self,
-        dataset_type: str = "",
-        *,
-        level: str | None = None,
-        where: str = "",
-        collection: str = "",
-        **data_id: object,
-    ) -> list[Product]:
-        """Products that fit, as records; see `find`."""
-        query = DataQuery.of(where, **data_id)
-        if not dataset_type:
-            found = self.registry.find(None, query, collection=collection)
-            return [p for p in found if level is None or p.ref.type.level == level]
-        names = [
-            name for name in self._type_names(dataset_type, level, collection) if level is None or name.level == level
-        ]
-        return [p for name in names for p in self.registry.find(name, query, collection=collection)]
+        ids = [str(d.attrs["hven_id"]) for d in (*inputs, dataset) if "hven_id" in d.attrs]
+        sources = [self.product(i) for i in dict.fromkeys(ids)]
+        given = DataId({k: v for k, v in data_id.items() if isinstance(v, (str, int))})
+        if not given and not sources:
+            raise ConfigurationError("the product has no data ID", hint="Give inputs=[...] or data ID keys.")
+        base = sources[0].ref.data_id if sources else DataId(instrument=self.settings.instruments[0])
+        where = DataId({**base, **given})
+        ref = DatasetRef(save.user_type(name, level, str(where["instrument"])), where)
+        run = f"u/{self.user}/{name}"
+        product = save.save(
+            self.root, dataset, ref, user=self.user, site=self.settings.site, run=run, inputs=sources, notes=notes or {}
+        )
+        self.registry.register([product], inputs={product.id: [p.id for p in sources]})
+        return product
 
-    def product(self, product_id: str) -> Product:
-        """Product by id; raises DatasetNotFoundError."""
-        return self.registry.get(product_id)
-
-    def open(
+    def get(
         self,
         dataset_type: str,
         level: str | None = None,
         *,
-        chunks: Chunks = SHARDS,
+        file_format: str = "fits",
+        target: Path | str | None = None,
         where: str = "",
         collection: str = "",
         **data_id: object,
-    ) -> xr.Dataset:
-        """Open the one dataset that fits, lazily.
+    ) -> Path:
+        """Write the one dataset that fits into a file of its own for other programs.
 
         Parameters
         ----------
         dataset_type, level, where, collection, data_id
-            As in `find`; `level` may be left out where the type exists at one.
-        chunks
-            ``{}`` gives Dask arrays in whole shards; None loads without Dask on access.
+            As in `open`.
+        file_format
+            ``fits``, ``parquet`` (tables only) or ``zarr``.
+        target
+            File to be made; named after the dataset in the working directory by default.
+
+        Returns
+        -------
+        Path
+            The file.
+
+        Raises
+        ------
+        ConflictError
+            When the file is there already.
+        """
+        from hven.observatory import export  # noqa: PLC0415 - xarray is slow to import
+
+        product = self.one(dataset_type, level, where=where, collection=collection, **data_id)
+        path = Path(target) if target else Path(f"{export.file_stem(product)}.{file_format}")
+        return export.export(self.root, product, self.open_product(product), file_format, path)
+
+    def catalog(self) -> Catalog:
+        """Intake catalog of the declared dataset types on this data root.
+
+        Examples
+        --------
+        ::
+
+            obs.catalog()["L1/panoseti.ph1024"](day_obs=20251021, observation="...", detector=254).read()
+        """
+        from hven.catalog.make import make_catalog  # noqa: PLC0415 - intake is slow to import
+
+        return make_catalog(self.dataset_types, root=str(self.root))
+
+    def certify(self, product: Product | str, begin: str | int, end: str | int, collection: str) -> None:
+        """Make a product the calibration for data taken in `[begin, end)`.
+
+        Parameters
+        ----------
+        product
+            Record or id.
+        begin, end
+            ISO 8601 text in UTC, or UTC nanoseconds since 1970.
+        collection
+            CALIBRATION collection, e.g. ``panoseti/calib/gains``; made if it does not exist.
+
+        Raises
+        ------
+        ConflictError
+            When the range overlaps another of the same type and detector; it names the other.
+        """
+        certify(self.registry, product if isinstance(product, str) else product.id, begin, end, collection)
+
+    def calibration(
+        self, dataset_type: str, at: str | int, level: str | None = None, *, collection: str = "", **data_id: object
+    ) -> Product:
+        """Calibration valid at a time; raises CalibrationMissingError."""
+        declared = self.dataset_type(dataset_type, level)
+        values = {k: v for k, v in data_id.items() if isinstance(v, (str, int))}
+        ref = DatasetRef(declared.type_name, DataId({"instrument": declared.instrument, **values}))
+        return lookup(self.registry, ref, at, collection)
+
+    def pipelines(self) -> dict[str, Pipeline]:
+        """Pipelines of all instruments, by name, e.g. ``panoseti/calibrate``."""
+        from hven.pipeline.load import load_pipeline, pipeline_names  # noqa: PLC0415 - `import hven` stays quick
+
+        return {n: load_pipeline(i, n) for i in self.instruments.values() for n in pipeline_names(i)}
+
+    def task_of(self, step: Step) -> Task:
+        """Task of a pipeline's step; its `config` says what can be chosen."""
+        from hven.pipeline.bind import find_task  # noqa: PLC0415 - tasks are slow to import
+
+        return find_task(step.task)
+
+    def process(
+        self,
+        pipeline: str,
+        *,
+        client: Client | None = None,
+        where: str = "",
+        config: Changes | None = None,
+        progress: Callable[[Progress], None] | None = None,
+        **data_id: object,
+    ) -> RunReport:
+        """Run a pipeline here: make what does not exist yet.
+
+        Parameters
+        ----------
+        pipeline
+            E.g. ``panoseti/calibrate``.
+        client
+            Dask client to work on, e.g. that of `client`; the site's engine by default.
+        where, data_id
+            Choose data as in `find`.
+        config
+            By step or task: values that differ from the pipeline's.
+        progress
+            Called with counts as the work goes on.
+
+        Returns
+        -------
+        RunReport
+            What became of each quantum; failures are in it, not raised.
+
+        Raises
+        ------
+        UnknownNameError
+            For a pipeline that does not exist.
+        ConfigurationError
+            When the config does not fit.
+        """
+        from hven.pipeline.load import load_pipeline  # noqa: PLC0415 - `import hven` stays quick
+        from hven.pipeline.run import run_pipeline  # noqa: PLC0415 - tasks are slow to import
+
+        instrument = self.instrument_of(pipeline)
+        loaded = load_pipeline(instrument, pipeline)
+        query = DataQuery.of(where, **data_id)
+        engine = self._engine(client)
+        try:
+            return run_pipeline(
+                loaded,
+                instrument=instrument,
+                registry=self.registry,
+                settings=self.settings,
+                engine=engine,
+                query=query,
+                run=_run_name(loaded.name),
+                user=self.user,
+                config=config,
+                progress=progress,
+            )
+        finally:
+            engine.close()
+
+    def _engine(self, client: Client | None) -> Engine:
+        if client is None:
+            from hven.cluster.make import make_engine  # noqa: PLC0415 - `import hven` stays quick
+
+            return make_engine(self.settings.engine)
+        from hven.cluster.client import ClientEngine  # noqa: PLC0415 - distributed is slow to import
+
+        return ClientEngine(client)
+
+    def client(self, profile: str = "") -> Client:
+        """Dask client on a cluster of one's own; `profile` is one of the site's sizes, its default if empty."""
+        from hven.cluster.make import client  # noqa: PLC0415 - `import hven` stays quick
+
+        return client(self.settings, profile)
+
+    @cached_property
+    def jobs(self) -> Jobs:
+        """Batch service in the name of this user."""
+        from hven.batch.jobs import DirectJobs  # noqa: PLC0415 - `import hven` stays quick
+        from hven.batch.store import JobStore  # noqa: PLC0415 - the same
+        from hven.registry.database import Database  # noqa: PLC0415 - the same
+
+        store = JobStore(Database(self.settings.platform_url))
+        return DirectJobs(self.settings, store, self.registry, user=self.user)
+
+    def submit(
+        self,
+        pipeline: str,
+        *,
+        where: str = "",
+        config: Changes | None = None,
+        job_class: str = "interactive",
+        **data_id: object,
+    ) -> JobHandle:
+        """Hand a pipeline to the batch service.
+
+        Parameters
+        ----------
+        pipeline, where, config, data_id
+            As of `process`.
+        job_class
+            ``interactive``, or ``batch``, which waits for the former.
+
+        Returns
+        -------
+        JobHandle
+            `progress()`, `wait()`, `result()`, `cancel()`.
 
         Raises
         ------
         DatasetNotFoundError
-            When nothing fits; it says why.
-        AmbiguousNameError
-            When several datasets fit; it lists them.
+            When no data fit.
+        ConfigurationError
+            When the config does not fit the pipeline.
         """
-        return self.open_product(
-            self.one(dataset_type, level, where=where, collection=collection, **data_id), chunks=chunks
-        )
+        from hven.batch.jobs import JobHandle  # noqa: PLC0415 - `import hven` stays quick
 
-    def one(
-        self, dataset_type: str, level: str | None = None, *, where: str = "", collection: str = "", **data_id: object
-    ) -> Product:
-        """Record of the one dataset that fits; raises as `open` does."""
-        if not collection.startswith("u/"):
-            declared = self.dataset_type(dataset_type, level)
-            level = str(declared.level)
-            quick = self._one_by_key(declared, data_id) if not where and not collection else None
-            if quick is not None:
-                return quick
-        found = self.query(dataset_type, level=level, where=where, collection=collection, **data_id)
-        if not found:
-            keys = ", ".join(f"{k}={v}" for k, v in data_id.items()) or "any data ID"
-            raise DatasetNotFoundError(f"there is no {level or ''} {dataset_type} with {keys}".replace("no  ", "no "))
-        if len(found) > 1:
-            raise _several(found)
-        return found[0]
+        job = self.jobs.submit(_request(pipeline, where, config, job_class, data_id))
+        return JobHandle(self.jobs, job.id)
 
-    def open_product(self, product: Product, *, chunks: Chunks = SHARDS) -> xr.Dataset:
-        """Open exactly this version of a product, lazily."""
-        from hven.observatory import opening  # noqa: PLC0415 - xarray is slow to import
-
-        return opening.open_product(self.root, product, chunks=chunks)
-
-    def overview(
+    def estimate(
         self,
-        product: Product,
-        variable: str,
+        pipeline: str,
         *,
-        max_points: int = 2000,
-        begin_ns: int | None = None,
-        end_ns: int | None = None,
-    ) -> xr.Dataset:
-        """Min, max and mean of a variable along the rows, in at most so many points; reads little.
+        where: str = "",
+        config: Changes | None = None,
+        job_class: str = "interactive",
+        **data_id: object,
+    ) -> Estimate:
+        """What a job would take; parameters as of `submit`."""
+        return self.jobs.estimate(_request(pipeline, where, config, job_class, data_id))
 
-        See `hven.store.overview_read.read_overview`.
-        """
-        from hven.store.overview_read import read_overview  # noqa: PLC0415 - zarr is slow to import
-
-        folder = self.root / product.path
-        return read_overview(folder, variable, max_points=max_points, begin_ns=begin_ns, end_ns=end_ns)
-
-    def _one_by_key(self, declared: DatasetType, values: dict[str, Any]) -> Product | None:
-        given = {"instrument": declared.instrument, **values}
-        if set(given) != set(declared.keys) or any(isinstance(v, (list, tuple, set, range)) for v in given.values()):
-            return None
-        return self.registry.find_one(DatasetRef(declared.type_name, DataId(given)))
-
-    def _type_names(self, name: str, level: str | None, collection: str) -> list[TypeName]:
-        if not collection.startswith("u/"):
-            wanted = name.partition("/")[2] or name
-            if level is None and "/" not in name:
-                fitting = [t.type_name for t in self.dataset_types if t.name == wanted]
-                if fitting:
-                    return fitting
-            return [self.dataset_type(name, level).type_name]
-        found = {p.ref.type for p in self.registry.find(None, collection=collection)}
-        wanted = name.partition("/")[2] or name
-        return sorted(t for t in found if wanted in {t.name, t.name.partition(".")[2]})
+    def close(self) -> None:
+        """Give connections back."""
+        if "jobs" in self.__dict__:
+            self.jobs.close()
+        super().close()
 
 
-def _several(found: list[Product]) -> AmbiguousNameError:
-    differing = [key for key in found[0].ref.data_id if len({p.ref.data_id.get(key) for p in found}) > 1]
-    listed = "\n".join(f"    {p.ref} {p.id}" for p in found[:_LISTED])
-    more = f"\n    and {len(found) - _LISTED} more" if len(found) > _LISTED else ""
-    keys = ", ".join(differing) or "collection"
-    return AmbiguousNameError(f"{len(found)} datasets fit:\n{listed}{more}", hint=f"Add one of: {keys}.")
+def _run_name(pipeline: str) -> str:
+    instrument, _, verb = pipeline.partition("/")
+    now = now_ns()
+    stamp = format_utc(now - now % 1_000_000).translate(str.maketrans("", "", "-:."))
+    return f"{instrument}/runs/{verb}/{stamp}"
+
+
+def _request(
+    pipeline: str, where: str, config: Changes | None, job_class: str, data_id: Mapping[str, Any]
+) -> JobRequest:
+    from hven.batch.model import JobClass, JobRequest  # noqa: PLC0415 - `import hven` stays quick
+
+    if job_class not in list(JobClass):
+        raise UnknownNameError("job class", job_class, JobClass)
+    changes = {step: dict(values) for step, values in (config or {}).items()}
+    chosen = dict(DataQuery.of(**data_id).values)
+    return JobRequest(pipeline=pipeline, values=chosen, where=where, config=changes, job_class=JobClass(job_class))

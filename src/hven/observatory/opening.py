@@ -12,7 +12,7 @@ from hven.store.read import open_product as read_product
 if TYPE_CHECKING:
     import xarray as xr
 
-    from hven.observatory.observatory import Chunks
+    from hven.observatory.reading import Chunks
 
 
 def open_product(root: Path, product: Product, *, chunks: Chunks) -> xr.Dataset:

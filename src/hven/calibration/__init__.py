@@ -1,0 +1,1 @@
+"""Which calibration is valid when."""

@@ -1,0 +1,56 @@
+"""Certify calibrations for a range of time, and look them up."""
+
+from __future__ import annotations
+
+from hven.core.clock import parse_utc
+from hven.model.collection import Validity
+from hven.model.data_id import DatasetRef
+from hven.model.product import Product
+from hven.registry.protocol import Registry
+
+
+def certify(registry: Registry, product_id: str, begin: str | int, end: str | int, collection: str) -> Validity:
+    """Make a product the calibration for data taken in `[begin, end)`.
+
+    Parameters
+    ----------
+    registry
+        Keeps it.
+    product_id
+        Product.
+    begin, end
+        ISO 8601 text in UTC, or UTC nanoseconds since 1970.
+    collection
+        CALIBRATION collection; made if it does not exist.
+
+    Raises
+    ------
+    ConflictError
+        When the range overlaps another of the same type and detector; it names the other.
+    ConfigurationError
+        When the range is empty or a time cannot be read.
+    """
+    validity = Validity(product_id, _time(begin), _time(end))
+    registry.certify(collection, validity)
+    return validity
+
+
+def lookup(registry: Registry, ref: DatasetRef, at: str | int, collection: str = "") -> Product:
+    """Calibration valid at a time; raises CalibrationMissingError.
+
+    Parameters
+    ----------
+    registry
+        Knows them.
+    ref
+        Dataset type and what it is for, e.g. the detector.
+    at
+        ISO 8601 text in UTC, or UTC nanoseconds since 1970.
+    collection
+        CALIBRATION or CHAINED collection; by default all of the instrument's.
+    """
+    return registry.calibration(ref, _time(at), collection=collection)
+
+
+def _time(value: str | int) -> int:
+    return parse_utc(value) if isinstance(value, str) else value

@@ -1,0 +1,190 @@
+"""Why a product that should exist does not: the first broken link of the chain that leads to it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import unquote
+
+from hven.core.clock import format_utc
+from hven.core.errors import CalibrationMissingError
+from hven.model.data_id import DataId, DatasetRef, Level, TypeName
+from hven.model.dataset_type import DatasetType
+from hven.model.instrument import Instrument
+from hven.model.quantum import QuantumRecord, QuantumState
+from hven.model.query import DataQuery
+from hven.pipeline.bind import BoundStep, bind
+from hven.pipeline.load import load_pipeline, pipeline_names
+
+if TYPE_CHECKING:
+    from hven.observatory.reading import Reading
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """One link of the chain: what it is about, whether it holds, and what is the matter."""
+
+    about: str
+    ok: bool
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """The chain from a product back to its raw files; `broken` is the first link that does not hold."""
+
+    asked: str
+    links: tuple[Link, ...]
+
+    @property
+    def broken(self) -> Link | None:
+        """Link that is the cause; None where the product is there."""
+        return next((link for link in reversed(self.links) if not link.ok), None)
+
+    def __str__(self) -> str:
+        """The cause, then the chain."""
+        cause = self.broken
+        head = f"{self.asked}: {cause.about}: {cause.text}" if cause else f"{self.asked}: {self.links[0].text}"
+        chain = "\n".join(f"  {'✔' if link.ok else '✖'} {link.about}: {link.text}" for link in self.links)
+        return f"{head}\n{chain}"
+
+
+def explain(obs: Reading, declared: DatasetType, query: DataQuery) -> Explanation:
+    """Follow the chain back from a dataset type until a link holds."""
+    asked = f"{declared.type_name}"
+    if query.values:
+        asked += " with " + ", ".join(f"{k}={'|'.join(map(str, v))}" for k, v in query.values.items())
+    return Explanation(asked, tuple(_Chain(obs, obs.instruments[declared.instrument], query).follow(declared)))
+
+
+class _Chain:
+    def __init__(self, obs: Reading, instrument: Instrument, query: DataQuery) -> None:
+        self.obs = obs
+        self.instrument = instrument
+        self.query = query
+        self.types: Mapping[TypeName, DatasetType] = {t.type_name: t for t in instrument.dataset_types}
+
+    def follow(self, declared: DatasetType) -> Iterator[Link]:
+        """Links from a dataset type back to what broke."""
+        query = self._for(declared)
+        found = self.obs.registry.find(declared.type_name, query)
+        about = str(declared.type_name)
+        if found:
+            yield Link(about, True, f"there: {len(found)} dataset{'s' if len(found) > 1 else ''}")
+        elif declared.level == Level.L0:
+            yield from self._raw(about, query)
+        else:
+            yield from self._made(about, declared, query)
+
+    def _for(self, declared: DatasetType) -> DataQuery:
+        return DataQuery({k: v for k, v in self.query.values.items() if k in declared.keys})
+
+    def _made(self, about: str, declared: DatasetType, query: DataQuery) -> Iterator[Link]:
+        makers = list(self._makers(declared.type_name))
+        if not makers:
+            yield Link(about, False, "no pipeline makes it; it has to be saved or certified by a person")
+            return
+        pipeline, step = makers[0]
+        records = self.obs.registry.quanta(output=about, query=query)
+        last = records[0] if records else None
+        if last is not None and last.state not in {QuantumState.BLOCKED, QuantumState.NOT_RUN}:
+            yield Link(about, False, _ended(last))
+            return
+        yield Link(about, False, _not_made(last, pipeline))
+        yield from self._inputs(step)
+
+    def _inputs(self, step: BoundStep) -> Iterator[Link]:
+        """Links of the required inputs that are missing; of all of them where nothing is."""
+        chains = []
+        for slot in step.task.inputs:
+            if slot.optional or slot.name not in step.inputs:
+                continue
+            if slot.calibration:
+                chains.append(self._calibration(step.inputs[slot.name]))
+            else:
+                options = [list(self.follow(t)) for t in step.inputs[slot.name]]
+                chains.append(next((c for c in options if c[0].ok), options[0]))
+        broken = [chain for chain in chains if not all(link.ok for link in chain)]
+        for chain in broken[:1] or chains:
+            yield from chain
+
+    def _calibration(self, types: Sequence[DatasetType]) -> list[Link]:
+        """Whether a calibration is valid for the data asked for, at the time of their raw files."""
+        raw = [p for t in self.instrument.dataset_types if t.level == Level.L0
+               for p in self.obs.registry.find(t.type_name, self._for(t))]  # fmt: skip
+        about = " or ".join(str(t.type_name) for t in types)
+        for product in raw:
+            for declared in types:
+                ref = DatasetRef(declared.type_name, DataId(product.ref.data_id).subset(declared.keys))
+                try:
+                    self.obs.registry.calibration(ref, product.begin_ns)
+                except CalibrationMissingError as error:
+                    return [Link(about, False, f"calibration missing: {error.message}")]
+        return [Link(about, True, "calibrations are valid")]
+
+    def _makers(self, type_name: TypeName) -> Iterator[tuple[str, BoundStep]]:
+        for name in pipeline_names(self.instrument):
+            for step in bind(load_pipeline(self.instrument, name), self.instrument):
+                if type_name in {t.type_name for t in step.outputs.values()}:
+                    yield name, step
+
+    def _raw(self, about: str, query: DataQuery) -> Iterator[Link]:
+        refused = list(_quarantined(self.obs.root, self.instrument.name, query))
+        if refused:
+            more = f" (and {len(refused) - 1} more)" if len(refused) > 1 else ""
+            yield Link(about, False, f"quarantined: {refused[0]}{more}")
+        elif _archived(self.obs.root, self.instrument.name, query):
+            yield Link(about, False, "raw files are archived, but hold no such data or are not converted yet")
+        elif waiting := _incoming(self.obs.root, self.instrument, query):
+            yield Link(about, False, f"not ingested: {waiting} waits in incoming/; `hven ingest` takes it in")
+        else:
+            yield Link(about, False, "no raw file has arrived")
+
+
+def _ended(record: QuantumRecord) -> str:
+    when = format_utc(record.ended_ns)
+    match record.state:
+        case QuantumState.FAILED:
+            return f"task {record.task} failed at {when} with {record.error} ({record.data_id})"
+        case QuantumState.RUNNING:
+            return f"task {record.task} is running in {record.run}"
+        case QuantumState.NO_WORK:
+            return f"task {record.task} ran at {when} and found nothing to make"
+        case _:
+            return f"expired: it was made at {when} by {record.run} and has been deleted since"
+
+
+def _not_made(last: QuantumRecord | None, pipeline: str) -> str:
+    if last is not None and last.state == QuantumState.BLOCKED:
+        return f"blocked: {last.error or 'an input is missing'}"
+    return f"not run: `hven process {pipeline}` would make it"
+
+
+def _quarantined(root: Path, instrument: str, query: DataQuery) -> Iterator[str]:
+    for folder in _observations(root / "quarantine" / instrument, query):
+        for file in sorted(folder.glob("*.json")):
+            record = json.loads(file.read_text())
+            yield f"{record['path']}: {record['reason']}"
+
+
+def _archived(root: Path, instrument: str, query: DataQuery) -> bool:
+    return any((folder / "raw").is_dir() for folder in _observations(root / Level.L0 / instrument, query))
+
+
+def _observations(folder: Path, query: DataQuery) -> Iterator[Path]:
+    """Folders `<day_obs>/<observation>` that fit a query."""
+    for found in sorted(folder.glob("*/*")):
+        names = {"day_obs": unquote(found.parent.name), "observation": unquote(found.name)}
+        if all(name in map(str, query.values.get(key, (name,))) for key, name in names.items()):
+            yield found
+
+
+def _incoming(root: Path, instrument: Instrument, query: DataQuery) -> str:
+    """Observation in `incoming/` that was asked for, or any."""
+    folder = root / "incoming"
+    names = query.values.get("observation")
+    found = instrument.recognise(folder) if folder.is_dir() else iter(())
+    return next((o.observation for o in found if not names or o.observation in names), "")

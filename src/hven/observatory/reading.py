@@ -1,0 +1,305 @@
+"""Find and open products."""
+
+from __future__ import annotations
+
+import os
+import pwd
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from hven import instruments
+from hven.core.errors import UnknownNameError
+from hven.core.settings import Settings
+from hven.model.data_id import DataId, DatasetRef, TypeName
+from hven.model.dataset_type import DatasetType
+from hven.model.instrument import Instrument
+from hven.model.product import Product
+from hven.model.provenance import Provenance
+from hven.model.query import DataQuery
+from hven.observatory.describe import Description
+from hven.observatory.messages import not_there, nothing_fits, several
+from hven.observatory.names import resolve
+from hven.observatory.table import table
+from hven.registry.protocol import Registry
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
+
+    from hven.observatory.explain import Explanation
+
+Chunks = dict[str, int] | str | None
+SHARDS: Chunks = {}
+"""Dask chunks that are whole shards."""
+
+
+class Reading:
+    """Finding and opening an observatory's products.
+
+    Data ID keys (`instrument, day_obs, observation, detector`, ...) are keywords of most methods; those that are not
+    needed to tell datasets apart may be left out.
+
+    Parameters
+    ----------
+    settings
+        Of its site.
+    registry
+        Index of its products.
+    user
+        Who works with it; the Unix user by default.
+    """
+
+    def __init__(self, settings: Settings, registry: Registry, *, user: str = "") -> None:
+        self.settings = settings
+        self.registry = registry
+        self.user = user or pwd.getpwuid(os.getuid()).pw_name
+
+    def __repr__(self) -> str:
+        """Name and data root."""
+        return f"<Observatory {self.settings.observatory.name}: {self.root}>"
+
+    def __enter__(self) -> Self:
+        """Use as a context manager."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close it."""
+        self.close()
+
+    def close(self) -> None:
+        """Give connections back."""
+        self.registry.close()
+
+    @property
+    def root(self) -> Path:
+        """Data root."""
+        return self.settings.root
+
+    @cached_property
+    def instruments(self) -> dict[str, Instrument]:
+        """Instruments of this observatory, by name."""
+        return {name: instruments.load(name) for name in self.settings.instruments}
+
+    def instrument_of(self, pipeline: str) -> Instrument:
+        """Instrument of a pipeline `<instrument>/<verb>`; UnknownNameError lists those there are."""
+        name = pipeline.partition("/")[0]
+        if name not in self.instruments:
+            raise UnknownNameError("instrument", name, self.instruments)
+        return self.instruments[name]
+
+    @property
+    def dataset_types(self) -> list[DatasetType]:
+        """Declared dataset types of all instruments, by level and name."""
+        declared = (t for instrument in self.instruments.values() for t in instrument.dataset_types)
+        return sorted(declared, key=lambda t: t.type_name)
+
+    def dataset_type(self, name: str, level: str | None = None) -> DatasetType:
+        """Declaration of a dataset type.
+
+        Raises
+        ------
+        UnknownNameError
+            For a type that does not exist; it lists those that do.
+        AmbiguousNameError
+            When `level` is left out and the type exists at several.
+        """
+        return resolve(name, level, self.dataset_types)
+
+    def find(
+        self,
+        dataset_type: str = "",
+        *,
+        level: str | None = None,
+        where: str = "",
+        collection: str = "",
+        **data_id: object,
+    ) -> pd.DataFrame:
+        """Table of the products that fit.
+
+        Parameters
+        ----------
+        dataset_type
+            E.g. ``panoseti.ph1024``; all types if empty.
+        level
+            ``L0``, ``L1`` or ``L2``; all levels at which the type exists if left out.
+        where
+            Condition, e.g. ``'detector in (1, 3) and begin > "2025-10-22T07:00"'``.
+        collection
+            Where to look; by default what is current.
+        data_id
+            Data ID keys; a list allows any of its values.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row for each product; columns `level, type`, data ID keys, `begin, end, created` (UTC), `rows, size`
+            (bytes), `flags, task, run, user, id, path`.
+        """
+        return table(self.query(dataset_type, level=level, where=where, collection=collection, **data_id))
+
+    def query(
+        self,
+        dataset_type: str = "",
+        *,
+        level: str | None = None,
+        where: str = "",
+        collection: str = "",
+        **data_id: object,
+    ) -> list[Product]:
+        """Products that fit, as records; see `find`."""
+        query = DataQuery.of(where, **data_id)
+        if not dataset_type:
+            found = self.registry.find(None, query, collection=collection)
+            return [p for p in found if level is None or p.ref.type.level == level]
+        names = [
+            name for name in self._type_names(dataset_type, level, collection) if level is None or name.level == level
+        ]
+        return [p for name in names for p in self.registry.find(name, query, collection=collection)]
+
+    def product(self, product_id: str) -> Product:
+        """Product by id; raises DatasetNotFoundError."""
+        return self.registry.get(product_id)
+
+    def open(
+        self,
+        dataset_type: str,
+        level: str | None = None,
+        *,
+        chunks: Chunks = SHARDS,
+        where: str = "",
+        collection: str = "",
+        **data_id: object,
+    ) -> xr.Dataset:
+        """Open the one dataset that fits, lazily.
+
+        Parameters
+        ----------
+        dataset_type, level, where, collection, data_id
+            As in `find`; `level` may be left out where the type exists at one.
+        chunks
+            ``{}`` gives Dask arrays in whole shards; None loads without Dask on access.
+
+        Raises
+        ------
+        DatasetNotFoundError
+            When nothing fits; it says why.
+        AmbiguousNameError
+            When several datasets fit; it lists them.
+        """
+        return self.open_product(
+            self.one(dataset_type, level, where=where, collection=collection, **data_id), chunks=chunks
+        )
+
+    def one(
+        self, dataset_type: str, level: str | None = None, *, where: str = "", collection: str = "", **data_id: object
+    ) -> Product:
+        """Record of the one dataset that fits; raises as `open` does."""
+        if not collection.startswith("u/"):
+            declared = self.dataset_type(dataset_type, level)
+            level = str(declared.level)
+            quick = self._one_by_key(declared, data_id) if not where and not collection else None
+            if quick is not None:
+                return quick
+        found = self.query(dataset_type, level=level, where=where, collection=collection, **data_id)
+        if not found:
+            raise not_there(self, dataset_type, level, DataQuery.of(where, **data_id), collection)
+        if len(found) > 1:
+            raise several(found)
+        return found[0]
+
+    def open_product(self, product: Product, *, chunks: Chunks = SHARDS) -> xr.Dataset:
+        """Open exactly this version of a product, lazily."""
+        from hven.observatory import opening  # noqa: PLC0415 - xarray is slow to import
+
+        return opening.open_product(self.root, product, chunks=chunks)
+
+    def overview(
+        self,
+        product: Product,
+        variable: str,
+        *,
+        cells: int = 2000,
+        begin_ns: int | None = None,
+        end_ns: int | None = None,
+    ) -> xr.Dataset:
+        """Min, max and mean of a variable in at most so many cells along the rows; see `hven.store.overview_read`.
+
+        Raises
+        ------
+        UnknownNameError
+            When the variable has no overview.
+        """
+        from hven.store.overview_read import read_overview  # noqa: PLC0415 - xarray is slow to import
+
+        folder = self.root / product.path
+        return read_overview(folder, variable, max_points=cells, begin_ns=begin_ns, end_ns=end_ns)
+
+    def tree(self, *, level: str = "L1", where: str = "", collection: str = "", **data_id: object) -> xr.DataTree:
+        """Tree of all products of one observation at a level, e.g. ``tree.module_254.ph1024``.
+
+        Raises
+        ------
+        DatasetNotFoundError
+            When nothing fits.
+        AmbiguousNameError
+            When several observations fit.
+        """
+        from hven.observatory.tree import tree  # noqa: PLC0415 - xarray is slow to import
+
+        found = self.query("", level=level, where=where, collection=collection, **data_id)
+        if not found:
+            raise nothing_fits(f"{level} product", DataQuery.of(where, **data_id), collection)
+        return tree(found, self.open_product, self.instruments)
+
+    def describe(self, dataset_type: str, level: str | None = None) -> Description:
+        """What a dataset type holds: variables with dims, dtype, units and meaning."""
+        return Description(self.dataset_type(dataset_type, level))
+
+    def explain(self, dataset_type: str, level: str | None = None, **data_id: object) -> Explanation:
+        """Why a product is there or not: the chain back to its raw files, and its first broken link."""
+        from hven.observatory.explain import explain  # noqa: PLC0415 - tasks are slow to import
+
+        return explain(self, self.dataset_type(dataset_type, level), DataQuery.of(**data_id))  # type: ignore[arg-type] # `where` is no data ID key
+
+    def provenance(self, product: Product | str) -> Provenance:
+        """Provenance record of a product, by record or id."""
+        from hven.store.read import read_provenance  # noqa: PLC0415 - xarray is slow to import
+
+        found = self.product(product) if isinstance(product, str) else product
+        return read_provenance(self.root / found.path)
+
+    def quality(self, product: Product) -> pd.DataFrame:
+        """Metrics of a QC product with the thresholds valid at the data's time and the status that follows.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Columns `metric, unit, begin, end, grain, value, status, advice, lower, upper, lower_err, upper_err`.
+        """
+        from hven.qc.queries import judged  # noqa: PLC0415 - pandas is slow to import
+
+        thresholds = self.instruments[product.ref.type.instrument].resources / "thresholds.yaml"
+        metrics = self.open_product(product, chunks=None).to_dataframe().reset_index()
+        return judged(metrics, thresholds, product.ref.type.name.removesuffix(".qc"))
+
+    def _one_by_key(self, declared: DatasetType, values: dict[str, Any]) -> Product | None:
+        given = {"instrument": declared.instrument, **values}
+        if set(given) != set(declared.keys) or any(isinstance(v, (list, tuple, set, range)) for v in given.values()):
+            return None
+        return self.registry.find_one(DatasetRef(declared.type_name, DataId(given)))
+
+    def _type_names(self, name: str, level: str | None, collection: str) -> list[TypeName]:
+        if not collection.startswith("u/"):
+            wanted = name.partition("/")[2] or name
+            if level is None and "/" not in name:
+                fitting = [t.type_name for t in self.dataset_types if t.name == wanted]
+                if fitting:
+                    return fitting
+            return [self.dataset_type(name, level).type_name]
+        found = {p.ref.type for p in self.registry.find(None, collection=collection)}
+        wanted = name.partition("/")[2] or name
+        return sorted(t for t in found if wanted in {t.name, t.name.partition(".")[2]})
