@@ -44,11 +44,14 @@ class JobQueue:
         That of the `JobStore`.
     lease_s
         A runner that is silent for so many seconds has lost its job.
+    start_s
+        So does one that has not begun after so many seconds: starting Python on a busy machine takes its time.
     """
 
-    def __init__(self, database: Database, *, lease_s: float) -> None:
+    def __init__(self, database: Database, *, lease_s: float, start_s: float = 60.0) -> None:
         self.database = database
         self.lease_s = lease_s
+        self.start_s = start_s
 
     def claim(self) -> Lease | None:
         """Take the next job, highest priority and oldest first; None when none waits."""
@@ -65,7 +68,7 @@ class JobQueue:
                     state=JobState.PENDING,
                     attempt=JOB.c.attempt + 1,
                     lease=lease.name,
-                    lease_until_ns=self._until(),
+                    lease_until_ns=now_ns() + round(max(self.start_s, self.lease_s) * NS),
                     heartbeat_ns=now_ns(),
                 )
             )
@@ -147,12 +150,9 @@ class JobQueue:
             )  # fmt: skip
             note(connection, _WHO, "end", lease.job, state=state)
 
-    def _until(self) -> int:
-        return now_ns() + round(self.lease_s * NS)
-
     def _update(self, connection: sa.Connection, lease: Lease, /, **values: Any) -> None:
         held = (JOB.c.id == lease.job) & (JOB.c.lease == lease.name) & JOB.c.state.in_(ACTIVE)
-        alive = {"heartbeat_ns": now_ns(), "lease_until_ns": self._until()}
+        alive = {"heartbeat_ns": now_ns(), "lease_until_ns": now_ns() + round(self.lease_s * NS)}
         if connection.execute(JOB.update().where(held).values({**alive, **values})).rowcount != 1:
             raise ConflictError(f"another runner has taken job {lease.job}, or it has ended")
 

@@ -40,16 +40,18 @@ class Verdict:
     flavour: Flavour | None = None
 
 
-def main(arguments: Sequence[str], work: Work | None = None) -> int:
+def process(settings: Settings, job: Job, watch: Watch) -> Sequence[QuantumRecord]:
+    """Run the job's pipeline."""
+    from hven.batch import work  # noqa: PLC0415 - numpy, xarray and Dask take seconds, when the lease is renewed already
+
+    return work.process(settings, job, watch)
+
+
+def main(arguments: Sequence[str], work: Work = process) -> int:
     """Run one job; gives the exit code."""
     job, lease, site = arguments
     configure(json=False)
-    settings = load_settings(Path(site))
-    if work is None:
-        from hven.batch.work import process  # noqa: PLC0415 - numpy, xarray and Dask
-
-        work = process
-    return run_job(settings, Lease(int(job), lease), work)
+    return run_job(load_settings(Path(site)), Lease(int(job), lease), work)
 
 
 def run_job(settings: Settings, lease: Lease, work: Work) -> int:

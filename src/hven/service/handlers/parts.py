@@ -1,0 +1,61 @@
+"""What handlers are given: the observatory, and a caller who may do what the endpoint does."""
+
+from __future__ import annotations
+
+from typing import Annotated, cast
+
+from fastapi import Depends, HTTPException, Request
+
+from hven.batch.jobs import Jobs
+from hven.core.errors import AccessDeniedError, describe
+from hven.observatory import Observatory
+from hven.service.auth import Auth, Caller, token_of
+
+
+async def _caller(request: Request) -> Caller:
+    auth: Auth = request.app.state.auth
+    token = token_of(request.headers.get("authorization", ""))
+    caller = await auth.caller(token) if token else None
+    if caller is None:
+        error = AccessDeniedError("nobody is logged in", hint="Send a hub token in the Authorization header.")
+        raise HTTPException(401, describe(error), {"WWW-Authenticate": "token"})
+    request.state.caller = caller
+    return caller
+
+
+async def _reader(caller: Annotated[Caller, Depends(_caller)]) -> Caller:
+    caller.must("read")
+    return caller
+
+
+async def _submitter(caller: Annotated[Caller, Depends(_caller)]) -> Caller:
+    caller.must("submit")
+    return caller
+
+
+def _observatory(request: Request) -> Observatory:
+    return cast("Observatory", request.app.state.observatory)
+
+
+def _jobs_read(request: Request, caller: Annotated[Caller, Depends(_reader)]) -> Jobs:
+    return cast("Jobs", request.app.state.jobs_of(caller))
+
+
+def _jobs_changed(request: Request, caller: Annotated[Caller, Depends(_submitter)]) -> Jobs:
+    return cast("Jobs", request.app.state.jobs_of(caller))
+
+
+Anyone = Annotated[Caller, Depends(_caller)]
+"""Somebody the hub knows."""
+
+Reader = Annotated[Caller, Depends(_reader)]
+"""Somebody who may read."""
+
+Place = Annotated[Observatory, Depends(_observatory)]
+"""The observatory."""
+
+ReadJobs = Annotated[Jobs, Depends(_jobs_read)]
+"""Jobs, for somebody who may read."""
+
+ChangeJobs = Annotated[Jobs, Depends(_jobs_changed)]
+"""Jobs in the name of somebody who may submit."""
