@@ -8,9 +8,17 @@ from typing import NoReturn
 import typer
 
 from hven.cli.batch import batch
+from hven.cli.calib import calib
+from hven.cli.describe import describe
 from hven.cli.doctor import doctor
 from hven.cli.down import down
+from hven.cli.explain import explain
+from hven.cli.find import find
+from hven.cli.get import get
 from hven.cli.ingest import ingest
+from hven.cli.process import process
+from hven.cli.registry import registry
+from hven.cli.show import show
 from hven.cli.simulate import simulate
 from hven.cli.status import status
 from hven.cli.up import up
@@ -31,6 +39,14 @@ app.command()(doctor)
 app.command()(batch)
 app.command()(ingest)
 app.command()(simulate)
+app.command()(find)
+app.command()(show)
+app.command()(describe)
+app.command()(explain)
+app.command()(get)
+app.command()(process)
+app.add_typer(calib, name="calib")
+app.add_typer(registry, name="registry")
 
 
 def main() -> NoReturn:

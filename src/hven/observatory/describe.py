@@ -66,11 +66,11 @@ def dataset_types_page(instruments: Mapping[str, Instrument]) -> str:
 
 def _section(declared: DatasetType) -> str:
     history = "; ".join(f"{version}: {what}" for version, what in declared.schema)
-    form = _WHAT[declared.form].capitalize()
+    form = _WHAT[declared.form]
     lines = [
         f"### {declared.type_name}\n",
         f"{declared.doc}\n",
-        f"{form}, grows along `{declared.row_dim}`; keys: {_code(declared.keys)}. Schema {history}\n",
+        f"{form[0].upper()}{form[1:]}, grows along `{declared.row_dim}`; keys: {_code(declared.keys)}. Schema {history}\n",
         f"| {' | '.join(COLUMNS)} |",
         f"|{'---|' * len(COLUMNS)}",
     ]

@@ -1,0 +1,24 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+Site = Annotated[Path | None, typer.Option(help="Site file; default as `hven.connect` finds it.")]
+Json = Annotated[bool, typer.Option("--json", help="For machines.")]
+TypeArgument = Annotated[str, typer.Argument(help="Dataset type, e.g. panoseti.ph1024 or L1/panoseti.ph1024.")]
+Level = Annotated[str | None, typer.Option(help="L0, L1 or L2; needed where a type exists at several.")]
+Collection = Annotated[str, typer.Option(help="Where to look; default is what is current.")]
+Where = Annotated[str, typer.Option(help="""Condition, e.g. 'detector in (1, 3) and begin > "2025-10-22"'.""")]
+DayObs = Annotated[list[int] | None, typer.Option(help="Observing day YYYYMMDD; may be given several times.")]
+Observation = Annotated[list[str] | None, typer.Option(help="Observation; may be given several times.")]
+Detector = Annotated[list[int] | None, typer.Option(help="Detector; may be given several times.")]
+
+
+def data_id(day_obs: list[int] | None, observation: list[str] | None, detector: list[int] | None) -> dict[str, Any]:
+    """Keywords of `find` and its kin from options."""
+    given = {"day_obs": day_obs, "observation": observation, "detector": detector}
+    return {key: values[0] if len(values) == 1 else values for key, values in given.items() if values}
