@@ -1,4 +1,4 @@
-"""Jobs: what is being processed, and what went wrong?"""
+"""Jobs: what is being processed, and what went wrong."""
 
 from hven.views import frame
 from hven.views.pages import jobs

@@ -1,4 +1,4 @@
-"""Observation: what do the data of one detector look like?"""
+"""Observation: what the data of one detector look like."""
 
 from hven.views import frame
 from hven.views.pages import observation

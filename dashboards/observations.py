@@ -1,4 +1,4 @@
-"""Observations: what is there?"""
+"""Observations: what there is."""
 
 from hven.views import frame
 from hven.views.pages import observations

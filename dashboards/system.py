@@ -1,4 +1,4 @@
-"""System: is the platform itself well?"""
+"""System: whether the platform itself is well."""
 
 from hven.views import frame
 from hven.views.pages import system

@@ -1,4 +1,4 @@
-"""Tonight: are the data good, and what to do if not?"""
+"""Tonight: whether the data are good, and what to do if not."""
 
 from hven.views import frame
 from hven.views.pages import tonight

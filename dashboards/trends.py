@@ -1,4 +1,4 @@
-"""QC trends: how does a metric change over nights?"""
+"""QC trends: how a metric changes over hours, nights and years."""
 
 from hven.views import frame
 from hven.views.pages import trends

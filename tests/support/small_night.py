@@ -119,7 +119,11 @@ def _housekeeping(begin):
     detector = np.repeat(DETECTORS, 4 * rows).astype("int32")
     quabo = np.tile(np.repeat(np.arange(4), rows), 2).astype("uint8")
     warm = 20 + np.tile(np.linspace(0, 3, rows), 8) + quabo
-    values = {"detector_temperature": warm, "fpga_temperature": warm + 20, **{f"hv_{n}": -56.0 - 0.1 * quabo for n in range(4)}}
+    values = {
+        "detector_temperature": warm,
+        "fpga_temperature": warm + 20,
+        **{f"hv_{n}": -56.0 - 0.1 * quabo for n in range(4)},
+    }
     columns = {k: ("time", v.astype("float32"), dataset[k].attrs) for k, v in values.items()}
     names = np.array([f"QUABO_{q}" for q in quabo], object)
     times = np.tile(_times(begin, rows, 60 * NS), 8)
@@ -153,7 +157,8 @@ def _publish(root, name, data_id, dataset, inputs):
         record = Provenance(
             id=staging.id, dataset_type=name, schema_version=declared.schema_version, data_id=dict(data_id), run=RUN,
             task="frames.subtract_pedestal", task_version="1.0", config={"clip": 5.0}, inputs=sources,
-            quantum_key=f"{name} {data_id}", output="signal", created_ns=BEGIN + 10 * 3600 * NS, user="ada", site="tryout",
+            quantum_key=f"{name} {data_id}", output="signal", created_ns=BEGIN + 10 * 3600 * NS,
+            user="ada", site="tryout",
             software=SoftwareRecord(version="0.1.0", commit="0" * 40, environment="e" * 64, python="3.12"),
         )  # fmt: skip
         return staging.publish(record, declared)

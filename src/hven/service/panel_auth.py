@@ -53,7 +53,7 @@ def within(address: str, base: str) -> bool:
     return not parts.scheme and not parts.netloc and parts.path.startswith(base) and not escapes
 
 
-class HubAuthProvider(AuthProvider):  # type: ignore[misc]
+class HubAuthProvider(AuthProvider):
     """Asks the hub who is calling and whether they have the service's access scope.
 
     Every request is asked for: pages, `autoload.js`, metadata and the websocket. Answers are cached by `HubOAuth` for

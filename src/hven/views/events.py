@@ -81,7 +81,8 @@ class Events:
         source.selected.on_change("indices", lambda _a, _o, new: self.show(new[0]) if new else None)
         table.param.watch(lambda event: self.show(event.new[0]) if event.new else None, "selection")
         self.show(0)
-        right = pn.pane.Bokeh(plot, sizing_mode="stretch_width", margin=0, styles={"flex": "1 1 420px"}, min_width=300)
+        right = pn.Column(pn.pane.Bokeh(plot, sizing_mode="stretch_width", margin=0), sizing_mode="stretch_width",
+                          styles={"flex": "1 1 420px"}, min_width=300, margin=0)  # fmt: skip
         both = pn.FlexBox(self._image, right, sizing_mode="stretch_width")
         more = f"the first {SHOWN:,} of {self._total:,}" if self._total > SHOWN else f"{self._total:,}"
         note = f"{more}, by {self._kind.rank}; choose one in the table or the plot"
@@ -107,11 +108,12 @@ class Events:
     def _table(self) -> pn.widgets.Tabulator:
         shown = self.events[list(self._kind.columns)].copy()
         shown["time"] = pd.to_datetime(shown["time"]).dt.strftime("%Y-%m-%d %H:%M:%S.%f").str[:-3]
-        for column in shown.select_dtypes("floating"):
-            shown[column] = shown[column].map(formats.number)
+        for column in self._kind.columns[1:]:
+            shown[column] = shown[column].map(lambda value: formats.number(float(value)))
         return pn.widgets.Tabulator(
             shown, show_index=False, disabled=True, selectable=1, pagination="local", page_size=PAGE,
             sizing_mode="stretch_width", titles={c: formats.words(c) for c in shown.columns}, layout="fit_columns",
+            text_align=dict.fromkeys(shown.columns[1:], "right"),
             margin=(theme.SPACE, 0),
         )  # fmt: skip
 

@@ -6,18 +6,18 @@ import math
 
 from hven.core.clock import NS, format_utc
 
-MISSING = "–"
+MISSING = "\N{EN DASH}"
 _BINARY = ("B", "kB", "MB", "GB", "TB", "PB")
 _UNITS = {"1": "", "percent": "%", "degC": "°C", "arcsec": "″", "degree": "°", "deg": "°", "s-1": "/s", "h-1": "/h"}
 
 
 def number(value: float, digits: int = 3) -> str:
-    """Write a number with so many significant digits, thousands grouped.
+    """Write a number with so many significant digits, thousands grouped; `MISSING` for NaN.
 
     Examples
     --------
-    >>> number(0.00612), number(1234567.0), number(float("nan"))
-    ('0.00612', '1,234,567', '–')
+    >>> number(0.00612), number(1234567.0)
+    ('0.00612', '1,234,567')
     """
     if value is None or not math.isfinite(value):
         return MISSING

@@ -38,7 +38,7 @@ class Content:
     controls: Sequence[Any] = field(default_factory=tuple)
 
 
-class Clock(pn.custom.JSComponent):  # type: ignore[misc]
+class Clock(pn.custom.JSComponent):
     """Clock that runs in the browser: UTC, and local time on hover."""
 
     _esm = """
@@ -93,7 +93,7 @@ def guarded(make: Callable[[], Any]) -> Any:
     """Make a part of a page; where that fails, say so in its place and let the rest stand."""
     try:
         return make()
-    except Exception as error:  # noqa: BLE001 - whatever happens, the page says it
+    except Exception as error:
         log.exception("part of a page failed", part=getattr(make, "__qualname__", str(make)))
         return markup.html(markup.problem(error))
 
@@ -101,7 +101,7 @@ def guarded(make: Callable[[], Any]) -> Any:
 def _content(name: str, make: Callable[..., Content], observatory: Observatory, url: Url) -> Content:
     try:
         return make(observatory, url)
-    except Exception as error:  # noqa: BLE001 - the frame stands and says what is wrong
+    except Exception as error:
         log.exception("page failed", page=name)
         return Content(PAGES.get(name, name.title()), [markup.html(markup.problem(error))])
 
@@ -127,7 +127,9 @@ def _links(active: str, url: Url) -> str:
 
 def _place(observatory: Observatory) -> pn.pane.HTML:
     name = escape(observatory.settings.observatory.name)
-    return pn.pane.HTML(f'<span style="color:#fff;opacity:.9;font-size:14px">{name}</span>', margin=(0, 8), align="center")
+    return pn.pane.HTML(
+        f'<span style="color:#fff;opacity:.9;font-size:14px">{name}</span>', margin=(0, 8), align="center"
+    )
 
 
 _FAVICON = (

@@ -59,7 +59,7 @@ class Frames:
         self._waterfall.on_event(RangesUpdate, self._zoomed)
 
     def panel(self) -> pn.Column:
-        """Map on the left, everything against time on the right, the player below."""
+        """Map on the left, everything against time on the right."""
         choice = pn.ui.Select(label="Map of", options=self._statistics(), width=200, size="small", margin=(0, 0, 8, 0))
         self._draw_curves()
         left = pn.Column(choice, pn.bind(self._map, choice), width=456, margin=(0, 2 * theme.SPACE, 0, 0))
@@ -70,9 +70,10 @@ class Frames:
         both = pn.FlexBox(left, right, flex_wrap="wrap", sizing_mode="stretch_width")
         both.styles = {"align-items": "flex-start"}
         right.styles = {"flex": "1 1 480px"}
-        note = f"{self.raw.ref.type}; every point stands for {self.cells.attrs['rows_per_point']:,} frames; zoom for more"
-        return pn.Column(section("Frames", both, note=note, line=queries.opening(self.raw)), self._player(),
-                         sizing_mode="stretch_width", margin=0)  # fmt: skip
+        note = (
+            f"{self.raw.ref.type}; every point stands for {self.cells.attrs['rows_per_point']:,} frames; zoom for more"
+        )
+        return section("Frames", both, note=note, line=queries.opening(self.raw))
 
     def _need(self, key: str) -> Product:
         product = self._products[key]
@@ -122,18 +123,18 @@ class Frames:
             self._waterfall.select_one({"name": "waterfall"}).data = waterfall_data(cells)
             self._draw_curves()
 
-    def _player(self) -> pn.Column:
+    def player(self) -> pn.Column:
+        """Step through the frames one by one, calibrated ones where there are some."""
         level = "signal" if self._products["signal"] is not None else "raw"
         product, variable = self._need(level), {"signal": "signal", "raw": RAW}[level]
         player = pn.ui.Player(start=0, end=max(product.rows - 1, 0), value=0, interval=200, show_loop_controls=False,
                               width=420, margin=0)  # fmt: skip
         picture = pn.bind(partial(self._frame, product, variable), player.param.value_throttled)
         return section("Player", pn.Column(player, picture, margin=0), note=f"frame by frame, {product.ref.type}",
-                       line=f"{queries.opening(product)}\nds[\"{variable}\"].isel(time=0).plot()")  # fmt: skip
+                       line=f'{queries.opening(product)}\nds["{variable}"].isel(time=0).plot()')  # fmt: skip
 
     def _frame(self, product: Product, variable: str, index: int | None) -> pn.pane.Bokeh:
         image = queries.frame(self._observatory, product, variable, index or 0)
         time = int(np.asarray(image["time"]).astype("datetime64[ns]").astype("int64"))
         units = formats.unit(str(image.attrs.get("units", "")))
         return pn.pane.Bokeh(pixel_map(image, title=f"frame {index or 0}, {formats.utc(time)}", units=units), margin=0)
-

@@ -36,7 +36,7 @@ def facts(values: Mapping[str, str], *, plain: bool = False) -> str:
 def banner(verdict: Verdict) -> str:
     """Verdict: the word, the cause, the next step."""
     shown = mark(verdict.word)
-    step = f"Next: {escape(verdict.next_step)}" if verdict.next_step else ""
+    step = escape(verdict.next_step)
     command = f" <code>{escape(verdict.command)}</code>" if verdict.command else ""
     return (
         f'<div class="banner" role="status" style="--state:{shown.solid};--on:{shown.on}">'

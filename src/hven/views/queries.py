@@ -32,7 +32,7 @@ CELLS = 800
 """A waterfall needs no more cells in time than a screen has pixels."""
 
 
-def products(observatory: Observatory, **values: object) -> pd.DataFrame:
+def products(observatory: Observatory, **values: Any) -> pd.DataFrame:
     """Table of the products in the defaults, one row each, columns `PRODUCTS`."""
     found = observatory.query(**values)
     table = pd.DataFrame([_row(p) for p in found], columns=list(PRODUCTS))
@@ -73,10 +73,11 @@ def observations(found: pd.DataFrame) -> pd.DataFrame:
 def _observation(name: str, group: pd.DataFrame) -> tuple[Any, ...]:
     seen = frames(group)
     timed = seen if len(seen) else group
+    flags = sorted({flag for flags in group["flags"] for flag in flags})
     return (
         int(group["day_obs"].iloc[0]), name, int(timed["begin_ns"].min()), int(timed["end_ns"].max()),
         sorted({int(d) for d in seen["detector"].dropna()}), sorted(set(seen["what"])), int(seen["rows"].sum()),
-        int(group["size_bytes"].sum()), sorted(set(group["level"])), sorted({f for flags in group["flags"] for f in flags}),
+        int(group["size_bytes"].sum()), sorted(set(group["level"])), flags,
     )  # fmt: skip
 
 
@@ -107,7 +108,7 @@ def worst_of(measured: pd.DataFrame, keys: list[str]) -> dict[tuple[Any, ...], s
     return {tuple(k): str(worst(list(g["status"]))) for k, g in limited.groupby(keys, sort=False)}
 
 
-def failures(observatory: Observatory, **values: object) -> pd.DataFrame:
+def failures(observatory: Observatory, **values: Any) -> pd.DataFrame:
     """Quanta whose latest end is a failure: columns task, step, data_id, error, flavour, ended_ns."""
     records = observatory.registry.quanta(query=DataQuery.of(**values))
     latest: dict[tuple[str, str], Any] = {}
@@ -163,7 +164,7 @@ def look(
     observatory: Observatory, product: Product, variable: str, begin_ns: int | None = None, end_ns: int | None = None
 ) -> xr.Dataset:
     """Look at frames: `mean, min, max` of dims (time, y, x), each cell standing for some frames; see `overview`."""
-    return observatory.overview(product, variable, max_points=CELLS, begin_ns=begin_ns, end_ns=end_ns)
+    return observatory.overview(product, variable, cells=CELLS, begin_ns=begin_ns, end_ns=end_ns)
 
 
 def frame(observatory: Observatory, product: Product, variable: str, index: int) -> xr.DataArray:

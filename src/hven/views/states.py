@@ -13,7 +13,7 @@ from hven.views import theme
 class Mark:
     """How a state is shown.
 
-    `shape` is the body of a 12 × 12 SVG; `marker` the Bokeh marker nearest to it; `on` is readable text on `solid`.
+    `shape` is the body of a SVG of 12 by 12; `marker` the Bokeh marker nearest to it; `on` is readable text on `solid`.
     """
 
     word: str

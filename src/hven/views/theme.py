@@ -27,6 +27,9 @@ SERIES = (BLUE, ORANGE, GREEN, PURPLE, SKY, VERMILION, YELLOW)
 INTENSITY = "Viridis256"
 COUNTS = "Cividis256"
 
+BAR = "#0B3C5D"
+"""The bar at the top, in either theme."""
+
 MATERIAL: dict[str, Any] = {
     "light": {
         "chart_style": "standard",
@@ -48,7 +51,16 @@ MATERIAL: dict[str, Any] = {
 """Material theme of all components; `shape`, fonts and spacing stay Material's own."""
 for _mode in MATERIAL.values():
     _mode["typography"] = {"button": {"textTransform": "none"}, "fontSize": TEXT["body"]}
+    _bar = {"backgroundColor": BAR, "backgroundImage": "none", "color": "#FFFFFF"}
+    _mode["components"] = {"MuiAppBar": {"styleOverrides": {"root": _bar, "colorPrimary": _bar}}}
     _mode["shape"] = {"borderRadius": SPACE // 2}
+
+CARD = {
+    "border": "1px solid color-mix(in srgb, currentColor 18%, transparent)",
+    "border-radius": "6px",
+    "padding": f"{SPACE}px 12px",
+}
+"""Frame of a small figure."""
 
 CSS = f"""
 :host {{ --line: color-mix(in srgb, currentColor 18%, transparent);
@@ -64,8 +76,8 @@ a:focus-visible {{ outline: 2px solid {SKY}; outline-offset: 2px; }}
 .number {{ font-variant-numeric: tabular-nums; }}
 code, pre {{ font-family: ui-monospace, "DejaVu Sans Mono", monospace; font-size: {TEXT["small"]}px; }}
 code {{ background: var(--soft); border-radius: 4px; padding: 2px 6px; }}
-pre {{ background: var(--soft); border-radius: 4px; padding: {SPACE}px; margin: 0; overflow: auto; white-space: pre-wrap;
-       user-select: all; }}
+pre {{ background: var(--soft); border-radius: 4px; padding: {SPACE}px; margin: 0; overflow: auto;
+       white-space: pre-wrap; user-select: all; }}
 .chip {{ display: inline-flex; align-items: center; gap: 6px; border: 1px solid var(--line); border-radius: 12px;
          padding: 1px 9px 1px 6px; font-size: {TEXT["small"]}px; white-space: nowrap; line-height: 20px; }}
 .chip svg, .legend svg {{ flex: none; }}
@@ -81,7 +93,8 @@ pre {{ background: var(--soft); border-radius: 4px; padding: {SPACE}px; margin: 
 .facts dt {{ color: var(--quiet); font-size: {TEXT["small"]}px; }}
 .facts dd {{ margin: 0; font-size: {TEXT["section"]}px; font-variant-numeric: tabular-nums; overflow-wrap: anywhere; }}
 .facts.plain dd {{ font-size: {TEXT["body"]}px; }}
-.empty {{ border: 1px dashed var(--line); border-radius: 6px; padding: {4 * SPACE}px {3 * SPACE}px; text-align: center; }}
+.empty {{ border: 1px dashed var(--line); border-radius: 6px; text-align: center;
+          padding: {4 * SPACE}px {3 * SPACE}px; }}
 .empty .what {{ font-size: {TEXT["section"]}px; font-weight: 600; margin-bottom: {SPACE // 2}px; }}
 .empty p {{ color: var(--quiet); overflow-wrap: anywhere; }}
 .empty code {{ color: initial; color: currentColor; }}
@@ -92,7 +105,8 @@ table.rows {{ border-collapse: collapse; min-width: 50%; font-size: {TEXT["body"
 table.rows th {{ text-align: left; font-weight: 500; color: var(--quiet); font-size: {TEXT["small"]}px;
                  padding: 6px {3 * SPACE}px 6px 0; border-bottom: 1px solid var(--line); white-space: nowrap; }}
 table.rows td {{ padding: 7px {3 * SPACE}px 7px 0; border-bottom: 1px solid var(--soft); vertical-align: top; }}
-table.rows td.number, table.rows th.number {{ text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }}
+table.rows td.number, table.rows th.number {{ text-align: right; white-space: nowrap;
+                                                  font-variant-numeric: tabular-nums; }}
 table.rows tbody tr:hover {{ background: var(--soft); }}
 table.rows td.wrap {{ overflow-wrap: anywhere; min-width: 180px; }}
 details summary {{ cursor: pointer; color: var(--quiet); font-size: {TEXT["small"]}px; padding: 2px 0; }}

@@ -12,7 +12,7 @@ import pandas as pd
 from hven.model.metric import Status
 from hven.views.formats import clock, quantity, words
 
-LIMITS = ("lower_err", "lower", "upper", "upper_err")
+_SAME = ("observation", "detector", "what", "metric")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +42,14 @@ def judge(what: str, metrics: pd.DataFrame, *, observations: int, failures: pd.D
         Command that makes the metrics.
     """
     if not observations:
-        return Verdict("NO DATA", f"No observation on {what}: nothing on disk.", "hand the raw files over",
+        return Verdict("NO DATA", f"No observation on {what}: nothing on disk.", "Hand the raw files over:",
                        "hven ingest PATH")  # fmt: skip
     if len(failures):
         return _failed(failures)
     limited = metrics[metrics["status"] != "unlimited"] if len(metrics) else metrics
     if not len(limited):
         text = f"{_plural(observations, 'observation')} on disk, none measured yet."
-        return Verdict("NO DATA", text, "run the quality metrics", measure)
+        return Verdict("NO DATA", text, "Run the quality metrics:", measure)
     for status, word in ((Status.ERROR, "FAIL"), (Status.WARNING, "WARN")):
         bad = limited[limited["status"] == status]
         if len(bad):
@@ -61,22 +61,24 @@ def _failed(failures: pd.DataFrame) -> Verdict:
     first = failures.iloc[0]
     more = f" ({len(failures)} failures in all)" if len(failures) > 1 else ""
     cause = f"{words(str(first['task']))} failed on {first['data_id']}: {_first_line(str(first['error']))}{more}"
-    return Verdict("FAIL", cause, "look at the failures under Jobs")
+    return Verdict("FAIL", cause, "Look at the failures under Jobs.")
 
 
 def _beyond(word: str, bad: pd.DataFrame) -> Verdict:
     rows = bad.to_dict("records")
     worst = max(rows, key=excess)
-    more = f" {_plural(len(rows) - 1, 'more value')} beyond limits." if len(rows) > 1 else ""
-    advice = str(worst.get("advice") or "") or "open the observation's quality table"
-    return Verdict(word, sentence(worst) + more, advice[0].lower() + advice[1:].rstrip("."))
+    others = len({tuple(r.get(k) for k in _SAME) for r in rows}) - 1
+    more = f" {_plural(others, 'more metric')} beyond limits." if others else ""
+    return Verdict(
+        word, sentence(worst) + more, str(worst.get("advice") or "") or "Open the observation's quality table."
+    )
 
 
 def _good(limited: pd.DataFrame) -> Verdict:
     missing = int((limited["status"] == Status.MISSING).sum())
     note = f" {_plural(missing, 'value')} could not be measured." if missing else ""
     if missing == len(limited):
-        return Verdict("NO DATA", f"None of {_plural(missing, 'value')} could be measured.", "see the quality table")
+        return Verdict("NO DATA", f"None of {_plural(missing, 'value')} could be measured.", "See the quality table.")
     return Verdict("PASS", f"All {len(limited) - missing} values are within their limits.{note}")
 
 

@@ -47,7 +47,7 @@ def pixel_map(image: xr.DataArray, *, title: str, units: str, palette: str = the
     mapper = LinearColorMapper(palette=palette, low=low, high=high, nan_color=theme.GREY)
     source = ColumnDataSource({"x": x.ravel(), "y": y.ravel(), "value": values.ravel()}, name="pixels")
     plot.rect(
-        "x", "y", 1, 1, source=source, fill_color={"field": "value", "transform": mapper}, line_color=None,
+        "x", "y", 1, 1, source=source, fill_color={"field": "value", "transform": mapper}, line_color=None, dilate=True,
         nonselection_fill_alpha=1.0, selection_line_color=theme.VERMILION, selection_line_width=2,
     )  # fmt: skip
     plot.add_tools(TapTool())
@@ -76,21 +76,22 @@ def event_image(image: xr.DataArray, *, title: str, units: str, shower: Mapping[
     """
     plot = pixel_map(image, title=title, units=units)
     if shower is not None:
-        outline = ellipse(*(float(shower[k]) for k in ("cog_x", "cog_y", "length", "width", "psi")))
+        x, y, length, width, psi = (float(shower[k]) for k in ("cog_x", "cog_y", "length", "width", "psi"))
+        outline = ellipse(x, y, length=length, width=width, psi=psi)
         plot.line(*outline, line_color=theme.VERMILION, line_width=2.5)
-        plot.scatter([float(shower["cog_x"])], [float(shower["cog_y"])], marker="cross", size=12,
+        plot.scatter([x], [y], marker="cross", size=12,
                      line_color=theme.VERMILION, line_width=2.5)  # fmt: skip
     return plot
 
 
 def ellipse(
-    x: float, y: float, length: float, width: float, psi: float, points: int = 73
+    x: float, y: float, *, length: float, width: float, psi: float, points: int = 73
 ) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
     """Outline of an ellipse with half axes `length` and `width`, its long axis at `psi` radians from +x.
 
     Examples
     --------
-    >>> xs, ys = ellipse(0, 0, 2, 1, np.pi / 2)
+    >>> xs, ys = ellipse(0, 0, length=2, width=1, psi=np.pi / 2)
     >>> round(float(ys.max()), 6), round(float(xs.max()), 6)
     (2.0, 1.0)
     """

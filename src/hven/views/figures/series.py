@@ -13,14 +13,14 @@ from bokeh.plotting import figure
 
 from hven.views import states, theme
 from hven.views.figures.images import stretch
-from hven.views.figures.style import draw_limits, hover, milliseconds, time_figure, value_range
+from hven.views.figures.style import draw_limits, hover, legend_above, milliseconds, time_figure, value_range
 
 GRID = 800
 """Columns onto which a waterfall is drawn."""
 
 
 def waterfall(cells: xr.Dataset, *, units: str) -> figure:
-    """Time × pixel: the mean of every pixel against time; times without frames stay empty.
+    """Time by pixel: the mean of every pixel against time; times without frames stay empty.
 
     The figure's data source `waterfall` can be filled anew with `waterfall_data`, e.g. after a zoom.
 
@@ -33,7 +33,8 @@ def waterfall(cells: xr.Dataset, *, units: str) -> figure:
     low, high = stretch(data["image"][0])
     mapper = LinearColorMapper(palette=theme.INTENSITY, low=low, high=high, nan_color="rgba(0,0,0,0)")
     pixels = data["dh"][0]
-    plot = time_figure(height=320, label="pixel (row by row)", y_range=Range1d(0, pixels))
+    width = Range1d(data["x"][0], data["x"][0] + data["dw"][0])
+    plot = time_figure(height=320, label="pixel (row by row)", x_range=width, y_range=Range1d(0, pixels))
     source = ColumnDataSource(data, name="waterfall")
     plot.image("image", "x", "y", "dw", "dh", source=source, color_mapper=mapper)
     plot.add_layout(ColorBar(color_mapper=mapper, title=units or None, width=10, padding=4), "right")
@@ -100,12 +101,11 @@ def light_curves(cells: xr.Dataset, pixels: Sequence[tuple[int, int]], *, units:
         data = {"time": times, **{k: curve[k].to_numpy() for k in ("mean", "min", "max")}}
         source = ColumnDataSource(data)
         name = f"x {x}, y {y}"
-        plot.varea("time", "min", "max", source=source, fill_color=colour, fill_alpha=0.18)
+        plot.varea("time", "min", "max", source=source, fill_color=colour, fill_alpha=0.12)
         plot.line("time", "mean", source=source, line_color=colour, line_width=1.5, legend_label=name)
     hover(plot, [("time", "@time{%F %T}"), ("mean", "@mean"), ("min to max", "@min to @max")],
           formatters={"@time": "datetime"}, mode="vline", renderers=list(plot.renderers[1:2]))  # fmt: skip
-    plot.legend.orientation = "horizontal"
-    plot.legend.location = "top_left"
+    legend_above(plot)
     return plot
 
 
@@ -119,10 +119,7 @@ def readings(table: pd.DataFrame, columns: Sequence[str], *, units: str, height:
         line = plot.line("time", "value", source=source, line_color=colour, line_width=1.5, legend_label=column)
         hover(plot, [(column, f"@value {units}"), ("time", "@time{%F %T}")], formatters={"@time": "datetime"},
               renderers=[line])  # fmt: skip
-    if plot.legend:
-        plot.legend.orientation = "horizontal"
-        plot.legend.location = "top_left"
-        plot.legend.click_policy = "hide"
+    legend_above(plot)
     return plot
 
 
@@ -149,10 +146,7 @@ def trend(table: pd.DataFrame, *, units: str, limits: Mapping[Hashable, Any], he
         hover(plot, [("", "@observation"), ("detector", "@detector"), ("time", "@time{%F %T}"),
                      ("value", f"@value {units}"), ("status", "@status")],
               formatters={"@time": "datetime"}, renderers=[dots])  # fmt: skip
-    if plot.legend:
-        plot.legend.orientation = "horizontal"
-        plot.legend.location = "top_left"
-        plot.legend.click_policy = "hide"
+    legend_above(plot)
     return plot
 
 
@@ -166,8 +160,8 @@ def sparkline(table: pd.DataFrame, limits: Mapping[Hashable, Any], *, height: in
     draw_limits(plot, limits)
     for number, (detector, rows) in enumerate(table.groupby("detector", sort=True, dropna=False)):
         colour = theme.SERIES[number % len(theme.SERIES)]
-        source = ColumnDataSource({"time": milliseconds(rows["time"].to_numpy()), "value": rows["value"].to_numpy(float),
-                                   "detector": [str(detector)] * len(rows)})  # fmt: skip
+        data = {"time": milliseconds(rows["time"].to_numpy()), "value": rows["value"].to_numpy(float)}
+        source = ColumnDataSource(data | {"detector": [str(detector)] * len(rows)})
         plot.line("time", "value", source=source, line_color=colour, line_width=1.5)
         dots = plot.scatter("time", "value", source=source, size=4, color=colour)
         hover(plot, [("detector", "@detector"), ("time", "@time{%T}"), ("value", "@value")],

@@ -21,10 +21,10 @@ from bokeh.plotting import figure
 
 from hven.views import theme
 
-TIMES = dict(
-    microseconds="%H:%M:%S.%f", milliseconds="%H:%M:%S.%3N", seconds="%H:%M:%S", minsec="%H:%M:%S", minutes="%H:%M",
-    hourmin="%H:%M", hours="%H:%M", days="%d %b", months="%b %Y", years="%Y",
-)  # fmt: skip
+TIMES = {
+    "microseconds": "%H:%M:%S.%f", "milliseconds": "%H:%M:%S.%3N", "seconds": "%H:%M:%S", "minsec": "%H:%M:%S",
+    "minutes": "%H:%M", "hourmin": "%H:%M", "hours": "%H:%M", "days": "%d %b", "months": "%b %Y", "years": "%Y",
+}  # fmt: skip
 
 
 def time_figure(*, height: int, label: str = "", **options: Any) -> figure:
@@ -63,6 +63,16 @@ def hover(plot: figure, lines: list[tuple[str, str]], **options: Any) -> None:
 def milliseconds(times: Any) -> Any:
     """Bokeh's own time: milliseconds since 1970 as float."""
     return np.asarray(times, dtype="datetime64[ns]").astype("int64") / 1e6
+
+
+def legend_above(plot: figure) -> None:
+    """Put the legend above the plot, where it covers nothing; a click on an entry hides its curve."""
+    for legend in list(plot.legend):
+        legend.update(
+            orientation="horizontal", click_policy="hide", border_line_alpha=0, padding=0, margin=4, spacing=12
+        )
+        plot.center.remove(legend)
+        plot.add_layout(legend, "above")
 
 
 def value_range(values: Any, limits: Mapping[Hashable, Any]) -> Range1d:

@@ -1,4 +1,4 @@
-"""Jobs: what is being processed, and what went wrong?"""
+"""Jobs: what is being processed, and what went wrong."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hven.batch import queries as batch
 from hven.core.clock import NS, now_ns
 from hven.observatory import Observatory
 from hven.views import formats, markup, states, theme
-from hven.views.frame import Content, section
+from hven.views.frame import Content
 from hven.views.url import Url
 
 POLL_MS = 2000

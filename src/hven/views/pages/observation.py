@@ -1,8 +1,7 @@
-"""Observation: what do the data of one detector look like?"""
+"""Observation: what the data of one detector look like."""
 
 from __future__ import annotations
 
-from functools import partial
 from html import escape
 from typing import Any
 
@@ -77,14 +76,13 @@ def _body(observatory: Observatory, url: Url, of_one: pd.DataFrame, name: str, d
     failed = queries.failures(observatory, observation=name, detector=detector)
     judged = verdict.judge(f"{name}, detector {detector}", measured, observations=1, failures=failed,
                            measure=f'hven submit panoseti/nightly --observation "{name}"')  # fmt: skip
-    frames = guarded(partial(Frames, observatory, mine, what, detector))
-    shown = frames.panel() if isinstance(frames, Frames) else frames
+    frames = Frames(observatory, mine, what, detector)
     return [
         markup.html(markup.banner(judged)),
         pn.Spacer(height=2 * theme.SPACE),
         markup.html(markup.facts(_facts(observatory, raw), plain=True), margin=(0, 0, 2 * theme.SPACE, 0)),
-        shown,
-        tabs.everything(observatory, url, mine, what, detector, measured),
+        guarded(frames.panel),
+        tabs.everything(observatory, url, mine, what, detector, measured=measured, frames=frames),
     ]
 
 

@@ -23,23 +23,33 @@ from hven.views.frame import guarded, section
 from hven.views.provenance import provenance
 from hven.views.url import Url
 
-GROUPS = {
-    "Bias voltage": ("V", [f"hv_{n}" for n in range(4)]),
-    "Bias current": ("A", [f"hv_current_{n}" for n in range(4)]),
-    "Temperature": ("°C", ["detector_temperature", "fpga_temperature"]),
-    "Rails": ("V", ["rail_1v2", "rail_1v8", "rail_3v3", "rail_3v7"]),
+READINGS = {
+    "Bias voltage (mean of channels)": ("V", [f"hv_{n}" for n in range(4)]),
+    "Bias current (mean of channels)": ("A", [f"hv_current_{n}" for n in range(4)]),
+    "Temperature of the detector": ("°C", ["detector_temperature"]),
+    "Temperature of the FPGA": ("°C", ["fpga_temperature"]),
+    "1.2 V rail": ("V", ["rail_1v2"]),
+    "3.3 V rail": ("V", ["rail_3v3"]),
 }
-"""Housekeeping plots: title, unit, columns."""
+"""Housekeeping plots: title, unit, columns whose mean is drawn; a curve for each quabo."""
 SAMPLE = 2_000_000
 """A histogram takes at most so many values."""
 
 
 def everything(
-    observatory: Observatory, url: Url, found: pd.DataFrame, what: str, detector: int, measured: pd.DataFrame
+    observatory: Observatory,
+    url: Url,
+    found: pd.DataFrame,
+    what: str,
+    detector: int,
+    *,
+    measured: pd.DataFrame,
+    frames: Any,
 ) -> pn.ui.Tabs:
     """Tabs; each is made when it is first opened, and the open one is in the address."""
     makers: dict[str, Callable[[], Any]] = {
         "Quality": partial(_quality, url, measured, what),
+        "Player": frames.player,
         "Events": partial(_events, observatory, found, what, detector),
         "Housekeeping": partial(_housekeeping, observatory, found, detector),
         "Distribution": partial(_distribution, observatory, found, what, detector),
@@ -67,7 +77,7 @@ def _quality(url: Url, measured: pd.DataFrame, what: str) -> Any:
     whole = measured[measured["grain"] == queries.WHOLE]
     order = {str(s): -SEVERITY.index(s) for s in SEVERITY} | {"unlimited": 1}
     ranked = whole.assign(rank=whole["status"].map(lambda s: order[str(s)])).sort_values(["rank", "metric"])
-    hours = {name: rows for name, rows in measured[measured["grain"] == "hour"].groupby("metric")}
+    hours = dict(list(measured[measured["grain"] == "hour"].groupby("metric")))
     rows = [_metric(url, row, hours.get(row["metric"]), what) for row in ranked.to_dict("records")]
     columns = ["Metric", "Value", "Status", "Limits", "By the hour", "What to do"]
     table = markup.html(markup.table(columns, rows))
@@ -126,21 +136,19 @@ def _housekeeping(observatory: Observatory, found: pd.DataFrame, detector: int) 
     mine = table[table["detector"] == detector].sort_values("time")
     if not len(mine):
         return markup.html(markup.empty(f"No housekeeping of detector {detector}", "Other detectors have some."))
-    plots = [_readings(mine, title, units, columns) for title, (units, columns) in GROUPS.items()]
+    plots = [_readings(mine, title, units, columns) for title, (units, columns) in READINGS.items()]
     grid = pn.FlexBox(*[p for p in plots if p is not None], gap=f"{2 * theme.SPACE}px", sizing_mode="stretch_width")
     return section("Housekeeping", grid, note=f"{len(mine):,} readings of detector {detector}",
                    line=queries.opening(product))  # fmt: skip
 
 
 def _readings(table: pd.DataFrame, title: str, units: str, columns: list[str]) -> Any:
-    wide = {
-        f"{formats.words(c)}, quabo {q}": rows.set_index("time")[c]
-        for q, rows in table.groupby("quabo") for c in columns if c in rows and rows[c].notna().any()
-    }  # fmt: skip
-    if not wide:
+    means = table.assign(value=table[columns].mean(axis=1)).dropna(subset="value")
+    if not len(means):
         return None
-    joined = pd.concat([s[~s.index.duplicated()] for s in wide.values()], axis=1, keys=list(wide)).interpolate()
-    plot = readings(joined.reset_index(), list(wide), units=units, height=230)
+    wide = means.pivot_table(index="time", columns="quabo", values="value").interpolate()
+    wide.columns = [f"quabo {q}" for q in wide.columns]
+    plot = readings(wide.reset_index(), list(wide.columns), units=units, height=220)
     return pn.Column(markup.html(f"<b>{title}</b>"), pn.pane.Bokeh(plot, sizing_mode="stretch_width", margin=0),
                      styles={"flex": "1 1 460px"}, min_width=320, margin=0)  # fmt: skip
 
@@ -155,5 +163,6 @@ def _distribution(observatory: Observatory, found: pd.DataFrame, what: str, dete
     values = dataset.isel(time=slice(0, count)).to_numpy()
     plot = histogram(values, label=f"{variable} ({dataset.attrs.get('units', '')})")
     note = f"all pixels of the first {count:,} of {product.rows:,} frames"
-    return section("Distribution of pixel values", pn.pane.Bokeh(plot, sizing_mode="stretch_width"), note=note,
-                   line=f'{queries.opening(product)}\nds["{variable}"].isel(time=slice(0, {count})).plot.hist(bins=80)')  # fmt: skip
+    line = f'{queries.opening(product)}\nds["{variable}"].isel(time=slice(0, {count})).plot.hist(bins=80)'
+    shown = pn.pane.Bokeh(plot, sizing_mode="stretch_width")
+    return section("Distribution of pixel values", shown, note=note, line=line)

@@ -1,4 +1,4 @@
-"""Observations: what is there? Browse and search."""
+"""Observations: what there is, to browse and to search."""
 
 from __future__ import annotations
 
@@ -49,9 +49,13 @@ def _table(url: Url, found: pd.DataFrame, measured: pd.DataFrame, night: int, te
         return markup.html(markup.empty("No observation yet", "Nothing has been ingested.", "hven ingest PATH"))
     rows = matching(rows, text)
     if not len(rows):
-        return markup.html(markup.empty(f"Nothing fits “{text}”", "Search looks at names, detectors, products and flags."))
+        return markup.html(
+            markup.empty(f"Nothing fits “{text}”", "Search looks at names, detectors, products and flags.")
+        )
     status = queries.worst_of(measured, ["observation"])
-    listed = [_row(url, row, status.get((row["observation"],), "not run")) for row in rows.head(SHOWN).to_dict("records")]
+    listed = [
+        _row(url, row, status.get((row["observation"],), "not run")) for row in rows.head(SHOWN).to_dict("records")
+    ]
     columns = ["Night", "Observation", "Quality", "Begin (UTC)", "Length", "Detectors", "Products", "Frames", "Size",
                "Levels", "Flags"]  # fmt: skip
     more = f"first {SHOWN} of {len(rows)}" if len(rows) > SHOWN else f"{len(rows)}"
@@ -60,9 +64,7 @@ def _table(url: Url, found: pd.DataFrame, measured: pd.DataFrame, night: int, te
 
 def _row(url: Url, row: dict[Any, Any], status: str) -> list[markup.Cell]:
     first = {"observation": row["observation"], "night": row["day_obs"]}
-    detectors = ", ".join(
-        markup.link(str(d), url.to("observation", **first, detector=d)) for d in row["detectors"]
-    )
+    detectors = ", ".join(markup.link(str(d), url.to("observation", **first, detector=d)) for d in row["detectors"])
     return [
         (markup.link(formats.night(row["day_obs"]), url.to("tonight", night=row["day_obs"])), ""),
         (markup.link(row["observation"], url.to("observation", **first)), "wrap"),

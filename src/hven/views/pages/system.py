@@ -1,4 +1,4 @@
-"""System: is the platform itself well?"""
+"""System: whether the platform itself is well."""
 
 from __future__ import annotations
 
@@ -21,6 +21,8 @@ from hven.views.verdict import Verdict
 POLL_MS = 5000
 LATE_S = 60.0
 """A service that gives signs of life and has been silent for so long is late."""
+BEAT_S = 5
+"""Ages of signs of life are shown in steps, so that the page does not change all the time."""
 NEARLY_FULL = 0.9
 QUARANTINED = 20
 
@@ -63,15 +65,15 @@ def judge(services: list[ServiceStatus], disks: dict[str, Any], quarantined: int
     """Judge the platform: services first, then disks, then files in quarantine."""
     down = [s.name for s in services if condition(s) == "down"]
     if down:
-        return Verdict("FAIL", f"Not running: {', '.join(down)}.", "find out why", "hven doctor")
+        return Verdict("FAIL", f"Not running: {', '.join(down)}.", "Find out why:", "hven doctor")
     late = [s.name for s in services if condition(s) == "late"]
     if late:
-        return Verdict("WARN", f"No sign of life from {', '.join(late)}.", "look at its log", "hven status")
+        return Verdict("WARN", f"No sign of life from {', '.join(late)}.", "See which:", "hven status")
     full = [f"{name} disk {d.used / d.total:.0%} full" for name, d in disks.items() if d.used > NEARLY_FULL * d.total]
     if full:
-        return Verdict("WARN", f"{'; '.join(full)}.", "make room")
+        return Verdict("WARN", f"{'; '.join(full)}.", "Make room before writing stops.")
     if quarantined:
-        return Verdict("WARN", f"{quarantined} raw files are in quarantine.", "look at the reasons below")
+        return Verdict("WARN", f"{quarantined} raw files are in quarantine.", "Look at the list below.")
     if not services:
         return Verdict("NO DATA", "The platform was not started with hven up; its services are unknown.")
     return Verdict("PASS", f"All {len(services)} services are up; disks have room; nothing is in quarantine.")
@@ -93,7 +95,8 @@ def _services(services: list[ServiceStatus]) -> str:
 def _beat(service: ServiceStatus) -> str:
     if service.heartbeat_age_s is None:
         return formats.MISSING
-    return f"{formats.duration(round(service.heartbeat_age_s / 5) * 5)} ago" if service.heartbeat_age_s > 5 else "just now"  # noqa: PLR2004 - the page is made anew every 5 s
+    age = round(service.heartbeat_age_s / BEAT_S) * BEAT_S
+    return f"{formats.duration(age)} ago" if age else "just now"
 
 
 def _disks(disks: dict[str, Path]) -> str:
@@ -127,7 +130,8 @@ def _registry(observatory: Observatory) -> Any:
         return markup.html(markup.heading("Registry") + markup.empty("The registry is empty", "", "hven ingest PATH"))
     groups = found.groupby(["level", "type"], sort=True)
     rows = [
-        [(str(level), ""), (escape(str(name)), ""), (f"{len(g):,}", "number"), (formats.size(g["size_bytes"].sum()), "number"),
+        [(str(level), ""), (escape(str(name)), ""), (f"{len(g):,}", "number"),
+         (formats.size(g["size_bytes"].sum()), "number"),
          (formats.ago(int(g["created_ns"].max()), now_ns()), "number")]
         for (level, name), g in groups
     ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""Tonight: are the data good, and what to do if not?"""
+"""Tonight: whether the data are good, and what to do if not."""
 
 from __future__ import annotations
 
@@ -148,14 +148,13 @@ def _rank(rows: pd.DataFrame) -> tuple[int, float]:
 def _spark(what: str, metric: str, rows: pd.DataFrame, url: Url) -> pn.Column:
     last = rows.sort_values("begin").iloc[-1]
     status = queries.worst_of(rows, ["metric"])[(metric,)]
-    shown = rows[rows["grain"] == "hour"] if (rows["grain"] == "hour").any() else rows
+    values = rows[rows["grain"] == "hour"] if (rows["grain"] == "hour").any() else rows
     title = (
         f"<div style='display:flex;justify-content:space-between;gap:8px'><b>{formats.words(metric)}</b>"
         f"{states.chip(status)}</div><div class='quiet'>{what} · last "
         f"{formats.quantity(float(last['value']), last['unit'])} · "
         f"{markup.link('trend', url.to('trends', metric=metric, what=what))}</div>"
     )
-    plot = sparkline(shown.assign(time=shown["begin"]), last.to_dict())
-    return pn.Column(markup.html(title), pn.pane.Bokeh(plot, sizing_mode="stretch_width", margin=0),
-                     width=326, margin=0, styles={"border": "1px solid var(--border-color)", "border-radius": "6px",
-                     "padding": "8px 12px"})  # fmt: skip
+    plot = sparkline(values.assign(time=values["begin"]), last.to_dict())
+    shown = pn.pane.Bokeh(plot, sizing_mode="stretch_width", margin=0)
+    return pn.Column(markup.html(title), shown, width=326, margin=0, styles=theme.CARD)

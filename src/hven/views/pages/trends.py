@@ -1,7 +1,8 @@
-"""QC trends: how does a metric change over hours, nights and years?"""
+"""QC trends: how a metric changes over hours, nights and years."""
 
 from __future__ import annotations
 
+from functools import partial
 from io import StringIO
 from typing import Any
 
@@ -29,7 +30,7 @@ def page(observatory: Observatory, url: Url) -> Content:
     grain = _choice("Grain", GRAINS, url, "grain", 170)
     detector = _choice("Detector", {"all": ""} | {str(int(d)): str(int(d)) for d in _detectors(measured)}, url,
                        "detector", 120)  # fmt: skip
-    body = pn.bind(lambda *chosen: _body(url, measured, *chosen), metric, what, grain, detector)
+    body = pn.bind(partial(_body, url, measured), metric=metric, what=what, grain=grain, detector=detector)
     return Content("QC trends", [body], [metric, what, grain, detector])
 
 
@@ -49,7 +50,7 @@ def _choice(label: str, options: dict[str, str], url: Url, name: str, width: int
     return url.follow(select, name)
 
 
-def _body(url: Url, measured: pd.DataFrame, metric: str, what: str, grain: str, detector: str) -> Any:
+def _body(url: Url, measured: pd.DataFrame, *, metric: str, what: str, grain: str, detector: str) -> Any:
     rows = measured[(measured["metric"] == metric) & (measured["what"] == what)]
     if detector:
         rows = rows[rows["detector"] == int(detector)]
