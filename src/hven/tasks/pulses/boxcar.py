@@ -85,7 +85,7 @@ def search(frames: Frames, first: int, own: range, how: Search) -> Candidates:
 
 def _levels(frames: Frames, first: int, levels: int) -> Iterator[Boxes]:
     quadrant = quadrant_map(frames.images.shape[1]).ravel()
-    sums = frames.images.reshape(len(frames.images), -1).astype(np.uint32)
+    sums = frames.images.reshape(len(frames.images), quadrant.size).astype(np.uint32)
     for row in np.flatnonzero(~frames.valid.all(1)):
         sums[row, ~frames.valid[row, quadrant]] = 0
     boxes = Boxes(0, first, 1, sums, frames.valid, quadrant)
