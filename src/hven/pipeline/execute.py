@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import traceback
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -62,6 +63,7 @@ class Execution:
     block_rows: int | None
     records: dict[int, QuantumRecord] = field(default_factory=dict)
     products: dict[int, list[Product]] = field(default_factory=dict)
+    _ended: Counter[QuantumState] = field(default_factory=Counter)
 
     def run(self) -> None:
         """Run all waves; raises CancelledError between blocks when asked to."""
@@ -228,13 +230,13 @@ class Execution:
             **facts,  # type: ignore[arg-type]
         )
         self.records[quantum.number] = record
+        self._ended[state] += 1
         self.keeper.record(record)
         self._tell(f"{_title(quantum)}: {state}")
 
     def _tell(self, message: str) -> None:
-        states = [r.state for r in self.records.values()]
-        failed, blocked = states.count(QuantumState.FAILED), states.count(QuantumState.BLOCKED)
-        self.progress(Progress(len(states) - failed - blocked, failed, blocked, len(self.graph), message))
+        failed, blocked = self._ended[QuantumState.FAILED], self._ended[QuantumState.BLOCKED]
+        self.progress(Progress(len(self.records) - failed - blocked, failed, blocked, len(self.graph), message))
 
     def _map(self, jobs: list[BlockJob | None]) -> Iterator[Outcome[BlockResult | None]]:
         """Outcomes of blocks; the engine itself ends with CancelledError once it is told to stop."""

@@ -90,7 +90,7 @@ class _Builder:
     def add(self, step: BoundStep) -> None:
         slots = {s.name: s for s in step.task.inputs if s.name in step.inputs and not s.calibration}
         shelves = {n: [self._shelf(t, step, s) for t in step.inputs[n]] for n, s in slots.items()}
-        for data_id in sorted(self._data_ids(step, slots)):
+        for data_id in sorted(self._data_ids(step, slots), key=DataId.sort_key):
             inputs = {n: _pick(step.inputs[n], shelves[n], data_id, s) for n, s in slots.items()}
             if all(inputs[n] or s.optional for n, s in slots.items()) and any(inputs.values()):
                 self._append(step, data_id, {n: v for n, v in inputs.items() if v})
@@ -134,7 +134,7 @@ class _Builder:
         shelf = _Shelf({p.ref.data_id: p for p in self._products(dataset_type, step, chosen_only=False)})
         shelf.sources.update(self._made.get(dataset_type.type_name, {}))
         if slot.multiple:
-            for data_id in sorted(shelf.sources):
+            for data_id in sorted(shelf.sources, key=DataId.sort_key):
                 shelf.below.setdefault(data_id.subset(step.task.dimensions), []).append(data_id)
         return shelf
 

@@ -84,6 +84,7 @@ import tiny
 from hven.cluster.inprocess import InProcess
 from hven.core.settings import Settings
 from hven.model.query import DataQuery
+from hven.pipeline.identity import software
 from hven.pipeline.load import load_pipeline
 from hven.pipeline.run import run_pipeline
 from hven.registry.direct import DirectRegistry
@@ -109,6 +110,8 @@ def run(die_at):
             engine=engine, query=DataQuery(), run="tiny/runs/all/killed", user="ada",
         )
         report.raise_for_failures()
+
+software()  # once for all children
 
 for die_at in map(int, sys.argv[2:]):
     child = os.fork()
