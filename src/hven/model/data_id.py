@@ -23,6 +23,8 @@ KEYS = (
 )
 """The keys of a data ID, in the order in which they are always written."""
 
+_PLACES = {key: place for place, key in enumerate(KEYS)}
+
 INTEGER_KEYS = frozenset({"day_obs", "detector", "exposure", "visit", "tract", "patch"})
 
 Value = str | int
@@ -109,7 +111,7 @@ class DataId(Mapping[str, Value]):
     def sort_key(self) -> tuple[tuple[int, int, str], ...]:
         """Key to sort by: numbers as numbers, text as text."""
         return tuple(
-            (KEYS.index(k), v, "") if isinstance(v, int) else (KEYS.index(k), 0, v) for k, v in self._values.items()
+            (_PLACES[k], v, "") if isinstance(v, int) else (_PLACES[k], 0, v) for k, v in self._values.items()
         )
 
     def subset(self, keys: tuple[str, ...]) -> DataId:
