@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -10,6 +10,9 @@ from hven.cli.options import Collection, DayObs, Detector, Json, Level, Observat
 
 if TYPE_CHECKING:
     import pandas as pd
+
+_WIDE = 250
+"""Columns of a line that goes into a file or a pipe."""
 
 
 def find(
@@ -37,19 +40,31 @@ def find(
 
 
 def _show(found: pd.DataFrame) -> None:
-    import pandas as pd
+    import sys
+
     from rich.console import Console
     from rich.filesize import decimal
     from rich.table import Table
 
-    keys = [c for c in found.columns if c not in {"created", "task", "run", "user", "path", "instrument", "end"}]
-    table = Table(*keys, box=None, header_style="bold")
-    for row in found[keys].to_dict("records"):
-        row["begin"] = f"{row['begin']:%Y-%m-%dT%H:%M:%S}"
-        row["size"] = decimal(row["size"])
-        table.add_row(
-            *("" if pd.isna(row[k]) else f"{row[k]:.0f}" if isinstance(row[k], float) else str(row[k]) for k in keys)
-        )
-    console = Console(highlight=False)
+    shown = found.assign(
+        dataset=found["level"] + "/" + found["type"],
+        begin=found["begin"].dt.strftime("%Y-%m-%dT%H:%M:%S"),
+        size=[decimal(size) for size in found["size"]],
+    )
+    keys = [key for key in ("day_obs", "observation", "detector") if key in shown]
+    table = Table(box=None, header_style="bold")
+    for column in ("dataset", *keys, "begin", "rows", "size", "flags", "id"):
+        table.add_column(column, overflow="fold")
+        shown[column] = [_cell(value) for value in shown[column]]
+    for row in shown[[str(c.header) for c in table.columns]].to_numpy().tolist():
+        table.add_row(*row)
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else _WIDE)
     console.print(table)
     console.print(f"{len(found)} product{'' if len(found) == 1 else 's'}")
+
+
+def _cell(value: Any) -> str:
+    """Whole numbers stay whole where a key that some products lack has made them floats."""
+    if value is None or value != value:  # noqa: PLR0124 - NaN is the only value that differs from itself
+        return ""
+    return f"{value:.0f}" if isinstance(value, float) else str(value)

@@ -70,7 +70,8 @@ def _section(declared: DatasetType) -> str:
     lines = [
         f"### {declared.type_name}\n",
         f"{declared.doc}\n",
-        f"{form[0].upper()}{form[1:]}, grows along `{declared.row_dim}`; keys: {_code(declared.keys)}. Schema {history}\n",
+        f"{form[0].upper()}{form[1:]}, grows along `{declared.row_dim}`; keys: {_code(declared.keys)}.\n",
+        f"Schema {history}\n",
         f"| {' | '.join(COLUMNS)} |",
         f"|{'---|' * len(COLUMNS)}",
     ]

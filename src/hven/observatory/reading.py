@@ -283,7 +283,7 @@ class Reading:
         from hven.qc.queries import judged  # noqa: PLC0415 - pandas is slow to import
 
         thresholds = self.instruments[product.ref.type.instrument].resources / "thresholds.yaml"
-        metrics = self.open_product(product, chunks=None).to_dataframe().reset_index()
+        metrics = self.open_product(product, chunks=None).to_dataframe().reset_index(drop=True)
         return judged(metrics, thresholds, product.ref.type.name.removesuffix(".qc"))
 
     def _one_by_key(self, declared: DatasetType, values: dict[str, Any]) -> Product | None:

@@ -89,7 +89,7 @@ def declaration(dataset: xr.Dataset, type_name: TypeName) -> DatasetType:
     variables = tuple(_variable(str(name), v) for name, v in dataset.variables.items())
     if not variables:
         raise ConfigurationError("the dataset is empty", hint="Save a Dataset with at least one variable.")
-    dims = sorted(dataset.sizes, key=lambda d: (d != "time", -dataset.sizes[d], str(d)))
+    dims = sorted(dataset.sizes, key=lambda d: (d != "time", -dataset.sizes[d]))
     return DatasetType(
         name=type_name.name,
         level=type_name.level,
