@@ -26,6 +26,7 @@ from hven.hub.layout import Layout
 from hven.hub.ports import free_port, is_free, read_ports
 from hven.hub.processes import marked
 from hven.hub.run_record import read_run
+from hven.hub.supervised import is_healthy
 
 pytestmark = pytest.mark.journey
 HVEN = str(Path(sys.executable).with_name("hven"))
@@ -324,6 +325,28 @@ def test_killed_service_is_started_again(platform):
         assert time.monotonic() < until
         time.sleep(0.1)
     assert now.restarts == 1
+
+
+def wait_for(condition, seconds=60):
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until
+        time.sleep(0.2)
+
+
+def test_hub_that_dies_comes_back_and_finds_the_users_server(platform, server, kernel):
+    kernel("x = 'still here'")
+    hub = next(s for s in read_run(platform.layout).services if s.name == "hub")
+    os.kill(hub.pid, signal.SIGKILL)
+
+    wait_for(lambda: next(s for s in read_run(platform.layout).services if s.name == "hub").pid not in {None, hub.pid})
+    wait_for(lambda: is_healthy(platform.address))
+    wait_for(lambda: platform.hven("status").returncode == 0)
+
+    assert kernel("print(x)") == "still here\n"
+    assert server.get("/hub/api/users/tycho").json()["servers"][""]["ready"]
+    services = [p for p in marked(read_run(platform.layout).mark) if "jupyterhub_idle_culler" in p.cmdline()]
+    assert len(services) == 1
 
 
 def test_logs_hold_no_secret(platform, kernel):

@@ -20,7 +20,7 @@ from hven.hub.ports import LOOPBACK, Ports, read_ports
 from hven.hub.processes import MARK
 from hven.hub.proxy import proxy_command
 from hven.hub.roles import KERNEL, SCOPES, roles
-from hven.hub.spawning import prepare, read_size_form, server_arguments, size_form
+from hven.hub.spawning import HomeSpawner, prepare, read_size_form, server_arguments, size_form
 
 
 def configure(c: Any, settings: Settings, services: Sequence[HubService] | None = None) -> None:
@@ -85,7 +85,7 @@ def _login(c: Any, settings: Settings, layout: Layout) -> None:
 
 
 def _servers(c: Any, settings: Settings, layout: Layout, environment: dict[str, str]) -> None:
-    c.JupyterHub.spawner_class = "simple"
+    c.JupyterHub.spawner_class = HomeSpawner
     c.SimpleLocalProcessSpawner.home_dir_template = f"{layout.homes}/{{username}}"
     c.Spawner.cmd = [str(Path(sys.executable).with_name("jupyterhub-singleuser"))]
     c.Spawner.args = server_arguments()

@@ -10,12 +10,30 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from jupyterhub.spawner import SimpleLocalProcessSpawner
+
 from hven.core.settings import EngineSettings
+from hven.hub.processes import MARK, marked
 
 _NO_NEWS = {"fetchNews": "false", "checkForUpdates": False}
 _NOTIFICATIONS = Path(".jupyter/lab/user-settings/@jupyterlab/apputils-extension/notification.jupyterlab-settings")
 _CHOICE = """<div class="mb-3"><label class="form-label" for="profile">Size of your Dask cluster</label>
 <select class="form-select" id="profile" name="profile">{options}</select></div>"""
+
+
+class HomeSpawner(SimpleLocalProcessSpawner):  # type: ignore[misc] # JupyterHub has no types
+    """A user's server on this machine; one that a former hub started is taken over only if it is that very process.
+
+    JupyterHub remembers a pid. After a crash of the machine it may belong to something else, which the hub would end.
+    """
+
+    pid: int
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Take up what is remembered, unless the process does not carry this platform's mark."""
+        super().load_state(state)
+        if self.pid not in {p.pid for p in marked(os.environ.get(MARK, ""))}:
+            self.pid = 0
 
 
 def size_form(engine: EngineSettings) -> str:

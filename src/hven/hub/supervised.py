@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
+import psutil
 
 from hven.core.settings import Settings
 from hven.hub.hub_services import HubService, hub_services
@@ -38,6 +39,8 @@ class Supervised:
         Whether it answers.
     end_at_once
         Whether its descendants are asked to end together with it, not left to it.
+    is_leftover
+        Which processes of its former life are ended before it is started again.
     """
 
     name: str
@@ -47,6 +50,7 @@ class Supervised:
     environment: Mapping[str, str] = field(default_factory=dict)
     ready: Callable[[], bool] = lambda: True
     end_at_once: bool = False
+    is_leftover: Callable[[psutil.Process], bool] = lambda _process: False
 
     def is_silent(self, running_s: float) -> bool:
         """Whether it has given no sign of life for too long, though it has run long enough to give one."""
@@ -82,7 +86,17 @@ def hub_process(config: Path, ports: Ports, services: tuple[HubService, ...]) ->
         (sys.executable, "-m", "jupyterhub", "--config", str(config)),
         ready=lambda: all(answers(address) for address in behind) and is_healthy(ports.address),
         end_at_once=True,
+        is_leftover=_serves_the_hub,
     )
+
+
+def _serves_the_hub(process: psutil.Process) -> bool:
+    """Whether a process is a service of a hub or its proxy; users' servers are not, a new hub finds them again."""
+    try:
+        is_proxy = any("configurable-http-proxy" in word for word in process.cmdline())
+        return is_proxy or "JUPYTERHUB_SERVICE_NAME" in process.environ()
+    except psutil.Error:
+        return False
 
 
 def workers(settings: Settings) -> tuple[Supervised, ...]:

@@ -13,7 +13,7 @@ import psutil
 from hven.core.errors import ServiceUnavailableError
 from hven.core.logging import get_logger
 from hven.hub.layout import Layout, last_lines
-from hven.hub.processes import MARK, descendants, end, family, parent_of
+from hven.hub.processes import MARK, descendants, end, family, marked, parent_of
 from hven.hub.run_record import Phase, RunRecord, ServiceRecord
 from hven.hub.supervised import Supervised, age_s
 
@@ -116,6 +116,7 @@ class Supervisor:
     def _look(self, life: _Life) -> None:
         if life.process is None:
             if time.monotonic() >= life.start_at:
+                end([p for p in marked(self._record.mark) if life.service.is_leftover(p)], _GRACE_S)
                 self._launch(life)
             return
         running_s = time.monotonic() - life.started

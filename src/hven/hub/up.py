@@ -94,6 +94,7 @@ def end_remains(layout: Layout) -> None:
     record = read_run(layout)
     if record is not None:
         end(marked(record.mark), _GRACE_S)
+        (layout.hub / "proxy.pid").unlink(missing_ok=True)  # the hub would end whatever has this pid now
         layout.run.unlink(missing_ok=True)
 
 
