@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -144,9 +145,14 @@ def _own(head: dict[str, Any]) -> dict[str, Any]:
     return {"hven_dataset_type": head["dataset_type"], "hven_row_dim": head["row_dim"]}
 
 
-@lru_cache(maxsize=128)
 def _file(folder: Path) -> pq.ParquetFile:
-    return pq.ParquetFile(folder / DATA, memory_map=True)
+    return _opened(folder, threading.get_ident())
+
+
+@lru_cache(maxsize=256)
+def _opened(folder: Path, _thread: int) -> pq.ParquetFile:
+    """Open a file for one thread: two threads that read through the same one wait for each other for ever."""
+    return pq.ParquetFile(folder / DATA, memory_map=True, pre_buffer=False)
 
 
 def _head(folder: Path) -> dict[str, Any]:
