@@ -49,6 +49,7 @@ SIGNAL = Variable(
 )
 QUALITY = Variable("quality", _T, "uint16", "", "Quality bits; 0 is good.", flags=QUALITY_FLAGS)
 FRAME_MEAN = Variable("frame_mean", _T, "float32", "", "Mean signal of the unmasked pixels of a frame.")
+BRIGHTNESS = Variable("brightness", _T, "float32", "", "Mean recorded value of the unmasked pixels of a frame.")
 SPREAD = Variable("spread", _T, "float32", "ns", "Span of the quabos' time stamps in a frame.", optional=True)
 LOST_PACKETS = Variable(
     "lost_packets", _TQ, "uint16", "1", "Packets missing between a quabo's packet and the frame before.", optional=True

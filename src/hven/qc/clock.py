@@ -18,7 +18,9 @@ _SIGMAS_TO_EITHER_SIDE = 3.92
 
 
 def host_lag(frames: xr.Dataset) -> float:
-    """Median of host time minus time of the frame, in milliseconds."""
+    """Median of host time minus time of the frame, in milliseconds; cannot be told of a clock that runs free."""
+    if _free(frames):
+        return float("nan")
     return float(np.median(frames["host_lag"].values) / _MS)
 
 
@@ -29,9 +31,15 @@ def host_lag_spread(frames: xr.Dataset) -> float:
 
 
 def tai_offset(frames: xr.Dataset) -> float:
-    """Most frequent offset of whole seconds from TAI."""
+    """Most frequent offset of whole seconds from TAI; cannot be told of a clock that runs free."""
+    if _free(frames):
+        return float("nan")
     values, counts = np.unique(frames["tai_offset"].values, return_counts=True)
     return float(values[np.argmax(counts)])
+
+
+def _free(frames: xr.Dataset) -> bool:
+    return bool(frames.attrs.get("clock_status") == "unsynchronised")
 
 
 def clock_bad_frames(frames: xr.Dataset) -> float:

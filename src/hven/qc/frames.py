@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _LEAST_FOR_A_STEP = 2
 _WRAP = 65536
+_SKY_STEP_S = 5
 
 
 def _steps(frames: xr.Dataset) -> NDArray[np.int64]:
@@ -40,8 +41,9 @@ def frame_rate_ratio(frames: xr.Dataset) -> float:
 
 
 def live_fraction(frames: xr.Dataset) -> float:
-    """Frames over those expected, span / integration time + 1."""
-    return float(frames.sizes["time"] / (_steps(frames).sum() / _integration_ns(frames) + 1))
+    """Frames, recorded or known to be lost on the way, over those expected, span / integration time + 1."""
+    lost = float(frames["lost_packets"].values.max(1, initial=0).sum())
+    return float((frames.sizes["time"] + lost) / (_steps(frames).sum() / _integration_ns(frames) + 1))
 
 
 def _integration_ns(frames: xr.Dataset) -> float:
@@ -98,6 +100,18 @@ def largest_gap(frames: xr.Dataset) -> float:
     return float(_steps(frames).max() / NS) if frames.sizes["time"] >= _LEAST_FOR_A_STEP else float("nan")
 
 
+def sky_variation(frames: xr.Dataset) -> float:
+    """Range of the sky's brightness in steps of 5 s, from 5th to 95th percentile, over the median: clouds or light."""
+    good = ~_flagged(frames, "quabo_missing") & np.isfinite(frames["brightness"].values)
+    step = nanoseconds(frames["time"])[good] // (_SKY_STEP_S * NS)
+    values = frames["brightness"].values[good].astype(np.float64)
+    if not len(values):
+        return float("nan")
+    _, place = np.unique(step, return_inverse=True)
+    low, centre, high = np.percentile(np.bincount(place, values) / np.bincount(place), (5, 50, 95))
+    return float((high - low) / centre) if centre > 0 else float("nan")
+
+
 _TIME = (v.TIME,)
 _FLAGS = (v.TIME, v.QUALITY)
 
@@ -105,7 +119,15 @@ METRICS = (
     Metric("frames", "1", frame_count.__doc__ or "", "frames", _TIME, "hour", frame_count),
     Metric("frame_rate", "Hz", frame_rate.__doc__ or "", "frames", _TIME, "hour", frame_rate),
     Metric("frame_rate_ratio", "1", frame_rate_ratio.__doc__ or "", "frames", _TIME, "hour", frame_rate_ratio),
-    Metric("live_fraction", "1", live_fraction.__doc__ or "", "frames", _TIME, "hour", live_fraction),
+    Metric(
+        "live_fraction",
+        "1",
+        live_fraction.__doc__ or "",
+        "frames",
+        (v.TIME, v.LOST_PACKETS),
+        "hour",
+        live_fraction,
+    ),
     Metric(
         "lost_packets",
         "1e-6",
@@ -129,6 +151,15 @@ METRICS = (
     Metric("duplicate_frames", "1", duplicate_frames.__doc__ or "", "frames", _FLAGS, "hour", duplicate_frames),
     Metric("saturated_frames", "1", saturated_frames.__doc__ or "", "frames", _FLAGS, "hour", saturated_frames),
     Metric("rate_spikes", "1", rate_spikes.__doc__ or "", "frames", _FLAGS, "hour", rate_spikes),
+    Metric(
+        "sky_variation",
+        "1",
+        sky_variation.__doc__ or "",
+        "frames",
+        (v.TIME, v.QUALITY, v.BRIGHTNESS),
+        "hour",
+        sky_variation,
+    ),
     Metric("largest_gap", "s", largest_gap.__doc__ or "", "frames", _TIME, "hour", largest_gap),
 )
 """Metrics of frames and packets."""

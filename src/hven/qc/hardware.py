@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hven.core.clock import NS
 from hven.model import housekeeping as hk
 from hven.model.metric import Metric
 from hven.qc.series import nanoseconds, slope_per_hour
@@ -29,9 +30,11 @@ def detector_temperature(records: xr.Dataset) -> float:
     return float(np.median(values)) if len(values) else float("nan")
 
 
-def detector_temperature_drift(records: xr.Dataset) -> float:
-    """Slope of the detector's temperature, per hour."""
-    return slope_per_hour(nanoseconds(records["time"]), records["detector_temperature"].values.astype(np.float64))
+def detector_temperature_change(records: xr.Dataset) -> float:
+    """Change of the detector's temperature from begin to end, along the straight line of least squares."""
+    times = nanoseconds(records["time"])
+    slope = slope_per_hour(times, records["detector_temperature"].values.astype(np.float64))
+    return float(slope * np.ptp(times) / (3600 * NS))
 
 
 def fpga_temperature(records: xr.Dataset) -> float:
@@ -76,13 +79,13 @@ METRICS = (
         detector_temperature,
     ),
     Metric(
-        "detector_temperature_drift",
-        "K h-1",
-        detector_temperature_drift.__doc__ or "",
+        "detector_temperature_change",
+        "K",
+        detector_temperature_change.__doc__ or "",
         "housekeeping",
         _TEMPERATURE,
         "hour",
-        detector_temperature_drift,
+        detector_temperature_change,
     ),
     Metric(
         "fpga_temperature",

@@ -105,7 +105,7 @@ TASK = Task(
         Slot(
             "frames",
             (
-                *(v.TIME, v.QUALITY, v.FRAME_MEAN, v.HOST_LAG, v.TAI_OFFSET, v.SPREAD, v.LOST_PACKETS),
+                *(v.TIME, v.QUALITY, v.FRAME_MEAN, v.BRIGHTNESS, v.HOST_LAG, v.TAI_OFFSET, v.SPREAD, v.LOST_PACKETS),
                 *(v.QUABO_VALID, v.QUABO, v.PKT_NUM),
             ),
             "Headers and quality of calibrated frames, no pixels.",

@@ -13,7 +13,7 @@ from hven.model.variable import Variable
 _RUN_KEYS = ("instrument", "day_obs", "observation")
 _KEYS = (*_RUN_KEYS, "detector")
 _IN_IMAGE_UNITS = {
-    *("signal", "frame_mean", "pedestal", "noise", "pedestal_error", "noise_error", "size", "amplitude"),
+    *("signal", "frame_mean", "brightness", "pedestal", "noise", "pedestal_error", "noise_error", "size", "amplitude"),
     *("mean", "deviation", "excess_variance", "minimum", "maximum"),
 }
 
@@ -30,7 +30,7 @@ def _signal(product: DataProduct) -> DatasetType:
         else (replace(f.QUABO, dtype="uint8", units="1"), replace(f.PKT_NUM, dims=("time",), dtype="uint32"))
     )
     maps = (f.BEGIN, f.END, f.PEDESTAL, f.NOISE, f.POOLED, f.PIXEL_MASK, f.GAIN)
-    own = (f.TIME, f.SIGNAL, f.QUALITY, f.FRAME_MEAN, f.HOST_LAG, f.TAI_OFFSET, *header, *maps)
+    own = (f.TIME, f.SIGNAL, f.QUALITY, f.FRAME_MEAN, f.BRIGHTNESS, f.HOST_LAG, f.TAI_OFFSET, *header, *maps)
     what = "" if product.whole_module else " Each is placed into the whole module; the other quadrants are NaN."
     return DatasetType(
         name=f"panoseti.{product.name}",
@@ -40,7 +40,7 @@ def _signal(product: DataProduct) -> DatasetType:
         variables=_with_units(own, product.units),
         doc=f"Calibrated frames in time order, pedestal subtracted, not thresholded, with quality bits.{what}",
         coordinates=("time", "begin", "end"),
-        overviews=("frame_mean",),
+        overviews=("frame_mean", "brightness"),
     )
 
 

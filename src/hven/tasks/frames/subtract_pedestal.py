@@ -58,12 +58,13 @@ def run(inputs: Inputs, config: SignalConfig) -> Mapping[str, xr.Dataset]:
     dataset, pedestals = inputs["frames"], inputs["pedestals"]
     frames, maps = whole_frames(dataset), _maps(inputs, config)
     times = dataset["time"].values.astype("datetime64[ns]").astype(np.int64)
-    signal, mean, saturated = _calibrated(_own(frames, inputs.own), times[inputs.own], maps, config)
+    signal, mean, bright, saturated = _calibrated(_own(frames, inputs.own), times[inputs.own], maps, config)
     flags = _flags(inputs, config, frames.valid, times)
     flags[inputs.own] |= np.where(saturated, _BITS["saturated"], 0).astype(np.uint16)
     rows = {
         "signal": (("time", "y", "x"), signal),
         "frame_mean": ("time", mean),
+        "brightness": ("time", bright),
         **{name: (dims, values[inputs.own]) for name, (dims, values) in _rows(dataset).items()},
         "quality": ("time", flags[inputs.own]),
     }
@@ -105,7 +106,7 @@ def _maps(inputs: Inputs, config: SignalConfig) -> dict[str, tuple[tuple[str, ..
 
 def _calibrated(
     frames: Frames, times: NDArray[np.int64], maps: dict[str, Any], config: SignalConfig
-) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.bool_]]:
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32], NDArray[np.bool_]]:
     cells = maps.pop("_cells")[1]
     cell = quality.cell_of(times, cells[:, 0])
     outside = (times < cells[cell, 0]) | (times >= cells[cell, 1]) if len(times) else np.zeros(0, bool)
@@ -117,10 +118,11 @@ def _calibrated(
         )
     limit = np.iinfo(frames.images.dtype).max if config.saturation is None else config.saturation
     signal = np.empty(frames.images.shape, np.float32)
-    mean, saturated = np.empty(len(times), np.float32), np.zeros(len(times), np.bool_)
+    mean, bright = np.empty((2, len(times)), np.float32)
+    saturated = np.zeros(len(times), np.bool_)
     pixels = (quadrant_map(signal.shape[1]), maps["gain"][1], maps["pixel_mask"][1])
-    _subtract(frames, (cell, maps["pedestal"][1]), pixels, int(limit), (signal, mean, saturated))
-    return signal, mean, saturated
+    _subtract(frames, (cell, maps["pedestal"][1]), pixels, int(limit), (signal, mean, bright, saturated))
+    return signal, mean, bright, saturated
 
 
 @numba.njit(cache=True, nogil=True)
@@ -128,9 +130,9 @@ def _subtract(frames: Any, pedestals: Any, pixels: Any, limit: int, out: Any) ->
     images, valid = frames
     cell, pedestal = pedestals
     quadrant, gain, mask = pixels
-    signal, mean, saturated = out
+    signal, mean, bright, saturated = out
     for t in range(images.shape[0]):
-        total, used = 0.0, 0
+        total, raw, used = 0.0, 0.0, 0
         for y in range(images.shape[1]):
             for x in range(images.shape[2]):
                 if not valid[t, quadrant[y, x]]:
@@ -141,8 +143,10 @@ def _subtract(frames: Any, pedestals: Any, pixels: Any, limit: int, out: Any) ->
                 saturated[t] |= images[t, y, x] >= limit
                 if mask[y, x] == 0 and value == value:  # noqa: PLR0124 - false for NaN only
                     total += value
+                    raw += images[t, y, x]
                     used += 1
         mean[t] = total / used if used else np.nan
+        bright[t] = raw / used if used else np.nan
 
 
 def _flags(
@@ -243,6 +247,7 @@ TASK = Task(
                 v.SIGNAL,
                 v.QUALITY,
                 v.FRAME_MEAN,
+                v.BRIGHTNESS,
                 v.HOST_LAG,
                 v.TAI_OFFSET,
                 v.SPREAD,

@@ -218,7 +218,7 @@ def significance(value: float, background: float, dispersion: float, boxes: floa
     Examples
     --------
     >>> round(significance(106.0, 3200.0, 1.0, 64.0), 2)
-    6.77
+    6.81
     """
     on, off = value / dispersion, background / dispersion
     first = on * math.log((1.0 + boxes) * on / (on + off))
