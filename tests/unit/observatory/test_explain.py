@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+import json
+import shutil
+
+import pytest
+from small_products import publish, ref
+
+from hven import instruments
+from hven.model.quantum import QuantumRecord, QuantumState
+
+OBSERVATION = "crab.20251022T040000Z"
+
+
+def cause(obs, name="panoseti.showers", **data_id):
+    broken = obs.explain(name, **data_id).broken
+    return None if broken is None else f"{broken.about}: {broken.text}"
+
+
+@pytest.fixture
+def raw(obs):
+    made = publish(obs.root, "L0/panoseti.ph1024", run="panoseti/raw/all")
+    obs.registry.register([made], inputs={})
+    return made
+
+
+def record(obs, state, output, *, ended=1, **more):
+    values = {"run": "r", "step": output, "task": "frames.x", "quantum_key": "k", "data_id": ref().data_id}
+    obs.registry.record_quanta([QuantumRecord(state=state, outputs=(output,), ended_ns=ended, **{**values, **more})])
+
+
+def test_what_is_there_has_no_broken_link(obs):
+    made = publish(obs.root, "L2/panoseti.showers")
+    obs.registry.register([made], inputs={})
+
+    assert cause(obs) is None
+    assert "there: 1 dataset" in str(obs.explain("panoseti.showers", detector=1))
+
+
+def test_no_raw_file(obs):
+    assert cause(obs, observation=OBSERVATION) == "L0/panoseti.ph1024: no raw file has arrived"
+
+
+def test_a_raw_file_that_waits(obs, tmp_path):
+    instruments.load("panoseti").simulate(tmp_path / "raw", night=20251021, seed=1, scale=0.01)
+    run = next((tmp_path / "raw").rglob("*.pff")).parent
+    shutil.copytree(run, obs.root / "incoming" / run.name)
+
+    assert "not ingested" in cause(obs, "panoseti.showers")
+    assert "no raw file" in cause(obs, "panoseti.showers", observation="another")
+
+
+def test_a_raw_file_in_quarantine_and_why(obs):
+    folder = obs.root / "quarantine" / "panoseti" / "20251021" / OBSERVATION
+    folder.mkdir(parents=True)
+    (folder / "a.json").write_text(json.dumps({"path": "/in/a.pff", "reason": "frame 3: no marker"}))
+
+    assert cause(obs, observation=OBSERVATION).endswith("quarantined: /in/a.pff: frame 3: no marker")
+    assert "no raw file" in cause(obs, observation="another")
+
+
+def test_raw_files_without_such_data(obs):
+    (obs.root / "L0" / "panoseti" / "20251021" / OBSERVATION / "raw").mkdir(parents=True)
+
+    assert "raw files are archived" in cause(obs, observation=OBSERVATION)
+
+
+def test_a_pipeline_that_has_not_run(obs, raw):
+    assert cause(obs) == "L1/panoseti.ph1024.pedestals: not run: `hven process panoseti/calibrate` would make it"
+
+
+def test_a_task_that_failed_and_its_error(obs, raw):
+    record(obs, QuantumState.FAILED, "L1/panoseti.ph1024.pedestals", error="DataError: bad")
+    record(obs, QuantumState.BLOCKED, "L1/panoseti.ph1024", error="needs pedestals")
+
+    text = cause(obs, detector=1)
+
+    assert text.startswith("L1/panoseti.ph1024.pedestals: task frames.x failed at 1970")
+    assert "DataError: bad" in text
+
+
+def test_a_task_that_had_nothing_to_make(obs, raw):
+    record(obs, QuantumState.NO_WORK, "L2/panoseti.showers")
+
+    assert "found nothing to make" in cause(obs)
+
+
+def test_a_product_that_has_expired(obs, raw):
+    record(obs, QuantumState.DONE, "L2/panoseti.showers")
+
+    assert "expired" in cause(obs)
+
+
+def test_another_detectors_failure_is_not_this_ones_cause(obs, raw):
+    record(obs, QuantumState.FAILED, "L2/panoseti.showers", data_id=ref(detector=7).data_id)
+
+    assert "not run" in cause(obs, detector=1)
+
+
+def test_what_only_people_make(obs):
+    assert "certified by a person" in cause(obs, "panoseti.gain")
