@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import signal
 import threading
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from hven.cli.options import Site
+
 
 def batch(
-    site: Annotated[Path | None, typer.Option(help="Site file.")] = None,
-    json_logs: Annotated[bool, typer.Option("--json-logs", help="Log lines as JSON.")] = False,
+    *, as_json: Annotated[bool, typer.Option("--json", help="Log lines as JSON.")] = False, site: Site = None
 ) -> None:
     """Run submitted jobs until stopped; running ones then go back into the queue."""
     from hven.batch.service import make_service, only_one
@@ -20,7 +20,7 @@ def batch(
     from hven.core.settings import load_settings
     from hven.registry.database import Database
 
-    configure(json=json_logs)
+    configure(json=as_json)
     settings = load_settings(site)
     stop = threading.Event()
     for name in (signal.SIGTERM, signal.SIGINT):

@@ -16,11 +16,13 @@ from hven.cli.explain import explain
 from hven.cli.find import find
 from hven.cli.get import get
 from hven.cli.ingest import ingest
+from hven.cli.jobs import jobs
 from hven.cli.process import process
 from hven.cli.registry import registry
 from hven.cli.show import show
 from hven.cli.simulate import simulate
 from hven.cli.status import status
+from hven.cli.submit import submit
 from hven.cli.up import up
 from hven.core.errors import HvenError
 
@@ -45,6 +47,8 @@ app.command()(describe)
 app.command()(explain)
 app.command()(get)
 app.command()(process)
+app.command()(submit)
+app.add_typer(jobs, name="jobs")
 app.add_typer(calib, name="calib")
 app.add_typer(registry, name="registry")
 

@@ -17,8 +17,35 @@ DayObs = Annotated[list[int] | None, typer.Option(help="Observing day YYYYMMDD; 
 Observation = Annotated[list[str] | None, typer.Option(help="Observation; may be given several times.")]
 Detector = Annotated[list[int] | None, typer.Option(help="Detector; may be given several times.")]
 
+Changes = Annotated[
+    list[str] | None,
+    typer.Option("--config", help="STEP:OPTION=VALUE that differs from the pipeline's; may be given several times."),
+]
+
 
 def data_id(day_obs: list[int] | None, observation: list[str] | None, detector: list[int] | None) -> dict[str, Any]:
     """Keywords of `find` and its kin from options."""
     given = {"day_obs": day_obs, "observation": observation, "detector": detector}
     return {key: values[0] if len(values) == 1 else values for key, values in given.items() if values}
+
+
+def read_changes(texts: list[str]) -> dict[str, dict[str, Any]]:
+    """Read ``step:option=value``; values are YAML.
+
+    Examples
+    --------
+    >>> read_changes(["pulses:threshold_sigma=6.5"])
+    {'pulses': {'threshold_sigma': 6.5}}
+    """
+    import yaml
+
+    from hven.core.errors import ConfigurationError
+
+    changes: dict[str, dict[str, Any]] = {}
+    for text in texts:
+        target, equals, value = text.partition("=")
+        step, colon, option = target.rpartition(":")
+        if not (equals and colon and step and option):
+            raise ConfigurationError(f"{text!r} changes no option", hint="Write it as --config STEP:OPTION=VALUE.")
+        changes.setdefault(step, {})[option] = yaml.safe_load(value)
+    return changes

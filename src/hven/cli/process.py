@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hven.cli.options import DayObs, Detector, Json, Observation, Site, Where, data_id
+from hven.cli.options import Changes, DayObs, Detector, Json, Observation, Site, Where, data_id, read_changes
 
 if TYPE_CHECKING:
     from hven.observatory import Observatory
@@ -21,10 +21,7 @@ def process(
     observation: Observation = None,
     detector: Detector = None,
     where: Where = "",
-    config: Annotated[
-        list[str] | None,
-        typer.Option(help="STEP:OPTION=VALUE that differs from the pipeline's; may be given several times."),
-    ] = None,
+    config: Changes = None,
     as_json: Json = False,
     site: Site = None,
 ) -> None:
@@ -34,35 +31,13 @@ def process(
 
     configure(json=as_json, level="WARNING")
     with connect(site) as obs:
-        chosen = {"where": where, "config": _changes(config or []), **data_id(day_obs, observation, detector)}
+        chosen = {"where": where, "config": read_changes(config or []), **data_id(day_obs, observation, detector)}
         report = obs.process(pipeline, **chosen) if as_json else _with_progress(obs, pipeline, chosen)
     if as_json:
         _print_json(report)
     else:
         print(report)
     report.raise_for_failures()
-
-
-def _changes(texts: list[str]) -> dict[str, dict[str, Any]]:
-    """Read ``step:option=value``; values are YAML.
-
-    Examples
-    --------
-    >>> _changes(["pulses:threshold_sigma=6.5"])
-    {'pulses': {'threshold_sigma': 6.5}}
-    """
-    import yaml
-
-    from hven.core.errors import ConfigurationError
-
-    changes: dict[str, dict[str, Any]] = {}
-    for text in texts:
-        target, equals, value = text.partition("=")
-        step, colon, option = target.rpartition(":")
-        if not (equals and colon and step and option):
-            raise ConfigurationError(f"{text!r} changes no option", hint="Write it as --config STEP:OPTION=VALUE.")
-        changes.setdefault(step, {})[option] = yaml.safe_load(value)
-    return changes
 
 
 def _with_progress(obs: Observatory, pipeline: str, chosen: dict[str, Any]) -> RunReport:

@@ -15,7 +15,7 @@ from hven.registry.database import Database
 @pytest.fixture
 def dying(store):
     """Queue whose leases are over at once."""
-    return JobQueue(store.database, lease_s=0)
+    return JobQueue(store.database, lease_s=0, start_s=0)
 
 
 def line(data_id, state=QuantumState.DONE, **more):

@@ -1,0 +1,70 @@
+"""`hven submit`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from hven.cli.options import Changes, DayObs, Detector, Json, Observation, Site, Where, data_id, read_changes
+
+if TYPE_CHECKING:
+    from hven.batch.jobs import JobHandle
+    from hven.batch.model import Job
+
+
+def submit(
+    pipeline: Annotated[str, typer.Argument(help="Pipeline, e.g. panoseti/calibrate.")],
+    *,
+    day_obs: DayObs = None,
+    observation: Observation = None,
+    detector: Detector = None,
+    where: Where = "",
+    config: Changes = None,
+    job_class: Annotated[str, typer.Option("--class", help="interactive, or batch, which waits for the former.")] = (
+        "interactive"
+    ),
+    wait: Annotated[bool, typer.Option("--wait", help="Wait for the end; exit code 8 unless it succeeds.")] = False,
+    as_json: Json = False,
+    site: Site = None,
+) -> None:
+    """Hand a pipeline to the batch service."""
+    from hven.core.logging import configure
+    from hven.observatory import connect
+
+    configure(json=as_json, level="WARNING")
+    with connect(site) as obs:
+        chosen = data_id(day_obs, observation, detector)
+        changes = read_changes(config or [])
+        handle = obs.submit(pipeline, where=where, config=changes, job_class=job_class, **chosen)
+        job = _follow(handle) if wait else handle.progress()
+        if as_json:
+            print(job.model_dump_json(indent=1))
+        else:
+            _tell(job)
+        if wait:
+            handle.result().raise_for_failures()
+
+
+def _follow(handle: JobHandle) -> Job:
+    import time
+
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        line = bar.add_task(f"job {handle.id}", total=None)
+        while not (job := handle.progress()).state.ended:
+            text = job.message or str(job.state)
+            bar.update(line, completed=job.counts.ended, total=job.counts.total or None, description=text)
+            time.sleep(0.5)
+    return job
+
+
+def _tell(job: Job) -> None:
+    counts, expected = job.counts, job.estimate
+    if job.state.ended:
+        print(f"job {job.id}: {job.state}, {counts.done} of {counts.total} quanta done, {counts.reused} of them before")
+        return
+    quanta = f"{expected.to_do} of {expected.quanta} quanta to do" if expected else ""
+    print(f"job {job.id}: {quanta}, {job.position or 0} jobs ahead; `hven jobs show {job.id}` follows it")

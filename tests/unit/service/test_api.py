@@ -1,0 +1,360 @@
+"""The API behind a real hub: who may do what, and what it answers."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+import subprocess
+import sys
+import time
+
+import httpx
+import pytest
+import yaml
+
+from hven.batch.model import JobRequest, JobState
+from hven.batch.remote import RemoteJobs
+from hven.core.errors import AccessDeniedError, ConflictError, JobNotFoundError, ServiceUnavailableError
+from hven.model.collection import AccessClass, Collection, CollectionKind
+
+READ, SUBMIT, OPERATE = (f"custom:hven:{verb}" for verb in ("read", "submit", "operate"))
+USE = "access:services!service=api"
+NIGHT = 20251021
+
+
+def free_ports(number):
+    held = [socket.create_server(("127.0.0.1", 0)) for _ in range(number)]
+    ports = [s.getsockname()[1] for s in held]
+    for s in held:
+        s.close()
+    return ports
+
+
+class Hub:
+    """A hub with the API, and tokens of its users."""
+
+    def __init__(self, folder, repository):
+        sys.path.insert(0, str(repository / "tests" / "support"))
+        import small_night
+
+        self.obs = small_night.make(folder)
+        self.log = folder / "hub.log"
+        hub, api, public = free_ports(3)
+        self.admin = secrets.token_hex(16)
+        site = folder / "site.yaml"
+        site.write_text(yaml.safe_dump(self.obs.settings.model_dump(mode="json")))
+        names = {"STATE": folder, "HUB": hub, "API": api, "PUBLIC": public, "TOKEN": self.admin, "SITE": site}
+        config = repository / "tests" / "support" / "bare_hub_config.py"
+        with self.log.open("ab") as stream:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "jupyterhub", "--config", str(config)],
+                cwd=folder, stdout=stream, stderr=stream,
+                env={**os.environ, **{f"TEST_{name}": str(value) for name, value in names.items()}},
+            )  # fmt: skip
+        self.url = f"http://127.0.0.1:{api}/services/api"
+        self.hub = httpx.Client(base_url=f"http://127.0.0.1:{hub}/hub/api", headers=auth(self.admin), timeout=30)
+        self.tokens = {}
+
+    def wait(self):
+        end = time.monotonic() + 90
+        while time.monotonic() < end:
+            assert self.process.poll() is None, self.log.read_text()
+            try:
+                if httpx.get(f"{self.url}/health").status_code == 401 and self.hub.get("/user").status_code == 200:
+                    return
+            except httpx.TransportError:
+                pass
+            time.sleep(0.2)
+        pytest.fail(self.log.read_text())
+
+    def token(self, user, *scopes):
+        if (user, scopes) not in self.tokens:
+            self.hub.post(f"/users/{user}")
+            answer = self.hub.post(f"/users/{user}/tokens", json={"scopes": list(scopes), "note": "test"})
+            assert answer.status_code == 201, answer.text
+            self.tokens[user, scopes] = answer.json()["token"]
+        return self.tokens[user, scopes]
+
+    def ask(self, token, method, path, **more):
+        headers = {**(auth(token) if token else {}), **more.pop("headers", {})}
+        return httpx.request(method, self.url + path, headers=headers, timeout=60, **more)
+
+    def end(self):
+        self.process.terminate()
+        self.process.wait(timeout=60)
+        self.hub.close()
+        self.obs.close()
+
+
+def auth(token):
+    return {"Authorization": f"token {token}"}
+
+
+@pytest.fixture(scope="module")
+def hub(tmp_path_factory, repository):
+    hub = Hub(tmp_path_factory.mktemp("hub"), repository)
+    try:
+        hub.wait()
+        yield hub
+    finally:
+        hub.end()
+
+
+@pytest.fixture
+def reader(hub):
+    return hub.token("sophie", READ, USE)
+
+
+@pytest.fixture
+def submitter(hub):
+    return hub.token("sophie", READ, SUBMIT, USE)
+
+
+@pytest.fixture
+def operator(hub):
+    return hub.token("tycho", READ, SUBMIT, OPERATE, USE)
+
+
+ENDPOINTS = [
+    ("GET", "/health"),
+    ("GET", "/whoami"),
+    ("GET", "/products"),
+    ("GET", "/products/x"),
+    ("GET", "/describe/panoseti.ph1024"),
+    ("GET", "/pipelines"),
+    ("POST", "/estimate"),
+    ("POST", "/jobs"),
+    ("GET", "/jobs"),
+    ("GET", "/jobs/1"),
+    ("GET", "/jobs/1/failures"),
+    ("GET", "/jobs/1/products"),
+    ("GET", "/jobs/1/log"),
+    ("POST", "/jobs/1/cancel"),
+    ("POST", "/jobs/1/hold"),
+    ("POST", "/jobs/1/unhold"),
+    ("POST", "/jobs/1/restart"),
+    ("GET", "/status"),
+]
+BODY = {"pipeline": "panoseti/nightly"}
+
+
+def test_every_endpoint_is_in_the_list_of_those_tested():
+    from hven.service.app import create_app
+
+    declared = create_app(None, None, None).openapi()["paths"]
+
+    found = {(method.upper(), path) for path, methods in declared.items() for method in methods}
+
+    names = {"/1": "/{job_id}", "/x": "/{product_id}", "panoseti.ph1024": "{name}"}
+    for concrete, template in names.items():
+        found = {(method, path.replace(template, concrete)) for method, path in found}
+    assert found == set(ENDPOINTS)
+
+
+@pytest.mark.parametrize(("method", "path"), ENDPOINTS)
+def test_nobody_gets_in_without_a_token_of_the_hub(hub, method, path):
+    for token in ("", "0" * 32, "../../hub"):
+        answer = hub.ask(token, method, path, json=BODY)
+
+        assert answer.status_code == 401
+        assert answer.json()["error"] == "AccessDeniedError"
+
+
+def test_a_token_in_the_address_or_in_a_cookie_opens_nothing(hub, operator):
+    assert hub.ask("", "GET", f"/jobs?token={operator}").status_code == 401
+    assert hub.ask("", "GET", "/jobs", headers={"Cookie": f"service-api={operator}"}).status_code == 401
+
+
+@pytest.mark.parametrize(("method", "path"), [e for e in ENDPOINTS if e[1] not in {"/health", "/whoami"}])
+def test_a_token_without_the_scope_is_refused(hub, method, path):
+    answer = hub.ask(hub.token("sophie", USE), method, path, json=BODY)
+
+    assert answer.status_code == 403
+    assert "custom:hven:" in answer.json()["hint"]
+
+
+@pytest.mark.parametrize("path", [p for m, p in ENDPOINTS if m == "POST" and p != "/estimate"])
+def test_a_reader_changes_nothing(hub, reader, path):
+    answer = hub.ask(reader, "POST", path, json=BODY)
+
+    assert answer.status_code == 403
+    assert answer.json()["hint"] == "It needs the scope custom:hven:submit."
+
+
+def test_a_token_for_other_services_is_refused(hub):
+    answer = hub.ask(hub.token("sophie", READ, SUBMIT), "GET", "/jobs")
+
+    assert answer.status_code == 403
+    assert "not for this service" in answer.json()["message"]
+
+
+@pytest.mark.parametrize(
+    "headers", [{"Origin": "http://evil.example"}, {"Origin": "null"}, {"Sec-Fetch-Site": "cross-site"}]
+)
+def test_pages_of_other_sites_are_refused(hub, operator, headers):
+    for method, path in (("GET", "/jobs"), ("POST", "/jobs/1/cancel")):
+        answer = hub.ask(operator, method, path, headers=headers)
+
+        assert answer.status_code == 403
+        assert "another site" in answer.json()["message"]
+
+
+def test_pages_of_this_site_are_let_in(hub, operator):
+    own = hub.url.removesuffix("/services/api")
+
+    assert (
+        hub.ask(operator, "GET", "/jobs", headers={"Origin": own, "Sec-Fetch-Site": "same-origin"}).status_code == 200
+    )
+
+
+def test_callers_learn_who_they_are(hub, reader, operator):
+    assert hub.ask(reader, "GET", "/whoami").json() == {"name": "sophie", "scopes": [READ]}
+    assert hub.ask(operator, "GET", "/whoami").json() == {"name": "tycho", "scopes": [OPERATE, READ, SUBMIT]}
+
+
+def test_products_are_found_by_type_level_data_id_and_condition(hub, reader):
+    query = "type=panoseti.ph1024&level=L1&detector=1&detector=254&where=detector > 1"
+
+    found = hub.ask(reader, "GET", f"/products?{query}").json()
+
+    expected = hub.obs.query("panoseti.ph1024", level="L1", detector=254)
+    assert [p["id"] for p in found] == [p.id for p in expected]
+    assert {(p["level"], p["type"], p["data_id"]["detector"]) for p in found} == {("L1", "panoseti.ph1024", 254)}
+    assert len(hub.ask(reader, "GET", "/products?limit=3").json()) == 3
+
+
+def test_a_product_is_shown_with_its_links(hub, reader):
+    product = hub.obs.query("panoseti.ph1024", level="L1")[0]
+
+    found = hub.ask(reader, "GET", f"/products/{product.id}").json()
+
+    assert (found["path"], found["digest"], found["inputs"]) == (str(product.path), product.digest, [])
+    assert hub.ask(reader, "GET", "/products/nothing").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("query", "status", "error"),
+    [
+        ("colour=red", 404, "UnknownNameError"),
+        ("level=L7", 404, "UnknownNameError"),
+        ("type=panoseti.nothing", 404, "UnknownNameError"),
+        ("detector=one", 422, "ConfigurationError"),
+        ("limit=-1", 422, "ConfigurationError"),
+        ("where=import os", 422, "ConfigurationError"),
+    ],
+)
+def test_a_wrong_query_is_an_error_with_a_name(hub, reader, query, status, error):
+    answer = hub.ask(reader, "GET", f"/products?{query}")
+
+    assert (answer.status_code, answer.json()["error"]) == (status, error)
+    assert answer.json()["message"]
+
+
+def test_what_is_for_operators_is_hidden_from_others(hub, reader, operator):
+    registry = hub.obs.registry
+    product = registry.find(None)[0]
+    runs = {c.name: c for c in registry.collections()}
+    registry.define(Collection(product.run, CollectionKind.RUN, AccessClass.OPERATORS))
+    try:
+        assert hub.ask(reader, "GET", "/products").json() == []
+        assert hub.ask(reader, "GET", f"/products/{product.id}").status_code == 404
+        assert hub.ask(reader, "GET", f"/products?collection={product.run}").status_code == 403
+        assert hub.ask(operator, "GET", f"/products/{product.id}").status_code == 200
+    finally:
+        registry.define(runs[product.run])
+
+
+def test_a_dataset_type_is_described(hub, reader):
+    declared = hub.obs.dataset_type("panoseti.ph1024", "L1")
+
+    found = hub.ask(reader, "GET", "/describe/panoseti.ph1024?level=L1").json()
+
+    assert [v["name"] for v in found["variables"]] == [v.name for v in declared.variables]
+    assert (found["level"], found["form"], found["doc"]) == ("L1", "array", declared.doc)
+
+
+def test_status_tells_of_services_queue_and_disks(hub, reader):
+    beats = hub.obs.settings.state / "heartbeats"
+    beats.mkdir(exist_ok=True)
+    (beats / "ingest").touch()
+
+    found = hub.ask(reader, "GET", "/status").json()
+
+    assert found["heartbeat_age_s"]["ingest"] < 60
+    assert found["disks"]["root"]["free_bytes"] > 0
+    assert found["site"] == "tryout"
+
+
+def test_an_unknown_address_is_an_error_like_any_other(hub, reader):
+    answer = hub.ask(reader, "GET", "/nothing")
+
+    assert (answer.status_code, answer.json()["error"]) == (404, "HvenError")
+
+
+def test_paths_do_not_lead_out(hub, reader):
+    for path in ("/products/..%2f..%2fetc%2fpasswd", "/describe/..%2f..%2fetc%2fpasswd", "/jobs/..%2f1/log"):
+        assert hub.ask(reader, "GET", path).status_code in {404, 422}
+
+
+def test_jobs_through_the_api_are_those_of_the_table(hub, submitter, operator):
+    sophie, tycho = RemoteJobs(hub.url, submitter), RemoteJobs(hub.url, operator)
+    job = tycho_submits(hub, "sophie")
+
+    with pytest.raises(JobNotFoundError, match="job 999"):
+        sophie.get(999)
+    other = tycho_submits(hub, "tycho")
+    with pytest.raises(AccessDeniedError, match=f"job {other} is tycho's"):
+        sophie.cancel(other)
+    assert sophie.hold(job).state == JobState.HELD
+    assert tycho.unhold(job).state == JobState.READY
+    assert [j.id for j in sophie.find(user="sophie", states=[JobState.READY])] == [job]
+    assert (sophie.failures(job), sophie.products(job), sophie.log(job)) == ([], [], "")
+    assert sophie.cancel(job).state == JobState.DELETED
+    with pytest.raises(ConflictError, match="cannot be cancelled"):
+        sophie.cancel(job)
+    assert sophie.restart(job).state == JobState.READY
+    assert tycho.cancel(job).state == JobState.DELETED
+    sophie.close()
+    tycho.close()
+
+
+def tycho_submits(hub, user):
+    from hven.batch.store import JobStore
+    from hven.registry.database import Database
+
+    database = Database(hub.obs.settings.platform_url)
+    job = JobStore(database).submit(JobRequest(pipeline="panoseti/nightly"), user=user).id
+    database.close()
+    return job
+
+
+def test_an_api_that_is_not_there_is_named_and_the_token_is_not():
+    [port] = free_ports(1)
+    jobs = RemoteJobs(f"http://127.0.0.1:{port}", "geheim")
+
+    with pytest.raises(ServiceUnavailableError, match="does not answer") as caught:
+        jobs.find()
+
+    assert "geheim" not in str(caught.value) + repr(jobs)
+    jobs.close()
+
+
+def test_no_token_is_in_a_log(hub, reader):
+    hub.ask("", "GET", f"/products?token={reader}")
+    hub.ask(reader, "GET", "/products")
+    text = hub.log.read_text()
+
+    assert '"path": "/services/api/products"' in text
+    assert '"user": "sophie"' in text
+    assert [t for t in (*hub.tokens.values(), hub.admin) if t in text] == []
+
+
+def test_the_api_listens_on_loopback_only():
+    from hven.core.errors import SettingsError
+    from hven.service.api import address
+
+    assert address({"JUPYTERHUB_SERVICE_URL": "http://127.0.0.1:8131"}) == ("127.0.0.1", 8131)
+    for url in ("", "http://127.0.0.1", "http://0.0.0.0:8131", "http://example.org:80"):
+        with pytest.raises(SettingsError):
+            address({"JUPYTERHUB_SERVICE_URL": url})
