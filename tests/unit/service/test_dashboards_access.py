@@ -1,0 +1,204 @@
+"""Who gets at the dashboards, over HTTP and websocket, tried on a real hub and proxy."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+from bokeh.util.token import generate_jwt_token, generate_session_id
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
+
+from hven.core.errors import ConfigurationError
+from hven.hub.proxy import proxy_command
+
+SUPPORT = Path(__file__).parents[2] / "support"
+PASSWORD = "a-password-for-tests"
+PREFIX = "/services/dashboards"
+GUARDED = ("/tonight", "/jobs", "/tonight/autoload.js?bokeh-autoload-element=1", "/tonight/metadata")
+
+
+@pytest.fixture(scope="module")
+def hub(tmp_path_factory):
+    """Address of a hub that serves the dashboards of an empty observatory."""
+    try:
+        proxy_command(SUPPORT.parents[1])
+    except ConfigurationError as error:
+        pytest.skip(f"{error.message}; install it with: make up")
+    folder = tmp_path_factory.mktemp("hub")
+    (folder / "data").mkdir()
+    (folder / "state").mkdir()
+    ports = _free_ports(4)
+    environment = {
+        **os.environ,
+        "HVEN_ROOT": str(folder / "data"),
+        "HVEN_STATE": str(folder / "state"),
+        "TEST_PORTS": ",".join(map(str, ports)),
+        "TEST_PASSWORD": PASSWORD,
+    }
+    command = [sys.executable, "-m", "jupyterhub", "-f", str(SUPPORT / "dashboards_hub_config.py")]
+    with (folder / "hub.log").open("w") as log:
+        process = subprocess.Popen(command, env=environment, cwd=folder, stdout=log, stderr=log, start_new_session=True)
+    address = f"http://127.0.0.1:{ports[0]}"
+    try:
+        _wait(address, process, folder / "hub.log")
+        yield address
+    finally:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def _free_ports(count):
+    sockets = [socket.socket() for _ in range(count)]
+    for one in sockets:
+        one.bind(("127.0.0.1", 0))
+    ports = [one.getsockname()[1] for one in sockets]
+    for one in sockets:
+        one.close()
+    return ports
+
+
+def _wait(address, process, log):
+    for _ in range(300):
+        assert process.poll() is None, log.read_text()
+        try:
+            if httpx.get(f"{address}{PREFIX}/tonight").status_code == 302:
+                return
+        except httpx.TransportError:
+            pass
+        time.sleep(0.3)
+    raise AssertionError(log.read_text())
+
+
+@pytest.fixture(scope="module")
+def login(hub):
+    """Make a browser that is logged in."""
+    browsers = []
+
+    def browser(name):
+        client = httpx.Client(base_url=hub, follow_redirects=True, timeout=60)
+        client.get("/hub/login")
+        xsrf = client.cookies["_xsrf"]
+        client.post("/hub/login", data={"username": name, "password": PASSWORD, "_xsrf": xsrf})
+        browsers.append(client)
+        return client
+
+    yield browser
+    for one in browsers:
+        one.close()
+
+
+@pytest.fixture(scope="module")
+def alice(login):
+    return login("alice")
+
+
+@pytest.fixture(scope="module")
+def bob(login):
+    return login("bob")
+
+
+def test_someone_with_the_scope_sees_every_guarded_address(alice):
+    for path in GUARDED:
+        assert alice.get(f"{PREFIX}{path}").status_code == 200, path
+
+
+def test_the_first_page_is_tonight(alice):
+    assert alice.get(f"{PREFIX}/").url.path == f"{PREFIX}/tonight"
+
+
+def test_login_leads_back_to_the_page_asked_for(login):
+    answer = login("alice").get(f"{PREFIX}/jobs?show=running")
+    assert answer.url.path == f"{PREFIX}/jobs"
+    assert answer.url.params["show"] == "running"
+
+
+def test_someone_without_the_scope_is_refused_by_the_hub(bob):
+    for path in GUARDED:
+        assert bob.get(f"{PREFIX}{path}").status_code == 403, path
+
+
+def test_nobody_is_sent_to_the_login(hub):
+    for path in GUARDED:
+        answer = httpx.get(f"{hub}{PREFIX}{path}")
+        assert answer.status_code == 302, path
+        assert "/login" in answer.headers["location"]
+
+
+@pytest.mark.parametrize(
+    "wanted", ["https://elsewhere.example/", "//elsewhere.example/", "/hub/home", "/services/dashboards/../api"]
+)
+def test_login_leads_to_no_other_place(alice, wanted):
+    answer = alice.get(f"{PREFIX}/login", params={"next": wanted})
+    assert answer.url.path == f"{PREFIX}/tonight"
+
+
+def test_websocket_opens_for_someone_with_the_scope(hub, alice):
+    with _socket(hub, _token(alice), alice) as opened:
+        assert b"ACK" in _bytes(opened.recv(timeout=20))
+
+
+def test_websocket_refuses_a_stolen_token_without_a_login(hub, alice):
+    _refused(hub, _token(alice), None)
+
+
+def test_websocket_refuses_someone_without_the_scope(hub, alice, bob):
+    _refused(hub, _token(alice), bob)
+
+
+def test_websocket_refuses_a_foreign_origin(hub, alice):
+    _refused(hub, _token(alice), alice, origin="http://elsewhere.example")
+
+
+def test_websocket_refuses_a_forged_token(hub):
+    _refused(hub, _forged(), None)
+
+
+def test_a_browser_that_calls_itself_guest_is_still_nobody(hub):
+    answer = httpx.get(f"{hub}{PREFIX}/tonight", cookies={"is_guest": "1", "user": "alice"})
+    assert answer.status_code == 302
+
+
+def _token(browser):
+    page = browser.get(f"{PREFIX}/tonight").text
+    return re.search(r'"token":\s*"([^"]+)"', page)[1]
+
+
+def _forged():
+    nothing = {"headers": {}, "cookies": {}, "arguments": {}}
+    session = generate_session_id(signed=False)
+    return generate_jwt_token(session, signed=False, expiration=300, extra_payload=nothing)
+
+
+def _socket(hub, token, browser, origin=None):
+    headers = {}
+    if browser is not None:
+        headers["Cookie"] = "; ".join(
+            f"{c.name}={c.value}" for c in browser.cookies.jar if c.path in {"/", f"{PREFIX}/"}
+        )
+    return connect(
+        f"{hub.replace('http', 'ws')}{PREFIX}/tonight/ws", subprotocols=["bokeh", token], origin=origin or hub,
+        additional_headers=headers, open_timeout=20,
+    )  # fmt: skip
+
+
+def _refused(hub, token, browser, origin=None):
+    with pytest.raises(InvalidStatus) as refused, _socket(hub, token, browser, origin):
+        pass
+    assert refused.value.response.status_code == 403
+
+
+def _bytes(message):
+    return message.encode() if isinstance(message, str) else message
