@@ -103,8 +103,8 @@ class FrameFormat:
     ) -> xr.Dataset:
         """L0 dataset of header numbers by variable name and images."""
         valid = _valid(numbers)
-        by_quabo = {k: v.reshape(len(v), -1) for k, v in numbers.items() if k in _TIMING}
-        times = frame_times(by_quabo, valid.reshape(len(valid), -1), host=status is ClockStatus.UNSYNCHRONISED)
+        by_quabo = {k: _columns(numbers[k]) for k in _TIMING}
+        times = frame_times(by_quabo, _columns(valid), host=status is ClockStatus.UNSYNCHRONISED)
         columns = {
             **numbers,
             "images": images,
@@ -134,8 +134,10 @@ def _clock(key: tuple[tuple[Path, DataProduct, int, int], ...]) -> ClockReport:
     files = open_files([path for path, *_ in key], product)
     total = sum(f.frames for f in files)
     rows = np.unique(np.linspace(0, total - 1, min(total, _JUDGED_FRAMES)).round().astype(np.int64))
-    values = np.concatenate([f.read(r, pixels=False)[0] for f, r in _rows(files, rows)])
-    numbers = {k: v.reshape(len(v), -1) for k, v in _by_name(values, _layout(files, product)).items()}
+    layout = _layout(files, product)
+    read = [f.read(r, pixels=False)[0] for f, r in _rows(files, rows) if len(r)]
+    values = _join(read, (0, len(layout.keys)), np.int64)
+    numbers = {k: _columns(v) for k, v in _by_name(values, layout).items()}
     times = frame_times(numbers, _valid(numbers))
     return judge(times.host_lag, times.tai_offset)
 
@@ -167,10 +169,16 @@ def _by_name(values: NDArray[np.int64], layout: Layout) -> Numbers:
     return named if table.shape[1] == QUABOS else {k: v[:, 0] for k, v in named.items()}
 
 
+def _columns(array: NDArray[Any]) -> NDArray[Any]:
+    """Dims (time, quabo), with one column where a frame is one quabo's."""
+    return array[:, np.newaxis] if array.ndim == 1 else array
+
+
 def _by_position(dataset: xr.Dataset, layout: Layout) -> NDArray[np.int64]:
     keys = list(dict.fromkeys(layout.keys))
     columns = [dataset[_RAW_KEYS.get(k, k)].values.astype(np.int64) for k in keys]
-    return np.ascontiguousarray(np.stack(columns, axis=-1)).reshape(dataset.sizes["time"], -1)
+    table = np.ascontiguousarray(np.stack(columns, axis=-1))
+    return table.reshape(dataset.sizes["time"], len(layout.keys))
 
 
 def _valid(numbers: Mapping[str, NDArray[Any]]) -> NDArray[np.bool_]:
