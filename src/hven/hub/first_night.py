@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psutil
 
-from hven.core.errors import CancelledError, HvenError
+from hven.core.errors import CancelledError, DataError, HvenError, QuantumError
 from hven.core.settings import Settings
 from hven.hub.layout import Layout, last_lines
 from hven.hub.processes import end
@@ -46,13 +46,17 @@ def steps(settings: Settings, raw: Path | None) -> Iterator[Step]:
     yield Step(f"Processing with {PIPELINE}", ("process", PIPELINE))
 
 
-def run(step: Step, settings: Settings, stop: threading.Event) -> None:
+def run(step: Step, settings: Settings, stop: threading.Event) -> str:
     """Run a step; its output goes to a log.
+
+    Returns
+    -------
+    Empty when all went well; what to say when some of the data are bad, which keeps nobody from looking at the rest.
 
     Raises
     ------
     HvenError
-        When it fails; the message ends with the last lines of the log.
+        When it fails otherwise; the message ends with the last lines of the log.
     CancelledError
         When `stop` is set meanwhile.
     """
@@ -67,8 +71,11 @@ def run(step: Step, settings: Settings, stop: threading.Event) -> None:
                 end([psutil.Process(process.pid)], _GRACE_S)
                 process.wait()
                 raise CancelledError("stopped on request")
+    if process.returncode in {DataError.exit_code, QuantumError.exit_code}:
+        return f"{step.title}: not all of it worked, {log} says what did not"
     if process.returncode:
         raise HvenError(
             f"{step.title} failed with code {process.returncode}:\n{last_lines(log)}",
             hint=f"{log} has all of it; `hven up --no-data` starts without data.",
         )
+    return ""

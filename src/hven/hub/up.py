@@ -73,7 +73,8 @@ def up(
         try:
             for step in first_night.steps(settings, raw) if data else ():
                 progress(step.title)
-                first_night.run(step, settings, stop)
+                if warning := first_night.run(step, settings, stop):
+                    progress(warning)
             progress("Starting the hub and its services")
             supervisor.start(processes(settings, ports))
             _wait_until_ready(supervisor, stop)
