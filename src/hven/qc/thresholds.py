@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -30,13 +31,14 @@ class _Entry(BaseModel):
     upper: float | None = None
     lower_err: float | None = None
     upper_err: float | None = None
-    begin: Annotated[str, Field(description="UTC; empty is from the start.")] = ""
-    end: Annotated[str, Field(description="UTC, not included; empty is for ever.")] = ""
+    begin: Annotated[dt.datetime | None, Field(description="UTC; empty is from the start.")] = None
+    end: Annotated[dt.datetime | None, Field(description="UTC, not included; empty is for ever.")] = None
     advice: Annotated[str, Field(description="The next step, in plain words.")]
 
     def expand(self) -> list[Threshold]:
         """One threshold for each dataset type."""
-        begin, end = parse_utc(self.begin) if self.begin else 0, parse_utc(self.end) if self.end else _FOR_EVER
+        begin = parse_utc(self.begin.isoformat()) if self.begin else 0
+        end = parse_utc(self.end.isoformat()) if self.end else _FOR_EVER
         return [
             Threshold(
                 metric=self.metric,

@@ -1,0 +1,30 @@
+"""The pipelines of PANOSETI bind to its dataset types."""
+
+import pytest
+
+from hven.instruments.panoseti import INSTRUMENT
+from hven.pipeline.bind import bind
+from hven.pipeline.load import load_pipeline, pipeline_names
+
+
+def test_all_pipelines_are_there():
+    names = {"calibrate", "pulses", "showers", "coincidences", "nightly"}
+    assert {f"panoseti/{n}" for n in names} <= set(pipeline_names(INSTRUMENT))
+
+
+@pytest.mark.parametrize("name", ["calibrate", "pulses", "showers", "coincidences", "nightly"])
+def test_every_step_binds(name):
+    assert bind(load_pipeline(INSTRUMENT, name), INSTRUMENT)
+
+
+def test_nightly_makes_every_product_but_gains():
+    made = {t.type_name for s in bind(load_pipeline(INSTRUMENT, "nightly"), INSTRUMENT) for t in s.outputs.values()}
+    declared = {t.type_name for t in INSTRUMENT.dataset_types if t.level != "L0"}
+    assert {str(t) for t in declared - made} == {"L1/panoseti.gain"}
+
+
+def test_dataset_types_have_docs_and_row_dims_of_their_variables():
+    for dataset_type in INSTRUMENT.dataset_types:
+        assert dataset_type.doc.endswith(".")
+        assert any(dataset_type.row_dim in v.dims for v in dataset_type.variables)
+        assert {*dataset_type.coordinates, *dataset_type.overviews} <= {v.name for v in dataset_type.variables}

@@ -1,0 +1,104 @@
+"""The task that evaluates metrics."""
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from hven.model.data_id import DataId
+from hven.qc import METRICS
+from hven.qc.measure import TASK, MeasureConfig
+from hven.testing.tasks import run_task
+
+HOUR = 3600 * 10**9
+START = 1_761_116_400_000_000_000 + HOUR // 2
+
+
+@pytest.fixture
+def frames():
+    rows = 5400
+    times = START + np.arange(rows, dtype="int64") * 10**9
+    return xr.Dataset(
+        {
+            "quality": ("time", np.r_[np.ones(100), np.zeros(rows - 100)].astype("uint16")),
+            "host_lag": ("time", np.full(rows, 2_000_000, "int64")),
+            "lost_packets": (("time", "quabo"), np.r_[np.zeros((rows - 1, 4)), [[4, 0, 0, 0]]].astype("uint16")),
+            "quabo_valid": (("time", "quabo"), np.ones((rows, 4), bool)),
+        },
+        {"time": times.astype("datetime64[ns]")},
+        {"integration_time_s": 1.0},
+    )
+
+
+@pytest.fixture
+def pedestals():
+    begin = START // (60 * 10**9) * 60 * 10**9 + np.arange(91, dtype="int64") * 60 * 10**9
+    maps = np.random.default_rng(1).normal(50, 1, (91, 32, 32)) + np.arange(91)[:, None, None] / 60
+    values = {n: (("cell", "y", "x"), maps, {"units": "count"}) for n in ("pedestal", "noise", "mean")}
+    return xr.Dataset(
+        {**values, "saturated_fraction": (("cell", "y", "x"), maps * 0)},
+        {n: ("cell", (begin + d).astype("datetime64[ns]")) for n, d in (("begin", 0), ("end", 60 * 10**9))},
+    )
+
+
+def measured(**slots):
+    ids = dict.fromkeys(slots, DataId(instrument="panoseti", detector=254))
+    return run_task(TASK, slots, ids, MeasureConfig())["metrics"].to_dataframe()
+
+
+def value(table, metric, grain="observation", which=0):
+    return table[(table["metric"] == metric) & (table["grain"] == grain)]["value"].to_list()[which]
+
+
+def test_hours_and_observation_are_measured(frames, pedestals):
+    table = measured(frames=frames, pedestals=pedestals)
+    assert table.loc[table["metric"] == "frames", "value"].tolist() == [5400, 1800, 3600]
+    assert value(table, "partial_frames", "hour", 0) == pytest.approx(100 / 1800)
+    assert value(table, "partial_frames", "hour", 1) == 0
+    hours = table[(table["metric"] == "frames") & (table["grain"] == "hour")]
+    assert hours["begin"].tolist()[1] == hours["end"].tolist()[0]
+
+
+def test_values_are_those_of_the_data(frames, pedestals):
+    table = measured(frames=frames, pedestals=pedestals)
+    assert value(table, "frame_rate") == pytest.approx(1.0)
+    assert value(table, "frame_rate_ratio") == pytest.approx(1.0)
+    assert value(table, "live_fraction") == pytest.approx((5400 + 4) / 5400)
+    assert value(table, "lost_packets") == pytest.approx(1e6 * 4 / (4 + 4 * 5400))
+    assert value(table, "host_lag") == pytest.approx(2.0)
+    assert value(table, "pedestal_drift") == pytest.approx(1.0, abs=0.02)
+    assert value(table, "largest_gap") == 1.0
+
+
+def test_units_of_images_are_those_of_the_data(frames, pedestals):
+    units = measured(frames=frames, pedestals=pedestals).set_index("metric")["unit"]
+    assert set(units["pedestal"]) == {"count"}
+    assert set(units["pedestal_drift"]) == {"count h-1"}
+
+
+def test_a_metric_applies_only_where_its_variables_are(frames, pedestals):
+    names = set(measured(frames=frames, pedestals=pedestals)["metric"])
+    assert not names & {"module_spread", "tai_offset", "detector_temperature"}
+    assert "border_correlation" in names
+    assert set(measured(frames=frames, pedestals=pedestals).query("grain == 'hour'")["metric"]) == names - {
+        "border_correlation"
+    }
+
+
+def test_housekeeping_of_other_detectors_does_not_count(frames, pedestals):
+    records = xr.Dataset(
+        {"detector": ("time", np.array([254, 3])), "fpga_temperature": ("time", np.array([40.0, 90.0], "float32"))},
+        {"time": frames["time"].values[:2]},
+    )
+    assert value(measured(frames=frames, pedestals=pedestals, housekeeping=records), "fpga_temperature") == 40
+
+
+def test_no_frames_give_no_rows(frames, pedestals):
+    assert len(measured(frames=frames.isel(time=slice(0)), pedestals=pedestals)) == 0
+
+
+def test_metrics_have_docs_units_and_a_slot_of_the_task():
+    slots = {s.name: {v.name for v in s.variables} for s in TASK.inputs}
+    for metric in METRICS:
+        assert metric.doc.endswith(".")
+        assert metric.unit
+        assert {v.name for v in metric.variables} <= slots[metric.slot]
