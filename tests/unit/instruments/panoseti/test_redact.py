@@ -50,9 +50,7 @@ def test_secrets_leave_logs(line, name):
     assert redacted.endswith(b"after\n\xff\xfe not text")
 
 
-@given(
-    st.text(alphabet=st.characters(codec="utf-8", exclude_characters='" \\\n\t\r'), min_size=8).filter(str.isprintable)
-)
+@given(st.text(st.characters(codec="utf-8", exclude_categories=("C", "Z")), min_size=8))
 def test_no_password_in_a_url_survives(password):
     text = json.dumps({"url": f"http://admin:{password}@power"})
     assert json.loads(redact("obs_config.json", text.encode()))["url"] == "http://***@power"
