@@ -28,6 +28,9 @@ _DASK = {
     "distributed.nanny.pre-spawn-environ": dict.fromkeys(_ONE_THREAD, "1"),
     "distributed.worker.profile.enabled": False,
     "distributed.admin.system-monitor.disk": False,
+    # An idle cluster costs little.
+    "distributed.admin.system-monitor.interval": "2s",
+    "distributed.admin.tick.interval": "500ms",
     "distributed.admin.low-level-log-length": 1000,
 }
 

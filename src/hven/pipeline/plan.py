@@ -16,7 +16,7 @@ from hven.core.errors import DataError
 from hven.model.task import Block, Config, Task
 from hven.store.read import open_product, read_rows
 
-LEAST_BYTES = 32 << 20
+LEAST_BYTES = 64 << 20
 """Less input than this is not worth a block: about 100 ms of work."""
 
 MOST_BYTES = 1 << 30
