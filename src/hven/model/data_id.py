@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import ItemsView, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -80,6 +80,10 @@ class DataId(Mapping[str, Value]):
         """Keys, in the order of `KEYS`."""
         return iter(self._values)
 
+    def items(self) -> ItemsView[str, Value]:
+        """Keys and values, in the order of `KEYS`."""
+        return self._values.items()
+
     def __len__(self) -> int:
         """Return the number of keys."""
         return len(self._values)
@@ -110,9 +114,7 @@ class DataId(Mapping[str, Value]):
 
     def sort_key(self) -> tuple[tuple[int, int, str], ...]:
         """Key to sort by: numbers as numbers, text as text."""
-        return tuple(
-            (_PLACES[k], v, "") if isinstance(v, int) else (_PLACES[k], 0, v) for k, v in self._values.items()
-        )
+        return tuple((_PLACES[k], v, "") if isinstance(v, int) else (_PLACES[k], 0, v) for k, v in self._values.items())
 
     def subset(self, keys: tuple[str, ...]) -> DataId:
         """Only these keys (those that are there)."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import lru_cache
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -19,7 +20,7 @@ def product_row(product: Product) -> dict[str, Any]:
     data_id = product.ref.data_id
     return {
         **_NO_KEYS,
-        **data_id,
+        **dict(data_id.items()),
         "id": product.id,
         "level": str(product.ref.type.level),
         "type": product.ref.type.name,
@@ -47,7 +48,7 @@ def product_of(row: Any) -> Product:
     """Product of a row."""
     return Product(
         id=row.id,
-        ref=DatasetRef(TypeName(Level(row.level), row.type), data_id_of(row)),
+        ref=DatasetRef(_type_name(row.level, row.type), data_id_of(row)),
         run=row.run,
         path=PurePosixPath(row.path),
         form=row.form,
@@ -68,9 +69,13 @@ def product_of(row: Any) -> Product:
 
 
 def data_id_of(row: Any) -> DataId:
-    """Data ID of a row."""
-    mapping = row._mapping  # noqa: SLF001 - the public name for a row's dict view
-    return DataId({key: mapping[key] for key in KEYS if mapping[key] is not None})
+    """Data ID of a row of `product` or `quantum`, whose key columns follow the first three."""
+    return DataId({key: value for key, value in zip(KEYS, row[3 : 3 + len(KEYS)], strict=True) if value is not None})
+
+
+@lru_cache(maxsize=1024)
+def _type_name(level: str, name: str) -> TypeName:
+    return TypeName(Level(level), name)
 
 
 def scope(ref: DatasetRef) -> str:
