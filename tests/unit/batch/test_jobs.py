@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 import threading
 import time
 
 import pytest
 
-from hven import instruments
 from hven.batch.jobs import DirectJobs, JobHandle
 from hven.batch.launcher import DirectLauncher
 from hven.batch.lease import JobQueue
@@ -38,23 +36,11 @@ DETECTORS = (1, 2, 3)
 
 @pytest.fixture
 def tiny(tmp_path, repository, monkeypatch):
-    """Install the tiny instrument as a package of its own would."""
-    plugin = tmp_path / "plugin"
-    package = plugin / "hven_tiny-0.1.dist-info"
-    package.mkdir(parents=True)
-    (package / "METADATA").write_text("Metadata-Version: 2.1\nName: hven-tiny\nVersion: 0.1\n")
-    (package / "entry_points.txt").write_text("[hven.instruments]\ntiny = tiny_plugin:INSTRUMENT\n")
-    (plugin / "tiny_plugin.py").write_text(
-        "from pathlib import Path\nimport tiny\nINSTRUMENT = tiny.instrument(Path(__file__).parent)\n"
-    )
-    support = repository / "tests" / "support"
-    monkeypatch.syspath_prepend(support)
-    monkeypatch.syspath_prepend(plugin)
-    monkeypatch.setenv("PYTHONPATH", f"{plugin}{os.pathsep}{support}")
-    instruments.load.cache_clear()
-    yield instruments.load("tiny")
-    instruments.load.cache_clear()
-    sys.modules.pop("tiny_plugin")
+    monkeypatch.syspath_prepend(repository / "tests" / "support")
+    from tiny_plugin import installed
+
+    with installed(tmp_path / "plugin", monkeypatch) as instrument:
+        yield instrument
 
 
 @pytest.fixture

@@ -15,7 +15,14 @@ import yaml
 
 from hven.batch.model import JobRequest, JobState
 from hven.batch.remote import RemoteJobs
-from hven.core.errors import AccessDeniedError, ConflictError, JobNotFoundError, ServiceUnavailableError
+from hven.core.errors import (
+    AccessDeniedError,
+    ConfigurationError,
+    ConflictError,
+    JobNotFoundError,
+    ServiceUnavailableError,
+    UnknownNameError,
+)
 from hven.model.collection import AccessClass, Collection, CollectionKind
 
 READ, SUBMIT, OPERATE = (f"custom:hven:{verb}" for verb in ("read", "submit", "operate"))
@@ -299,11 +306,11 @@ def test_paths_do_not_lead_out(hub, reader):
 
 def test_jobs_through_the_api_are_those_of_the_table(hub, submitter, operator):
     sophie, tycho = RemoteJobs(hub.url, submitter), RemoteJobs(hub.url, operator)
-    job = tycho_submits(hub, "sophie")
+    job = submitted_by(hub, "sophie")
 
     with pytest.raises(JobNotFoundError, match="job 999"):
         sophie.get(999)
-    other = tycho_submits(hub, "tycho")
+    other = submitted_by(hub, "tycho")
     with pytest.raises(AccessDeniedError, match=f"job {other} is tycho's"):
         sophie.cancel(other)
     assert sophie.hold(job).state == JobState.HELD
@@ -319,7 +326,7 @@ def test_jobs_through_the_api_are_those_of_the_table(hub, submitter, operator):
     tycho.close()
 
 
-def tycho_submits(hub, user):
+def submitted_by(hub, user):
     from hven.batch.store import JobStore
     from hven.registry.database import Database
 
@@ -327,6 +334,40 @@ def tycho_submits(hub, user):
     job = JobStore(database).submit(JobRequest(pipeline="panoseti/nightly"), user=user).id
     database.close()
     return job
+
+
+def test_pipelines_are_listed_with_what_they_do_and_their_options(hub, reader):
+    found = {p["name"]: p for p in hub.ask(reader, "GET", "/pipelines").json()}
+
+    step = found["panoseti/calibrate"]["steps"]["pedestals_ph1024"]
+    assert found["panoseti/calibrate"]["doc"]
+    assert step["inputs"]["frames"] == ["L0/panoseti.ph1024"]
+    assert set(step["config"]) == set(step["schema"]["properties"])
+
+
+def test_a_job_is_estimated_and_submitted_in_the_callers_name(hub, submitter):
+    jobs = RemoteJobs(hub.url, submitter)
+    request = JobRequest(pipeline="panoseti/calibrate", values={"day_obs": (NIGHT,), "detector": (1,)})
+
+    expected = jobs.estimate(request)
+    job = jobs.submit(request)
+
+    assert (expected.quanta, expected.done) == (8, 0)
+    assert expected.unknown
+    assert (job.user, job.state, job.request, job.estimate.quanta) == ("sophie", JobState.READY, request, 8)
+    with pytest.raises(UnknownNameError, match="unknown pipeline"):
+        jobs.submit(JobRequest(pipeline="panoseti/calibrat"))
+    with pytest.raises(ConfigurationError, match="step"):
+        jobs.submit(JobRequest(pipeline="panoseti/calibrate", config={"nothing": {}}))
+    jobs.cancel(job.id)
+    jobs.close()
+
+
+@pytest.mark.parametrize("body", [{}, {"pipeline": ""}, {"pipeline": "p/a", "user": "tycho"}, []])
+def test_a_request_that_is_none_is_an_error_with_a_name(hub, submitter, body):
+    answer = hub.ask(submitter, "POST", "/jobs", json=body)
+
+    assert (answer.status_code, answer.json()["error"]) == (422, "ConfigurationError")
 
 
 def test_an_api_that_is_not_there_is_named_and_the_token_is_not():
