@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import signal
+import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from hven.archive.ingest import Archive
@@ -19,6 +21,7 @@ from hven.store.small_file import replace_text
 HEARTBEAT = "ingest.json"
 """File in the state folder that says when the watcher last looked, and what it found."""
 
+_BEAT_S = 5.0
 _log = get_logger(__name__)
 
 
@@ -41,16 +44,36 @@ def watch(
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: archive.stop())
     last = Report()
-    try:
-        while True:
-            last = _pass(archive, paths)
-            report(last)
-            if archive.wait(archive.settings.ingest.poll_s):
-                break
-    except CancelledError:
-        _log.info("stopped in the middle of a pass; the next run goes on from there")
+    with _beating(archive, lambda: last):
+        try:
+            while True:
+                last = _pass(archive, paths)
+                report(last)
+                if archive.wait(archive.settings.ingest.poll_s):
+                    break
+        except CancelledError:
+            _log.info("stopped in the middle of a pass; the next run goes on from there")
     write_heartbeat(archive.settings.state, last, running=False)
     return last
+
+
+@contextmanager
+def _beating(archive: Archive, last: Callable[[], Report]) -> Iterator[None]:
+    """Write the heartbeat in a thread: a pass over a large run takes hours."""
+    done = threading.Event()
+
+    def beat() -> None:
+        while not done.wait(min(_BEAT_S, archive.settings.ingest.poll_s)):
+            write_heartbeat(archive.settings.state, last(), running=True)
+
+    thread = threading.Thread(target=beat, daemon=True)
+    write_heartbeat(archive.settings.state, last(), running=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
 
 
 def write_heartbeat(state: Path, report: Report, *, running: bool) -> None:
@@ -77,5 +100,4 @@ def _pass(archive: Archive, paths: Sequence[Path]) -> Report:
         found = Report(errors=[str(error)])
     if found.files:
         _log.info("passed", seconds=round(time.monotonic() - begun, 1), files=len(found.files))
-    write_heartbeat(archive.settings.state, found, running=True)
     return found

@@ -74,7 +74,7 @@ def read_overview(
     reduced = {
         "min": _fold(np.fmin, cells["min"], edges),
         "max": _fold(np.fmax, cells["max"], edges),
-        "mean": _means(cells["mean"], edges),
+        "mean": _means(cells["mean"], edges, _rows_of(window, shape[0])),
     }
     coords = {
         "time": (dims[0], _fold(np.fmin, window.begin, edges).view("datetime64[ns]")),
@@ -126,10 +126,19 @@ def _fold(function: np.ufunc, values: np.ndarray[Any, Any], edges: np.ndarray[An
     return function.reduceat(values, edges, axis=0) if edges.size else values[:0]
 
 
-def _means(values: np.ndarray[Any, Any], edges: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+def _rows_of(window: _Window, rows: int) -> np.ndarray[Any, Any]:
+    """Rows in each cell: the product's last one may have fewer."""
+    return np.minimum(window.factor, rows - np.arange(window.first, window.last) * window.factor)
+
+
+def _means(
+    values: np.ndarray[Any, Any], edges: np.ndarray[Any, Any], rows: np.ndarray[Any, Any]
+) -> np.ndarray[Any, Any]:
+    """Means weighted by rows; cells that are not-a-number do not count."""
     good = np.isfinite(values)
-    total = _fold(np.add, np.where(good, values, 0).astype(np.float64), edges)
-    count = _fold(np.add, good.astype(np.int64), edges)
+    weights = np.where(good, rows.reshape(-1, *[1] * (values.ndim - 1)), 0)
+    total = _fold(np.add, np.where(good, values, 0) * weights.astype(np.float64), edges)
+    count = _fold(np.add, weights, edges)
     with np.errstate(invalid="ignore"):
         return total / count  # type: ignore[no-any-return]
 

@@ -55,7 +55,7 @@ def verified_copy(source: Path, target: Path, *, check: Callable[[], None] = lam
     try:
         with source.open("rb", buffering=0) as file:
             before = _state(file.fileno())
-            _copy(file.fileno(), descriptor, check)
+            _copy(file.fileno(), descriptor, before[0], check)
             os.fsync(descriptor)
             digest, equal = _compare(file.fileno(), descriptor, check)
             if _state(file.fileno()) != before:
@@ -104,10 +104,10 @@ def sha256_of(path: Path, *, check: Callable[[], None] = lambda: None) -> str:
     return digest.hexdigest()
 
 
-def _copy(source: int, target: int, check: Callable[[], None]) -> None:
-    """Copy inside the kernel."""
+def _copy(source: int, target: int, size: int, check: Callable[[], None]) -> None:
+    """Copy inside the kernel, no more than there was at the beginning."""
     offset = 0
-    while count := os.sendfile(target, source, offset, _COPY_BYTES):
+    while count := os.sendfile(target, source, offset, min(_COPY_BYTES, size - offset)):
         offset += count
         check()
 
@@ -130,7 +130,7 @@ def _compare(source: int, target: int, check: Callable[[], None]) -> tuple[str, 
             pending, offset = hashing, offset + count
             ours.reverse()
         pending.result()
-    return digest.hexdigest(), offset == os.fstat(source).st_size
+    return digest.hexdigest(), offset == os.fstat(target).st_size
 
 
 def _equal(one: bytearray, other: bytearray, count: int) -> bool:

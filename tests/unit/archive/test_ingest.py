@@ -1,0 +1,210 @@
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from tiny_instrument import FRAME, INSTRUMENT, make_frames, make_run
+
+from hven.archive import raw_manifest
+from hven.archive.ingest import Archive
+from hven.archive.ledger import Ledger
+from hven.archive.results import FileState, Report
+from hven.core.errors import ConfigurationError, NotFoundError
+from hven.store.index import iter_products
+from hven.store.read import open_product, read_provenance
+
+OBSERVATION = Path("L0/tiny/20251021/night")
+
+
+def states(report: Report) -> Counter[str]:
+    return Counter(str(f.state) for f in report.files)
+
+
+def test_a_run_becomes_raw_files_and_one_product_a_detector(archive: Archive, tmp_path: Path):
+    run = make_run(tmp_path / "in" / "night.tiny")
+    report = archive.ingest([tmp_path / "in"])
+
+    assert (report.exit_code, states(report)) == (0, {"archived": 7})
+    assert [p.rows for p in report.products] == [200, 200]
+    raw = archive.settings.root / OBSERVATION / "raw"
+    for name in ("cam1.0.raw", "cam1.1.raw", "cam2.0.raw", "cam2.1.raw"):
+        assert (raw / name).read_bytes() == (run / name).read_bytes()
+    found = archive.registry.find()
+    assert sorted(found, key=lambda p: p.id) == sorted(iter_products(archive.settings.root), key=lambda p: p.id)
+    data = open_product(archive.settings.root / found[0].path, chunks=None)
+    encoded = b"".join(INSTRUMENT.formats["tiny.frames"].encode(data))
+    assert encoded == (run / "cam1.0.raw").read_bytes() + (run / "cam1.1.raw").read_bytes()
+    assert data.attrs["gain"] == 2.5
+
+
+def test_the_same_bytes_again_are_a_no_op(archive: Archive, tmp_path: Path):
+    make_run(tmp_path / "in" / "night.tiny")
+    archive.ingest([tmp_path / "in"])
+    before = {p: p.stat().st_mtime_ns for p in archive.settings.root.rglob("*")}
+    report = archive.ingest([tmp_path / "in"])
+
+    assert (states(report), [p.reused for p in report.products]) == ({"known": 7}, [True, True])
+    assert {p: p.stat().st_mtime_ns for p in archive.settings.root.rglob("*")} == before
+
+
+def test_a_copy_elsewhere_with_the_same_bytes_is_known_without_the_ledger(archive: Archive, tmp_path: Path):
+    make_run(tmp_path / "in" / "night.tiny")
+    make_run(tmp_path / "again" / "night.tiny")
+    archive.ingest([tmp_path / "in"])
+
+    assert states(archive.ingest([tmp_path / "again"])) == {"known": 7}
+
+
+def test_other_bytes_under_the_same_name_go_to_quarantine(archive: Archive, tmp_path: Path):
+    run = make_run(tmp_path / "in" / "night.tiny")
+    archive.ingest([run])
+    (run / "cam1.0.raw").write_bytes(make_frames(100, seed=99))
+    report = archive.ingest([run])
+
+    assert (report.exit_code, states(report)) == (3, {"known": 6, "quarantined": 1})
+    (record,) = (archive.settings.root / "quarantine").rglob("*.json")
+    content = json.loads(record.read_text())
+    assert content["sha256"] == hashlib.sha256((run / "cam1.0.raw").read_bytes()).hexdigest()
+    assert "other bytes" in content["reason"]
+    assert (archive.settings.root / OBSERVATION / "raw/cam1.0.raw").read_bytes() == make_frames(100, seed=10)
+
+
+def test_a_broken_file_goes_to_quarantine_and_does_not_stop_the_rest(archive: Archive, tmp_path: Path):
+    run = make_run(tmp_path / "in" / "night.tiny", files=1)
+    broken = bytearray((run / "cam1.0.raw").read_bytes())
+    broken[50 * FRAME.itemsize] = 0
+    (run / "cam1.0.raw").write_bytes(broken)
+    report = archive.ingest([run])
+
+    assert (report.exit_code, states(report)) == (3, {"archived": 4, "quarantined": 1})
+    assert [p.rows for p in report.products] == [100]
+    assert "frame 50" in next(f.reason for f in report.files if f.state is FileState.QUARANTINED)
+    assert (run / "cam1.0.raw").read_bytes() == broken
+    assert not (archive.settings.root / OBSERVATION / "raw/cam1.0.raw").exists()
+
+
+def test_a_cut_last_frame_is_normal_and_flagged(archive: Archive, tmp_path: Path):
+    run = make_run(tmp_path / "in" / "night.tiny", files=1)
+    with (run / "cam1.0.raw").open("ab") as file:
+        file.write(b"TINY and a part")
+    report = archive.ingest([run])
+
+    assert report.exit_code == 0
+    assert [(p.rows, p.flags) for p in report.products] == [(100, ("partial",)), (100, ())]
+    archived = archive.settings.root / OBSERVATION / "raw/cam1.0.raw"
+    assert archived.read_bytes() == (run / "cam1.0.raw").read_bytes()
+
+
+def test_a_late_file_makes_a_new_version(archive: Archive, tmp_path: Path):
+    run = make_run(tmp_path / "in" / "night.tiny")
+    first = archive.ingest([run]).products
+    (run / "cam1.2.raw").write_bytes(make_frames(50, seed=5))
+    second = archive.ingest([run]).products
+
+    assert [(p.rows, p.reused) for p in second] == [(250, False), (200, True)]
+    assert len(list(iter_products(archive.settings.root))) == 3
+    assert [p.id for p in archive.registry.find()] == [p.id for p in second]
+    assert (archive.settings.root / first[0].path).exists()
+
+
+def test_no_secret_is_anywhere_below_root_or_state(archive: Archive, tmp_path: Path, settings):
+    run = make_run(tmp_path / "in" / "night.tiny")
+    archive.ingest([run])
+
+    searched = 0
+    for path in (*settings.root.rglob("*"), *settings.state.rglob("*")):
+        if path.is_file():
+            assert b"hunter2" not in path.read_bytes(), path
+            searched += 1
+    assert searched > 20
+    raw = settings.root / OBSERVATION / "raw"
+    assert b"password=***" in (raw / "log.txt").read_bytes()
+    manifest = raw_manifest.load(raw.parent)
+    assert manifest is not None
+    log = next(f for f in manifest.files if f.name == "log.txt")
+    assert log.original_sha256 == hashlib.sha256((run / "log.txt").read_bytes()).hexdigest()
+    assert log.sha256 == hashlib.sha256((raw / "log.txt").read_bytes()).hexdigest()
+
+
+def test_provenance_names_every_raw_file_with_its_digest(archive: Archive, tmp_path: Path):
+    make_run(tmp_path / "in" / "night.tiny")
+    product = archive.ingest([tmp_path / "in"]).products[0]
+    record = read_provenance(archive.settings.root / product.path)
+
+    assert [i.slot for i in record.inputs] == ["cam1.0.raw", "cam1.1.raw", "config.json"]
+    assert record.inputs[0].digest == hashlib.sha256(make_frames(100, seed=10)).hexdigest()
+    assert record.run == "tiny/raw/all"
+
+
+def test_files_that_may_still_grow_are_left_alone_until_the_run_is_complete(archive: Archive, tmp_path: Path):
+    run = make_run(tmp_path / "in" / "night.tiny", complete=False)
+    assert states(archive.ingest([run], settle_s=3600)) == {"waiting": 6}
+    assert list(iter_products(archive.settings.root)) == []
+
+    (run / "complete").touch()
+    assert states(archive.ingest([run], settle_s=3600)) == {"archived": 7}
+
+
+def test_files_that_have_settled_are_taken(archive: Archive, tmp_path: Path):
+    run = make_run(tmp_path / "in" / "night.tiny", complete=False)
+    for path in run.iterdir():
+        os.utime(path, (1, 1))
+
+    assert states(archive.ingest([run], settle_s=60)) == {"archived": 6}
+
+
+def test_an_unchanged_observation_is_not_looked_at_again(archive: Archive, tmp_path: Path):
+    run = make_run(tmp_path / "in" / "night.tiny")
+    archive.ingest([run], retry=False)
+    assert archive.ingest([run], retry=False).files == []
+
+    (run / "cam1.2.raw").write_bytes(make_frames(1))
+    assert len(archive.ingest([run], retry=False).files) == 8
+
+
+@pytest.mark.parametrize("lost", ["manifest", "ledger", "registry"])
+def test_what_was_lost_is_made_good(archive: Archive, tmp_path: Path, lost: str):
+    run = make_run(tmp_path / "in" / "night.tiny")
+    first = archive.ingest([run])
+    manifest = archive.settings.root / OBSERVATION / "manifest.json"
+    before = manifest.read_bytes()
+    if lost == "manifest":
+        manifest.unlink()
+    elif lost == "ledger":
+        with Ledger(archive.settings.platform_url)._database.write() as connection:
+            connection.exec_driver_sql("DELETE FROM ingest_files")
+    else:
+        with archive.registry.database.write() as connection:  # type: ignore[attr-defined]
+            connection.exec_driver_sql("PRAGMA defer_foreign_keys = ON")
+            for (name,) in connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'table'").all():
+                if name != "schema_version":
+                    connection.exec_driver_sql(f'DELETE FROM "{name}"')  # noqa: S608 - names from the database itself
+    second = archive.ingest([run])
+
+    assert states(second) == {"known": 7}
+    assert [p.id for p in second.products] == [p.id for p in first.products]
+    assert manifest.read_bytes() == before
+    assert len(archive.registry.find()) == 2
+
+
+def test_a_name_that_leaves_the_folder_and_a_link_are_quarantined(archive: Archive, tmp_path: Path):
+    run = make_run(tmp_path / "in" / "night.tiny", files=1)
+    (run / "cam3.0.raw").symlink_to(run / "cam1.0.raw")
+    report = archive.ingest([run])
+
+    assert states(report)["quarantined"] == 1
+    assert "symbolic link" in next(f.reason for f in report.files if f.state is FileState.QUARANTINED)
+
+
+def test_the_archive_does_not_eat_itself(archive: Archive, tmp_path: Path):
+    make_run(tmp_path / "in" / "night.tiny")
+    archive.ingest([tmp_path / "in"])
+
+    with pytest.raises(ConfigurationError, match="archive"):
+        archive.ingest([archive.settings.root / "L0"])
+    with pytest.raises(NotFoundError):
+        archive.ingest([tmp_path / "nowhere"])
