@@ -3,18 +3,19 @@
 The threshold stands on the joint significance ``(z1 + z2) / sqrt(2)``, normal where there is no pulse. Each pixel-frame
 of one telescope offers, summed over levels k with boxes of w = 2^k frames every s = max(1, w/4),
 
-    trials = sum_k (1/s) * (2p + 1)^2 * (2 w/s + 1) * 3
+    trials_d = n_d * sum_k (1/s) * (2 w/s + 1) * 3,    n_0 = 1, n_d = 8 d
 
-pairs of boxes that could be joined: neighbours within p pixels, begins within one pulse length, the same level or one
-beside it. With N pixel-frames of both telescopes, N/2 of one, the expected number of false pairs is at most
-``N/2 * trials * Q(T)``, Q the upper tail of the normal distribution. T is set so that this is `false_pairs` (one) for
-N = 7e10, a night of two telescopes at 1 kHz. Boxes that overlap are not independent, so the true number is smaller.
+pairs of boxes that could be joined: pixels at distance d (the larger of rows and columns), begins within one pulse
+length, the same level or one beside it. With N pixel-frames of both telescopes, N/2 of one, the expected number of false pairs
+at distance d is at most ``N/2 * trials_d * Q(T_d)``, Q the upper tail of the normal distribution. T_d is set so that
+all distances have an equal part of `false_pairs` (one) for N = 7e10, a night of two telescopes at 1 kHz. Boxes that
+overlap are not independent, so the true number is smaller: less than half in simulated nights.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from statistics import NormalDist
 from typing import Annotated, Any
 
@@ -48,7 +49,8 @@ def run(inputs: Inputs, config: MatchConfig) -> Mapping[str, xr.Dataset]:
     Returns
     -------
     Mapping
-        ``coincidences``, dim event, in order of time; attribute `threshold` is the joint significance required.
+        ``coincidences``, dim event, in order of time; attribute `threshold` is the joint significance
+        required at each distance in pixels.
 
     Raises
     ------
@@ -57,38 +59,31 @@ def run(inputs: Inputs, config: MatchConfig) -> Mapping[str, xr.Dataset]:
     """
     tables = dict(zip((int(i["detector"]) for i in inputs.data_ids["pulses"]), inputs["pulses"], strict=True))
     require_locked({detector: str(t.attrs.get("clock_status", "")) for detector, t in tables.items()})
-    threshold = joint_threshold(config)
-    parts = [
-        match(tables[a], tables[b], (a, b), config, threshold) for a, b in itertools.combinations(sorted(tables), 2)
-    ]
+    threshold = [joint_threshold(config, distance) for distance in range(config.pixels + 1)]
+    parts = [match(tables[a], tables[b], (a, b), threshold) for a, b in itertools.combinations(sorted(tables), 2)]
     joined = xr.concat(parts, "event") if parts else _table(_empty(), _empty(), np.zeros((0, 2), np.int64), (0, 0))
     return {"coincidences": joined.sortby("time").assign_attrs(threshold=threshold, telescopes=len(tables))}
 
 
-def joint_threshold(config: MatchConfig) -> float:
-    """Joint significance at which so many false pairs are expected; see the module's derivation.
+def joint_threshold(config: MatchConfig, distance: int = 0) -> float:
+    """Joint significance that pixels at a distance need; see the module's derivation.
 
     Examples
     --------
-    >>> round(joint_threshold(MatchConfig()), 2)
-    7.46
+    >>> round(joint_threshold(MatchConfig()), 2), round(joint_threshold(MatchConfig(), 1), 2)
+    (7.26, 7.54)
     """
     trials = 0.0
     for level in range(config.levels):
         step = max(1, 2**level // 4)
         trials += (2 * 2**level / step + 1) / step
-    trials *= (2 * config.pixels + 1) ** 2 * _LEVELS_JOINED
-    return -NormalDist().inv_cdf(config.false_pairs / (config.pixel_frames / 2 * trials))
+    trials *= _LEVELS_JOINED * max(1, 8 * distance)
+    allowed = config.false_pairs / (config.pixels + 1)
+    return -NormalDist().inv_cdf(allowed / (config.pixel_frames / 2 * trials))
 
 
 def match(
-    first: xr.Dataset,
-    second: xr.Dataset,
-    detectors: tuple[int, int],
-    config: MatchConfig,
-    threshold: float,
-    *,
-    shift_ns: int = 0,
+    first: xr.Dataset, second: xr.Dataset, detectors: tuple[int, int], threshold: Sequence[float], *, shift_ns: int = 0
 ) -> xr.Dataset:
     """Pairs of two tables of pulses at or above a joint significance.
 
@@ -98,13 +93,13 @@ def match(
         Pulses of one detector each.
     detectors
         Their numbers.
-    config, threshold
-        Tolerances and joint significance.
+    threshold
+        Joint significance for each distance in pixels; farther pixels are not joined.
     shift_ns
         Added to the times of the second: pairs are then accidental.
     """
     a, b = _sorted(first, 0), _sorted(second, shift_ns)
-    pairs = _pairs(a, b, config.pixels, threshold * np.sqrt(2.0))
+    pairs = _pairs(a, b, np.sqrt(2.0) * np.asarray(threshold, np.float64))
     return _table(a, b, _distinct(a, b, pairs), detectors)
 
 
@@ -119,7 +114,7 @@ def _empty() -> dict[str, NDArray[Any]]:
     return {name: np.zeros(0, np.int64) for name in _COLUMNS}
 
 
-def _pairs(a: dict[str, NDArray[Any]], b: dict[str, NDArray[Any]], pixels: int, least: float) -> NDArray[np.int64]:
+def _pairs(a: dict[str, NDArray[Any]], b: dict[str, NDArray[Any]], least: NDArray[np.float64]) -> NDArray[np.int64]:
     lengths = [np.rint(t["duration"] * NS).astype(np.int64) for t in (a, b)]
     window = max((int(length.max()) for length in lengths if len(length)), default=0)
     places = [np.stack([t["y"], t["x"], t["level"]], 1).astype(np.int64) for t in (a, b)]
@@ -127,7 +122,7 @@ def _pairs(a: dict[str, NDArray[Any]], b: dict[str, NDArray[Any]], pixels: int, 
     room = 4096
     while True:
         out = np.empty((room, 2), np.int64)
-        count = _join(sides[0], sides[1], (window, pixels, least), out)
+        count = _join(sides[0], sides[1], (window, least), out)
         if count <= room:
             return out[:count]
         room = count
@@ -135,17 +130,17 @@ def _pairs(a: dict[str, NDArray[Any]], b: dict[str, NDArray[Any]], pixels: int, 
 
 @numba.njit(cache=True, nogil=True)
 def _join(a: Any, b: Any, how: Any, out: Any) -> int:
-    window, pixels, least = how
+    window, least = how
     count, low = 0, 0
     for i in range(a[0].size):
         while low < b[0].size and b[0][low] < a[0][i] - window:
             low += 1
         j = low
         while j < b[0].size and b[0][j] <= a[0][i] + window:
-            near = max(abs(a[1][i, 0] - b[1][j, 0]), abs(a[1][i, 1] - b[1][j, 1])) <= pixels
+            distance = max(abs(a[1][i, 0] - b[1][j, 0]), abs(a[1][i, 1] - b[1][j, 1]))
             alike = abs(a[1][i, 2] - b[1][j, 2]) <= 1
             together = abs(a[0][i] - b[0][j]) <= max(a[2][i], b[2][j])
-            if near and alike and together and a[3][i] + b[3][j] >= least:
+            if alike and together and distance < least.size and a[3][i] + b[3][j] >= least[distance]:
                 if count < out.shape[0]:
                     out[count, 0], out[count, 1] = i, j
                 count += 1
