@@ -55,7 +55,7 @@ class Observatory(Reading):
         level: str = "L2",
         inputs: Sequence[xr.Dataset] = (),
         notes: Mapping[str, Any] | None = None,
-        **data_id: object,
+        **data_id: Any,
     ) -> Product:
         """Publish a dataset of one's own in the collection `u/<user>/<name>`.
 
@@ -89,7 +89,7 @@ class Observatory(Reading):
 
         ids = [str(d.attrs["hven_id"]) for d in (*inputs, dataset) if "hven_id" in d.attrs]
         sources = [self.product(i) for i in dict.fromkeys(ids)]
-        given = DataId({k: v for k, v in data_id.items() if isinstance(v, (str, int))})
+        given = DataId(data_id)
         if not given and not sources:
             raise ConfigurationError("the product has no data ID", hint="Give inputs=[...] or data ID keys.")
         base = sources[0].ref.data_id if sources else DataId(instrument=self.settings.instruments[0])
@@ -173,12 +173,11 @@ class Observatory(Reading):
         certify(self.registry, product if isinstance(product, str) else product.id, begin, end, collection)
 
     def calibration(
-        self, dataset_type: str, at: str | int, level: str | None = None, *, collection: str = "", **data_id: object
+        self, dataset_type: str, at: str | int, level: str | None = None, *, collection: str = "", **data_id: Any
     ) -> Product:
         """Calibration valid at a time; raises CalibrationMissingError."""
         declared = self.dataset_type(dataset_type, level)
-        values = {k: v for k, v in data_id.items() if isinstance(v, (str, int))}
-        ref = DatasetRef(declared.type_name, DataId({"instrument": declared.instrument, **values}))
+        ref = DatasetRef(declared.type_name, DataId({"instrument": declared.instrument, **data_id}))
         return lookup(self.registry, ref, at, collection)
 
     def pipelines(self) -> dict[str, Pipeline]:

@@ -259,3 +259,11 @@ def test_calibrations_are_certified_and_found(obs):
     obs.certify(gain, "2025-10-21", "2025-10-23", "panoseti/calib/gain")
 
     assert obs.calibration("panoseti.gain", "2025-10-22T05:00", detector=1) == gain
+
+
+def test_keys_may_come_out_of_a_table(obs, two):
+    row = obs.find(TYPE, level="L1").iloc[1]
+
+    assert obs.one(TYPE, "L1", detector=row["detector"]) == two[1]
+    saved = obs.save(xr.Dataset({"a": 1}), "x", detector=row["detector"], day_obs=row["day_obs"])
+    assert saved.ref.data_id["detector"] == 254
