@@ -9,6 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 _SPACE, _ZERO, _NINE = 32, 48, 57
+_LONGEST = 11
+"""Digits that a bare number may have at most, and one."""
+
 WHOLE = -1
 """Frame number in a kernel's answer when no frame is broken."""
 
@@ -33,19 +36,19 @@ def _literal(raw: Bytes, at: int, literal: Bytes) -> tuple[int, bool]:
 
 @numba.njit(nogil=True, cache=True)
 def _number(raw: Bytes, at: int, program: tuple[Any, ...], k: int, values: Numbers) -> tuple[int, bool]:
-    width, limit, end = program[2][k], program[3][k], len(raw)
-    stop = at + width if width else end
-    if width:
-        while at < stop - 1 and at < end and raw[at] == _SPACE:
-            at += 1
-    first, value = at, 0
-    while at < stop and at < end and _ZERO <= raw[at] <= _NINE:
-        value = value * 10 + (raw[at] - _ZERO)
-        if value > limit or (at > first and raw[first] == _ZERO):
-            return at, False
-        at += 1
+    width, limit = program[2][k], program[3][k]
+    field = raw[at : at + (width or _LONGEST)]
+    j, value = 0, 0
+    while j < width - 1 and j < len(field) and field[j] == _SPACE:
+        j += 1
+    first = j
+    while j < len(field) and np.uint8(field[j] - np.uint8(_ZERO)) <= _NINE - _ZERO:
+        value = value * 10 + (field[j] - _ZERO)
+        j += 1
+    if value > limit or (j > first + 1 and field[first] == _ZERO):
+        return at + first, False
     values[k] = value
-    return at, at > first and (at == stop or not width)
+    return at + j, j > first and (j == width or not width)
 
 
 @numba.njit(nogil=True, cache=True)
