@@ -19,9 +19,9 @@ from hven.store.publish import stage
 NIGHT = 20251021
 BEGIN = parse_utc("2025-10-22T04:00:00")
 DETECTORS = (1, 254)
-OBSERVATIONS = ("crab.20251022T040000Z", "sky.20251022T070000Z")
+OBSERVATIONS = ("crab.20251022T040000Z",)
 RUN = "panoseti/runs/nightly/20251022T180000Z"
-FRAMES = {"img16": 12_000, "ph1024": 300}
+FRAMES = {"img16": 2_600, "ph1024": 40}
 _SIZES = {"y": 32, "x": 32, "quabo": 4, "bin": 10, "cell": 6, "event": 40}
 _TYPES = {str(t.type_name): t for t in (*RAW_TYPES, *PRODUCT_TYPES)}
 _SHOWER = {"size": 400.0, "cog_x": 1.0, "cog_y": -1.5, "length": 0.6, "width": 0.25, "psi": 0.6, "n_pixels": 14}

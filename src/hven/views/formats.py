@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+import re
 
 from hven.core.clock import NS, format_utc
 
 MISSING = "\N{EN DASH}"
 _BINARY = ("B", "kB", "MB", "GB", "TB", "PB")
-_UNITS = {"1": "", "percent": "%", "degC": "°C", "arcsec": "″", "degree": "°", "deg": "°", "s-1": "/s", "h-1": "/h"}
+_UNITS = {"1": "", "percent": "%", "degC": "°C", "arcsec": "″", "degree": "°", "deg": "°", "1e-6": "ppm"}
 
 
 def number(value: float, digits: int = 3) -> str:
@@ -35,10 +36,10 @@ def unit(name: str) -> str:
 
     Examples
     --------
-    >>> unit("degC"), unit("1"), unit("ms")
-    ('°C', '', 'ms')
+    >>> unit("degC"), unit("1"), unit("K h-1"), unit("1e-6")
+    ('°C', '', 'K/h', 'ppm')
     """
-    return _UNITS.get(name, name)
+    return _UNITS.get(name) or ("" if name == "1" else re.sub(r" ?([a-zA-Z]+)-1\b", r"/\1", name))
 
 
 def quantity(value: float, units: str) -> str:

@@ -8,14 +8,14 @@ from hven.core.settings import ObservatorySettings
 from hven.sky.sun import altitude
 
 STEP_NS = 300 * 10**9
+AROUND_NS = 12 * 3600 * 10**9
 TWILIGHTS = ((-0.833, 0.07), (-6.0, 0.06), (-12.0, 0.06), (-18.0, 0.06))
 """Sun's altitude in degrees below which a shade is added, and its opacity."""
 
 
 def shades(site: ObservatorySettings, begin_ns: int, end_ns: int) -> list[tuple[float, float, float]]:
     """Intervals to shade, one set for each twilight: begin and end in ms since 1970, and opacity."""
-    margin = max(1800 * 10**9, (end_ns - begin_ns) // 4)
-    times = np.arange(begin_ns - margin, end_ns + margin, STEP_NS)
+    times = np.arange(begin_ns - AROUND_NS, end_ns + AROUND_NS, STEP_NS)
     height = altitude(times, site.latitude_deg, site.longitude_deg)
     return [(times[i] / 1e6, times[j] / 1e6, a) for limit, a in TWILIGHTS for i, j in _runs(height < limit)]
 

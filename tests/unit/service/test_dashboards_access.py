@@ -115,6 +115,12 @@ def test_someone_with_the_scope_sees_every_guarded_address(alice):
         assert alice.get(f"{PREFIX}{path}").status_code == 200, path
 
 
+def test_a_page_fetches_nothing_from_elsewhere(alice):
+    page = alice.get(f"{PREFIX}/tonight").text
+    hosts = {url.split("/")[2] for url in re.findall(r"https?://[^\s\"'<>]+", page)}
+    assert hosts <= {"www.w3.org", alice.base_url.netloc.decode()}
+
+
 def test_the_first_page_is_tonight(alice):
     assert alice.get(f"{PREFIX}/").url.path == f"{PREFIX}/tonight"
 

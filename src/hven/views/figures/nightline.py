@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
-from bokeh.models import BoxAnnotation, ColumnDataSource, FactorRange, OpenURL, TapTool
+from bokeh.models import BoxAnnotation, ColumnDataSource, FactorRange, OpenURL, Range1d, TapTool
 from bokeh.plotting import figure
 
 from hven.views import states, theme
@@ -14,6 +14,9 @@ from hven.views.figures.style import hover, time_figure
 
 ROW = 30
 """Height of one detector, in pixels."""
+MARGIN = 0.05
+"""Time shown before and after, as a fraction of the night."""
+SHORTEST_NS = 600e9
 MIN_WIDTH = 0.004
 """A cell is at least so wide, as a fraction of the night, so that it can be hit."""
 
@@ -34,11 +37,14 @@ def nightline(
         Address of the page behind a cell, by `observation/detector/what`.
     """
     rows = [f"{d} {w}" for d, w in sorted({(int(d), w) for d, w in zip(cells["detector"], cells["what"], strict=True)})]
-    plot = time_figure(height=64 + ROW * len(rows), y_range=FactorRange(*reversed(rows), range_padding=0.1))
+    first, last = float(cells["begin_ns"].min()), float(cells["end_ns"].max())
+    span = max(last - first, SHORTEST_NS)
+    shown = Range1d((first - MARGIN * span) / 1e6, (last + MARGIN * span) / 1e6)
+    lanes = FactorRange(*reversed(rows), range_padding=0.1)
+    plot = time_figure(height=64 + ROW * len(rows), x_range=shown, y_range=lanes)
     for begin, end, alpha in dark:
         shade = BoxAnnotation(left=begin, right=end, fill_color=theme.GREY, fill_alpha=alpha, level="underlay")
         plot.add_layout(shade)
-    span = float(cells["end_ns"].max() - cells["begin_ns"].min()) or 1e9
     for state, group in cells.groupby("state", sort=False):
         _draw(plot, group, str(state), span, links or {})
     plot.ygrid.visible = False

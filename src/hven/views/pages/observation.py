@@ -27,7 +27,7 @@ def page(observatory: Observatory, url: Url) -> Content:
         return Content("Observation", [markup.html(nothing)])
     asked = url.get("observation") or str(rows["observation"].iloc[0])
     url.set(observation=asked)
-    names = list(rows["observation"])
+    names = list(dict.fromkeys([*rows["observation"], asked]))
     choose = pn.ui.AutocompleteInput(label="Observation", options=names, value=asked, width=360, size="small", margin=0,
                                      min_characters=0, restrict=False)  # fmt: skip
     chosen = pn.ui.Select(label="Detector · product", width=190, size="small", margin=0)

@@ -1,0 +1,150 @@
+"""Figures show the numbers they are given."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+from bokeh.models import BoxAnnotation, HBar, Image, Line, Scatter, VArea
+
+from hven.views.figures import images, nightline, series, spectra, style
+
+BEGIN = np.datetime64("2025-10-22T07:00", "ns")
+
+
+def cells(count=50, step_s=60):
+    times = BEGIN + (np.arange(count) * step_s * 10**9).astype("timedelta64[ns]")
+    values = np.arange(count)[:, None, None] + np.zeros((count, 4, 5))
+    data = {name: (("time", "y", "x"), values + shift) for name, shift in (("mean", 0), ("min", -1), ("max", 1))}
+    return xr.Dataset(data, {"time": times, "time_end": ("time", times)})
+
+
+def drawn(plot, kind):
+    return [r for r in plot.renderers if isinstance(r.glyph, kind)]
+
+
+def test_waterfall_shows_every_pixel_over_the_whole_time():
+    data = series.waterfall_data(cells())
+    picture = data["image"][0]
+    assert picture.shape == (20, series.GRID)
+    assert np.nanmin(picture) == 0
+    assert np.nanmax(picture) == 49
+    assert data["dw"][0] == pytest.approx(49.5 * 60_000)
+
+
+def test_waterfall_leaves_a_gap_empty():
+    whole = cells()
+    gappy = whole.isel(time=np.r_[0:20, 35:50])
+    picture = series.waterfall_data(gappy)["image"][0]
+    share = np.isnan(picture[0]).mean()
+    assert share == pytest.approx(14.5 / 49.5, abs=0.01)
+
+
+def test_waterfall_sorts_cells_in_time():
+    backwards = cells().isel(time=slice(None, None, -1))
+    np.testing.assert_array_equal(
+        series.waterfall_data(backwards)["image"][0], series.waterfall_data(cells())["image"][0]
+    )
+
+
+def test_one_frame_makes_a_waterfall():
+    plot = series.waterfall(cells(1), units="count")
+    assert plot.select(type=Image)
+
+
+def test_light_curves_draw_mean_and_range_of_each_pixel():
+    plot = series.light_curves(cells(), [(0, 0), (3, 4)], units="count", x_range=series.Range1d(0, 1))
+    assert len(drawn(plot, Line)) == 2
+    assert len(drawn(plot, VArea)) == 2
+    assert len(plot.above) == 1
+
+
+def test_pixel_map_keeps_row_and_column():
+    image = xr.DataArray(np.arange(12.0).reshape(3, 4), dims=("y", "x"))
+    data = images.pixel_map(image, title="", units="").select_one({"name": "pixels"}).data
+    index = list(zip(data["x"], data["y"], strict=True)).index((2, 1))
+    assert data["value"][index] == 6.0
+
+
+def test_pixel_map_of_nothing_but_nan_is_drawn():
+    image = xr.DataArray(np.full((4, 4), np.nan), dims=("y", "x"))
+    assert images.pixel_map(image, title="", units="").renderers
+
+
+def test_ellipse_has_the_moments_it_was_drawn_from():
+    x, y = images.ellipse(3.0, 4.0, length=2.0, width=0.5, psi=0.7, points=3601)
+    covariance = np.cov(np.array([x[:-1], y[:-1]]), ddof=0) * 2
+    values, vectors = np.linalg.eigh(covariance)
+    assert np.sqrt(values) == pytest.approx([0.5, 2.0])
+    assert np.arctan2(vectors[1, 1], vectors[0, 1]) % np.pi == pytest.approx(0.7)
+
+
+def test_an_event_carries_its_ellipse():
+    image = xr.DataArray(np.zeros((8, 8)), dims=("y", "x"))
+    shower = {"cog_x": 4.0, "cog_y": 4.0, "length": 2.0, "width": 1.0, "psi": 0.0}
+    event = images.event_image(image, title="", units="", shower=shower)
+    assert drawn(event, Line)
+    assert not drawn(images.event_image(image, title="", units=""), Line)
+
+
+def metric_rows(values, status="ok"):
+    times = pd.date_range("2025-10-22T04:00", periods=len(values), freq="h")
+    return pd.DataFrame({"time": times, "value": values, "detector": 1, "status": status, "observation": "crab"})
+
+
+LIMITS = {"lower": None, "upper": 10.0, "lower_err": None, "upper_err": 100.0}
+
+
+def test_a_trend_draws_limits_and_marks_status_by_shape():
+    plot = series.trend(metric_rows([1.0, 20.0], status="warning"), units="ms", limits=LIMITS)
+    assert len(plot.select(type=BoxAnnotation)) == 2
+    sources = [r.data_source for r in plot.renderers if isinstance(r.glyph, Scatter)]
+    assert set(sources[0].data["marker"]) == {"triangle"}
+
+
+def test_range_shows_values_and_the_nearer_limit_but_not_the_far_one():
+    shown = style.value_range([1.0, 2.0], LIMITS)
+    assert shown.start < 1.0
+    assert 10.0 < shown.end < 100.0
+
+
+def test_range_of_one_value_without_limits_is_not_empty():
+    shown = style.value_range([0.0], {})
+    assert shown.start < 0 < shown.end
+
+
+def test_the_night_has_a_cell_for_each_dataset_that_leads_to_its_page():
+    begin = int(BEGIN.astype("int64"))
+    table = pd.DataFrame([
+        {"observation": o, "detector": d, "what": "img16", "begin_ns": begin, "end_ns": begin + 60 * 10**9, "rows": 5,
+         "state": s} for o, d, s in (("a", 1, "ok"), ("a", 254, "error"), ("b", 1, "not run"))
+    ])  # fmt: skip
+    plot = nightline.nightline(table, links={"a/254/img16": "./observation?detector=254"})
+    sources = [r.data_source for r in plot.renderers if isinstance(r.glyph, HBar)]
+    assert sum(len(s.data["row"]) for s in sources) == 3
+    assert {len(set(s.data["state"])) for s in sources} == {1}
+    assert "./observation?detector=254" in {link for s in sources for link in s.data["link"]}
+
+
+def test_a_short_cell_can_still_be_hit():
+    begin = int(BEGIN.astype("int64"))
+    rows = [("a", begin, begin + 1), ("b", begin + 10**13, begin + 10**13 + 1)]
+    table = pd.DataFrame([
+        {"observation": o, "detector": 1, "what": "img16", "begin_ns": b, "end_ns": e, "rows": 1, "state": "ok"}
+        for o, b, e in rows
+    ])  # fmt: skip
+    plot = nightline.nightline(table)
+    data = next(r.data_source.data for r in plot.renderers if isinstance(r.glyph, HBar))
+    assert np.all(data["right"] - data["left"] >= nightline.MIN_WIDTH * 1e13 / 1e6 * 0.99)
+
+
+def test_histogram_counts_every_finite_value():
+    plot = spectra.histogram(np.array([1.0, 2.0, 2.0, np.nan]), label="signal")
+    assert plot.renderers[0].data_source.data["top"].sum() == 3
+
+
+def test_a_scatter_plot_knows_the_row_of_each_event():
+    events = pd.DataFrame({"size": [5.0, 7.0], "length": [0.1, 0.2]})
+    source = spectra.event_scatter(events, "size", "length", labels=("size", "length")).select_one({"name": "events"})
+    assert list(source.data["row"]) == [0, 1]

@@ -1,0 +1,140 @@
+"""Every page can be made, of a full and of an empty observatory, and says what it should."""
+
+from __future__ import annotations
+
+import shutil
+
+import panel as pn
+import pytest
+from bokeh.document import Document
+
+from hven.batch.model import JobRequest
+from hven.batch.store import JobStore
+from hven.hub.status import ServiceStatus
+from hven.registry.database import Database
+from hven.views import frame, markup, warm
+from hven.views.pages import observations, system
+from hven.views.url import Url
+
+
+def text_of(observatory, name, **values):
+    """All HTML of a page."""
+    page = frame.page(name, warm.PAGES[name], observatory, Url(**values))
+    page.get_root(Document())
+    return " ".join(str(pane.object) for pane in page.select(pn.pane.HTML))
+
+
+@pytest.mark.parametrize("name", list(warm.PAGES))
+def test_an_empty_observatory_says_so_and_what_to_do(empty, name):
+    text = text_of(empty, name)
+    assert "This part of the page failed" not in text
+    assert "hven ingest" in text or "hven submit" in text
+
+
+@pytest.mark.parametrize("name", list(warm.PAGES))
+def test_no_part_of_a_page_fails(night, name):
+    assert "This part of the page failed" not in text_of(night, name)
+
+
+@pytest.mark.parametrize("tab", ["Quality", "Player", "Events", "Housekeeping", "Distribution", "Provenance"])
+@pytest.mark.parametrize("dataset", ["254.ph1024", "1.img16"])
+def test_no_tab_fails(night, tab, dataset):
+    assert "This part of the page failed" not in text_of(night, "observation", tab=tab, dataset=dataset)
+
+
+def test_tonight_begins_with_the_verdict(night):
+    text = text_of(night, "tonight")
+    assert "WARN" in text
+    assert "partial frames" in text
+    assert "A quabo is often missing" in text
+
+
+def test_a_night_without_observations_is_no_empty_plot(night):
+    text = text_of(night, "tonight", night="20300101")
+    assert "No observation on 2030-01-01" in text
+
+
+def test_the_night_of_the_address_is_shown_and_kept_in_links(night):
+    assert "night=20251021" in text_of(night, "observations", night="20251021")
+
+
+def test_an_observation_that_is_not_there_is_said_to_be_missing(night):
+    assert "No frames of observation nowhere" in text_of(night, "observation", observation="nowhere")
+
+
+def test_showers_carry_an_image_with_an_ellipse(night):
+    page = frame.page("observation", warm.PAGES["observation"], night, Url(tab="Events", dataset="1.ph1024"))
+    figures = [pane.object for pane in page.select(pn.pane.Bokeh)]
+    assert [f for f in figures if f.title.text and f.title.text.startswith("shower at")]
+
+
+def test_provenance_names_inputs_and_digests(night):
+    text = text_of(night, "observation", tab="Provenance", dataset="1.ph1024")
+    assert "frames.subtract_pedestal" in text
+    assert "Content digest" in text
+
+
+def test_search_needs_every_word(night):
+    from hven.views import queries
+
+    rows = queries.observations(queries.products(night))
+    assert len(observations.matching(rows, "CRAB ph1024")) == 1
+    assert len(observations.matching(rows, "crab img8")) == 0
+
+
+def test_jobs_show_state_data_and_user(empty):
+    store = JobStore(Database(empty.settings.platform_url))
+    store.submit(JobRequest(pipeline="panoseti/nightly", values={"day_obs": [20251021]}), user="ada")
+    text = text_of(empty, "jobs", job="1")
+    for word in ("READY", "panoseti/nightly", "day_obs 20251021", "ada", "Job 0001"):
+        assert word in text
+
+
+def test_a_name_from_outside_cannot_become_markup(empty):
+    store = JobStore(Database(empty.settings.platform_url))
+    store.submit(JobRequest(pipeline="x/<script>alert(1)</script>"), user="<img src=x>")
+    text = text_of(empty, "jobs")
+    assert "<script>" not in text
+    assert "<img" not in text
+
+
+def test_a_failing_page_leaves_the_frame_standing(night):
+    def fail(_observatory, _url):
+        raise RuntimeError("no disk")
+
+    page = frame.page("tonight", fail, night, Url())
+    text = " ".join(str(p.object) for p in page.select(pn.pane.HTML))
+    assert "no disk" in text
+    assert "Observations" in text
+
+
+def test_a_dark_page_is_dark(night):
+    assert frame.page("system", warm.PAGES["system"], night, Url(theme="dark")).dark_theme
+
+
+def service(name, state="running", age=1.0):
+    return ServiceStatus(name, state, 1, age)
+
+
+DISK = {"data": shutil._ntuple_diskusage(100, 20, 80)}
+
+
+@pytest.mark.parametrize(
+    ("services", "disks", "quarantined", "word", "named"),
+    [
+        ([service("hub")], DISK, 0, "PASS", "1 services"),
+        ([service("hub"), service("batch", "lost")], DISK, 0, "FAIL", "batch"),
+        ([service("batch", age=600.0)], DISK, 0, "WARN", "batch"),
+        ([service("hub")], {"data": shutil._ntuple_diskusage(100, 95, 5)}, 0, "WARN", "95%"),
+        ([service("hub")], DISK, 3, "WARN", "quarantine"),
+        ([], DISK, 0, "NO DATA", "unknown"),
+    ],
+)
+def test_the_platform_is_judged_by_its_worst_part(services, disks, quarantined, word, named):
+    found = system.judge(services, disks, quarantined)
+    assert found.word == word
+    assert named in found.cause
+
+
+def test_a_table_without_rows_still_has_its_head():
+    assert "Name" in markup.table(["Name"], [])
