@@ -8,7 +8,6 @@
 from __future__ import annotations
 
 from importlib import import_module
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -16,7 +15,8 @@ if TYPE_CHECKING:
     from hven.core.settings import Settings
     from hven.observatory import Observatory, connect
 
-__version__ = version("hven")
+    __version__: str
+
 __all__ = ["HvenError", "Observatory", "Settings", "connect"]
 
 _HOMES = {
@@ -29,6 +29,8 @@ _HOMES = {
 
 def __getattr__(name: str) -> Any:
     """Import the public names when they are first used: `import hven` stays quick."""
+    if name == "__version__":
+        return import_module("importlib.metadata").version("hven")
     if name not in _HOMES:
         raise AttributeError(f"module 'hven' has no attribute {name!r}")
     return getattr(import_module(_HOMES[name]), name)

@@ -82,7 +82,7 @@ def condition(text: str, names: Mapping[str, Name]) -> Condition:
     Examples
     --------
     >>> print(condition("detector == 3", {"detector": PRODUCT_NAMES["detector"]}))
-    product.detector IS NOT NULL AND product.detector = :detector_1
+    product.detector IS NOT NULL AND product.detector = :param_1
     """
     if not text.strip():
         return sa.true()
