@@ -59,11 +59,14 @@ class Platform:
         environment = {**os.environ, "HVEN_SITE": str(self.site), "TERM": "dumb", "COLUMNS": "200"}
         return subprocess.run([HVEN, *arguments], env=environment, capture_output=True, text=True, check=False)
 
-    def start(self, script):
+    def prepare(self):
         self.folder.mkdir()
         settings = {"root": f"{self.folder}/data", "state": f"{self.folder}/state"}
         settings["hub"] = {"user": "tycho", "guests": ["kepler"], "port": free_port()}
         self.site.write_text(json.dumps(settings))
+
+    def start(self, script):
+        self.prepare()
         self.process = subprocess.Popen(
             [sys.executable, script, self.site], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
@@ -127,7 +130,7 @@ def server(platform, token):
     """The user's own server, small: client of its API."""
     with httpx.Client(base_url=platform.address, headers={"Authorization": f"token {token}"}, timeout=60) as client:
         client.post("/hub/api/users/tycho/server", json={"user_options": {"profile": "small"}}).raise_for_status()
-        until = time.monotonic() + 60
+        until = time.monotonic() + 120
         while not client.get("/hub/api/users/tycho").json()["servers"].get("", {}).get("ready"):
             assert time.monotonic() < until, (platform.layout.logs / "hub.log").read_text()
             time.sleep(0.3)
@@ -327,7 +330,7 @@ def test_killed_service_is_started_again(platform):
     assert now.restarts == 1
 
 
-def wait_for(condition, seconds=60):
+def wait_for(condition, seconds=120):
     until = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < until
@@ -385,3 +388,29 @@ def test_down_clears_up_after_a_killed_supervisor(platforms):
     assert marked(record.mark) == []
     assert all(is_free(port) for port in ports.model_dump().values())
     assert "Nothing was running" in second.hven("down").stdout
+
+
+def test_whole_platform_comes_up_detached_and_goes_down(tmp_path):
+    whole = Platform(tmp_path / "whole")
+    whole.prepare()
+    try:
+        came = whole.hven("up", "--no-data", "--detach")
+
+        assert came.returncode == 0, came.stderr
+        assert whole.address in came.stdout
+        assert whole.password in came.stdout
+        found = json.loads(whole.hven("status", "--json").stdout)["services"]
+        assert {s["name"]: s["state"] for s in found} == dict.fromkeys(
+            ("hub", "ingest", "batch", "api", "dashboards"), "running"
+        )
+        for service in ("api", "dashboards"):
+            answer = httpx.get(f"{whole.address}/services/{service}/", follow_redirects=True)
+            assert answer.status_code in {401, 403, 404} or "/hub/login" in str(answer.url)
+        mark = read_run(whole.layout).mark
+        assert {ip for ip, _port, _command in listeners(mark)} <= LOOPBACK
+    finally:
+        gone = whole.hven("down")
+
+    assert gone.returncode == 0, gone.stderr
+    assert marked(mark) == []
+    assert whole.password not in "".join(log.read_text() for log in whole.layout.logs.iterdir())

@@ -25,7 +25,8 @@ def status(*, as_json: Annotated[bool, typer.Option("--json", help="For machines
         console = Console(highlight=False)
         at = f" at {found.address}, user {found.user}" if found.address else ""
         console.print(f"The platform is [bold]{found.phase}[/bold]{at}")
-        table = Table("service", "state", "pid", "heartbeat", "restarts", "address", box=None)
+        table = Table("service", "state", "pid", "heartbeat", "restarts", box=None)
+        table.add_column("address", overflow="fold")
         for row in found.services:
             beat = "" if row.heartbeat_age_s is None else f"{row.heartbeat_age_s:.0f} s ago"
             table.add_row(row.name, row.state, str(row.pid or ""), beat, str(row.restarts), row.address)

@@ -30,14 +30,14 @@ def up(
 
     settings = load_settings()
     if port is not None:
-        settings = settings.model_copy(update={"hub": settings.hub.model_copy(update={"port": port})})
+        settings = settings.with_port(port)
     layout = Layout.of(settings)
     console = Console(highlight=False)
 
     def welcome(record: RunRecord) -> None:
         console.print(f"\n[bold]{settings.observatory.name}[/bold] is up at [bold]{record.address}[/bold]")
         console.print(f"  user      {record.user}\n  password  {layout.password.read_text().strip()}")
-        console.print("  One trust domain: whoever has the password acts as you. It listens on this machine only.")
+        console.print("  Whoever has the password acts as you; it listens on this machine only.")
 
     running = read_run(layout)
     if running is not None and is_running(layout):

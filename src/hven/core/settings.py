@@ -98,6 +98,10 @@ class Settings(_Strict):
     registry_url: Annotated[str, Field(description="SQLAlchemy URL; empty is SQLite in the state folder.")] = ""
     platform_url: Annotated[str, Field(description="SQLAlchemy URL of jobs and ledgers; empty is SQLite.")] = ""
 
+    def with_port(self, port: int) -> Settings:
+        """The same with another public port."""
+        return self.model_copy(update={"hub": self.hub.model_copy(update={"port": port})})
+
     def model_post_init(self, _context: object, /) -> None:
         """Fill the database URLs that were left out."""
         for field, file in (("registry_url", "registry.sqlite"), ("platform_url", "platform.sqlite")):

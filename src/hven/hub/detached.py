@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import os
+import json
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
-from hven.core.errors import ServiceUnavailableError
-from hven.core.settings import Settings
+from hven.core.errors import HvenError, ServiceUnavailableError
+from hven.core.logging import configure, get_logger
+from hven.core.settings import Settings, load_settings
 from hven.hub.layout import Layout, last_lines
 from hven.hub.run_record import RunRecord, read_run
+from hven.hub.up import up
 
 
 def up_detached(
@@ -23,7 +25,7 @@ def up_detached(
     raw: Path | None = None,
     data: bool = True,
 ) -> None:
-    """Start `hven up` in a session of its own and wait until everything answers.
+    """Start the platform in a session of its own and wait until everything answers.
 
     Raises
     ------
@@ -33,17 +35,10 @@ def up_detached(
     layout = Layout.of(settings)
     layout.create()
     log = layout.logs / "up.log"
-    arguments = [
-        "up",
-        "--port",
-        str(settings.hub.port),
-        *([] if data else ["--no-data"]),
-        *(["--raw", str(raw)] if raw else []),
-    ]
+    asked = {"port": settings.hub.port, "raw": str(raw.absolute()) if raw else None, "data": data}
     with log.open("wb") as stream:
-        process = subprocess.Popen(  # noqa: S603 - our own command
-            [str(Path(sys.executable).with_name("hven")), *arguments],
-            env={**os.environ, "TERM": "dumb"},
+        process = subprocess.Popen(  # noqa: S603 - our own program
+            [sys.executable, "-m", "hven.hub.detached", json.dumps(asked)],
             stdin=subprocess.DEVNULL,
             stdout=stream,
             stderr=subprocess.STDOUT,
@@ -57,3 +52,26 @@ def up_detached(
             return
         time.sleep(0.2)
     raise ServiceUnavailableError(f"the platform did not come up:\n{last_lines(log)}")
+
+
+def main(arguments: str) -> int:
+    """Run the platform in this process, as `up_detached` asked for; nothing that it logs is secret."""
+    configure(json=False)
+    log = get_logger(__name__)
+    asked = json.loads(arguments)
+    try:
+        up(
+            load_settings().with_port(asked["port"]),
+            progress=log.info,
+            ready=lambda record: log.info("ready", address=record.address),
+            raw=Path(asked["raw"]) if asked["raw"] else None,
+            data=asked["data"],
+        )
+    except HvenError as error:
+        sys.stderr.write(f"{error}\n")
+        return error.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))
