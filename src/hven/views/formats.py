@@ -9,7 +9,8 @@ from hven.core.clock import NS, format_utc
 
 MISSING = "\N{EN DASH}"
 _BINARY = ("B", "kB", "MB", "GB", "TB", "PB")
-_UNITS = {"1": "", "percent": "%", "degC": "°C", "arcsec": "″", "degree": "°", "deg": "°", "1e-6": "ppm"}
+_UNITS = {"1": "", "percent": "%", "degC": "°C", "arcsec": "″", "degree": "°", "deg": "°", "1e-6": "ppm",
+          "uA": "µA", "us": "µs"}  # fmt: skip
 
 
 def number(value: float, digits: int = 3) -> str:
@@ -42,7 +43,7 @@ def unit(name: str) -> str:
     return _UNITS.get(name) or ("" if name == "1" else re.sub(r" ?([a-zA-Z]+)-1\b", r"/\1", name))
 
 
-def quantity(value: float, units: str) -> str:
+def quantity(value: float, units: str, digits: int = 3) -> str:
     """Write a number with its unit.
 
     Examples
@@ -50,7 +51,7 @@ def quantity(value: float, units: str) -> str:
     >>> quantity(0.6, "percent"), quantity(12, "1")
     ('0.6 %', '12')
     """
-    return f"{number(value)} {unit(units)}".rstrip()
+    return f"{number(value, digits)} {unit(units)}".rstrip()
 
 
 def size(n_bytes: float) -> str:

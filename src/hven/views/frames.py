@@ -55,7 +55,8 @@ class Frames:
         self.units = formats.unit(str(self.cells["mean"].attrs.get("units", "")))
         self.pixels = queries.brightest(self.cells, SHOWN_PIXELS)
         self._curves = pn.pane.Bokeh(sizing_mode="stretch_width", margin=0)
-        self._waterfall = waterfall(self.cells, units=self.units)
+        self._held = what.startswith("ph")
+        self._waterfall = waterfall(self.cells, units=self.units, held=self._held)
         self._waterfall.on_event(RangesUpdate, self._zoomed)
 
     def panel(self) -> pn.Column:
@@ -120,7 +121,7 @@ class Frames:
         cells = queries.look(self._observatory, self.raw, RAW, begin, end)
         if cells.sizes["time"] > 1:
             self.cells = cells
-            self._waterfall.select_one({"name": "waterfall"}).data = waterfall_data(cells)
+            self._waterfall.select_one({"name": "waterfall"}).data = waterfall_data(cells, held=self._held)
             self._draw_curves()
 
     def player(self) -> pn.Column:

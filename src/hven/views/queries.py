@@ -13,7 +13,7 @@ import pandas as pd
 import xarray as xr
 
 from hven.model.data_id import Level, TypeName
-from hven.model.metric import worst
+from hven.model.metric import Status, worst
 from hven.model.product import Product
 from hven.model.quantum import QuantumState
 from hven.model.query import DataQuery
@@ -103,9 +103,13 @@ def _judged(observatory: Observatory, product: Product) -> pd.DataFrame:
 
 
 def worst_of(measured: pd.DataFrame, keys: list[str]) -> dict[tuple[Any, ...], str]:
-    """Worst status of each group of metrics that have limits."""
+    """Worst status of each group of metrics that have limits; `missing` where nothing could be measured."""
     limited = measured[measured["status"] != UNLIMITED]
-    return {tuple(k): str(worst(list(g["status"]))) for k, g in limited.groupby(keys, sort=False)}
+    return {tuple(k): _worst(list(g["status"])) for k, g in limited.groupby(keys, sort=False)}
+
+
+def _worst(statuses: list[Status]) -> str:
+    return str(worst([s for s in statuses if s != Status.MISSING]))
 
 
 def failures(observatory: Observatory, **values: Any) -> pd.DataFrame:

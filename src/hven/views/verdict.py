@@ -12,6 +12,8 @@ import pandas as pd
 from hven.model.metric import Status
 from hven.views.formats import clock, quantity, words
 
+LIMIT_DIGITS = 6
+"""Limits are written out: 1.001 is not 1."""
 _SAME = ("observation", "detector", "what", "metric")
 
 
@@ -92,7 +94,7 @@ def sentence(row: Mapping[Hashable, Any]) -> str:
     'Detector 254: partial frames 0.6 % (limit 0.1 %).'
     """
     limit = limit_of(row)
-    limit_text = f" (limit {quantity(limit, row['unit'])})" if limit is not None else ""
+    limit_text = f" (limit {quantity(limit, row['unit'], LIMIT_DIGITS)})" if limit is not None else ""
     who = f"Detector {row['detector']}: " if not _absent(row.get("detector")) else ""
     when = ""
     if row.get("grain") == "hour":
@@ -128,8 +130,8 @@ def limits(row: Mapping[Hashable, Any]) -> str:
     """
     texts = []
     for low, high, word in (("lower", "upper", "warn"), ("lower_err", "upper_err", "fail")):
-        parts = [f"below {quantity(row[low], '1')}"] if not _absent(row.get(low)) else []
-        parts += [f"above {quantity(row[high], '1')}"] if not _absent(row.get(high)) else []
+        parts = [f"below {quantity(row[low], '1', LIMIT_DIGITS)}"] if not _absent(row.get(low)) else []
+        parts += [f"above {quantity(row[high], '1', LIMIT_DIGITS)}"] if not _absent(row.get(high)) else []
         texts += [f"{word} {' or '.join(parts)}"] if parts else []
     return ", ".join(texts)
 

@@ -19,7 +19,7 @@ GRID = 800
 """Columns onto which a waterfall is drawn."""
 
 
-def waterfall(cells: xr.Dataset, *, units: str) -> figure:
+def waterfall(cells: xr.Dataset, *, units: str, held: bool = False) -> figure:
     """Time by pixel: the mean of every pixel against time; times without frames stay empty.
 
     The figure's data source `waterfall` can be filled anew with `waterfall_data`, e.g. after a zoom.
@@ -28,8 +28,10 @@ def waterfall(cells: xr.Dataset, *, units: str) -> figure:
     ----------
     cells
         From `hven.views.queries.look`: `mean` of dims (time, y, x), coordinates `time` and `time_end`.
+    held
+        Hold each cell until the next one: for triggered events, whose distances are no gaps.
     """
-    data = waterfall_data(cells)
+    data = waterfall_data(cells, held=held)
     low, high = stretch(data["image"][0])
     mapper = LinearColorMapper(palette=theme.INTENSITY, low=low, high=high, nan_color="rgba(0,0,0,0)")
     pixels = data["dh"][0]
@@ -43,11 +45,14 @@ def waterfall(cells: xr.Dataset, *, units: str) -> figure:
     return plot
 
 
-def waterfall_data(cells: xr.Dataset) -> dict[str, list[Any]]:
+def waterfall_data(cells: xr.Dataset, *, held: bool = False) -> dict[str, list[Any]]:
     """Picture and place of a waterfall."""
     begin = cells["time"].to_numpy().astype("datetime64[ns]").astype("int64")
     end = cells["time_end"].to_numpy().astype("datetime64[ns]").astype("int64")
     values = cells["mean"].to_numpy().reshape(len(begin), -1).astype("float32")
+    if held:
+        begin = np.sort(begin)
+        end, values = np.append(begin[1:], end.max()), values[np.argsort(cells["time"].to_numpy(), kind="stable")]
     picture, left, right = on_grid(begin, end, values)
     return {"image": [picture.T], "x": [left / 1e6], "y": [0], "dw": [(right - left) / 1e6], "dh": [values.shape[1]]}
 

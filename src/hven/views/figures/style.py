@@ -69,7 +69,7 @@ def legend_above(plot: figure) -> None:
     """Put the legend above the plot, where it covers nothing; a click on an entry hides its curve."""
     for legend in list(plot.legend):
         legend.update(
-            orientation="horizontal", click_policy="hide", border_line_alpha=0, padding=0, margin=4, spacing=12
+            orientation="horizontal", click_policy="hide", border_line_alpha=0, padding=4, margin=2, spacing=12
         )
         plot.center.remove(legend)
         plot.add_layout(legend, "above")
