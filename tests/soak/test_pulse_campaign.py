@@ -1,9 +1,9 @@
 """How often noise alone makes a pair of pulses, over 1e10 pixel-frames of two telescopes and 40 time shifts.
 
 Each part simulates 2 x 65,536 frames of night sky and joins them as they are and at 40 shifts, which stands for 2.7e9
-pixel-frames, of which 1.3e8 are drawn anew; 80 parts make 1.07e10 simulated pixel-frames, 2.2e11 with the shifts. A part
-takes some 10 s, so the campaign takes about 8 minutes on two cores. Results of parts are kept in `$HVEN_SOAK_DIR` (default: the temporary folder), so that an
-interrupted campaign goes on where it was.
+pixel-frames, of which 1.3e8 are drawn anew; 80 parts make 1.07e10 simulated pixel-frames, 2.2e11 with the shifts. A
+part takes some 10 s, so the campaign takes about 8 minutes on two cores. Results of parts are kept in `$HVEN_SOAK_DIR`
+(default: the temporary folder), so that an interrupted campaign goes on where it was.
 """
 
 import json

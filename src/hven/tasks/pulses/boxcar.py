@@ -30,6 +30,9 @@ HALO = (BACKGROUND + 2) * 2**LAST_LEVEL
 """Frames needed on either side of a block."""
 
 
+Buffers = tuple[NDArray[np.uint32], NDArray[np.uint32]]
+
+
 class Boxes(NamedTuple):
     """Sums of one level (box, pixel), 0 where the quadrant is not `valid` (box, quadrant).
 
@@ -63,7 +66,7 @@ class Candidates(NamedTuple):
     nsigma: NDArray[Any]
 
 
-def search(frames: Frames, first: int, own: range, how: Search) -> Candidates:
+def search(frames: Frames, first: int, own: range, how: Search, buffers: Buffers) -> Candidates:
     """Candidates that begin in the own frames, the best among overlapping ones of a level.
 
     Parameters
@@ -76,26 +79,30 @@ def search(frames: Frames, first: int, own: range, how: Search) -> Candidates:
         Absolute numbers of the own frames; those around must reach `HALO` on either side where there are any.
     how
         What to look for.
+    buffers
+        Two arrays (time, pixel) at least as long as the frames, in which the levels take turns.
     """
-    found = [_best(_above(boxes, own, how), own) for boxes in _levels(frames, first, how.levels)]
+    levels = _levels(frames, first, how.levels, buffers)
+    found = [_best(_above(boxes, own, how), own) for boxes in levels]
     joined = Candidates(*(np.concatenate(column) for column in zip(*found, strict=True)))
     order = np.lexsort((joined.level, joined.pixel, joined.frame))
     return Candidates(*(column[order] for column in joined))
 
 
-def _levels(frames: Frames, first: int, levels: int) -> Iterator[Boxes]:
+def _levels(frames: Frames, first: int, levels: int, buffers: Buffers) -> Iterator[Boxes]:
     quadrant = quadrant_map(frames.images.shape[1]).ravel()
-    sums = frames.images.reshape(len(frames.images), quadrant.size).astype(np.uint32)
+    sums = buffers[0][: len(frames.images)]
+    np.copyto(sums, frames.images.reshape(len(frames.images), quadrant.size))
     for row in np.flatnonzero(~frames.valid.all(1)):
         sums[row, ~frames.valid[row, quadrant]] = 0
     boxes = Boxes(0, first, 1, sums, frames.valid, quadrant)
     yield boxes
     for level in range(1, levels):
-        boxes = _doubled(boxes, level)
+        boxes = _doubled(boxes, level, buffers[level % 2])
         yield boxes
 
 
-def _doubled(half: Boxes, level: int) -> Boxes:
+def _doubled(half: Boxes, level: int, buffer: NDArray[np.uint32]) -> Boxes:
     length = 2**level
     step = max(1, length // 4)
     first = -(-half.first // step) * step
@@ -103,7 +110,7 @@ def _doubled(half: Boxes, level: int) -> Boxes:
     count = max(0, (len(half.sums) - begin - shift - 1) // stride + 1)
     early = slice(begin, begin + count * stride, stride)
     late = slice(begin + shift, begin + shift + count * stride, stride)
-    sums = half.sums[early][:count] + half.sums[late][:count]
+    sums = np.add(half.sums[early][:count], half.sums[late][:count], out=buffer[:count])
     valid = half.valid[early][:count] & half.valid[late][:count]
     for box in np.flatnonzero(~valid.all(1)):
         sums[box, ~valid[box, half.quadrant]] = 0

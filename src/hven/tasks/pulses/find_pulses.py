@@ -14,7 +14,7 @@ from hven.model import events
 from hven.model import frames as v
 from hven.model.task import Block, Config, Inputs, Output, Resources, Slot, Task
 from hven.tasks.frames.quadrants import Frames, whole_frames
-from hven.tasks.pulses.boxcar import HALO, LAST_LEVEL, Candidates, Search, search
+from hven.tasks.pulses.boxcar import HALO, LAST_LEVEL, Buffers, Candidates, Search, search
 
 _SECOND = 1_000_000_000
 _ROWS_AT_ONCE = 16384
@@ -48,7 +48,9 @@ def run(inputs: Inputs, config: PulseConfig) -> Mapping[str, xr.Dataset]:
     how = Search(config.threshold, config.levels, config.gain)
     own = range(*inputs.own.indices(len(frames.images)))
     origin = inputs.start - own.start
-    found = [_part(frames, origin, part, how) for part in _parts(own)]
+    shape = (min(len(frames.images), _ROWS_AT_ONCE + 2 * HALO), frames.images.shape[1] * frames.images.shape[2])
+    buffers = (np.empty(shape, np.uint32), np.empty(shape, np.uint32))
+    found = [_part(frames, origin, part, how, buffers) for part in _parts(own)]
     joined = Candidates(*(np.concatenate(column) for column in zip(*found, strict=True)))
     detector = int(inputs.data_id("frames")["detector"])
     return {"pulses": _table(joined, dataset, origin, frames.images.shape[2], detector)}
@@ -59,10 +61,10 @@ def _parts(own: range) -> list[range]:
     return [range(begin, min(begin + _ROWS_AT_ONCE, own.stop)) for begin in begins]
 
 
-def _part(frames: Frames, origin: int, part: range, how: Search) -> Candidates:
+def _part(frames: Frames, origin: int, part: range, how: Search, buffers: Buffers) -> Candidates:
     rows = slice(max(0, part.start - HALO), part.stop + HALO)
     own = range(part.start + origin, part.stop + origin)
-    return search(Frames(frames.images[rows], frames.valid[rows]), rows.start + origin, own, how)
+    return search(Frames(frames.images[rows], frames.valid[rows]), rows.start + origin, own, how, buffers)
 
 
 def _table(found: Candidates, dataset: xr.Dataset, origin: int, width: int, detector: int) -> xr.Dataset:

@@ -6,10 +6,10 @@ of one telescope offers, summed over levels k with boxes of w = 2^k frames every
     trials_d = n_d * sum_k (1/s) * (2 w/s + 1) * 3,    n_0 = 1, n_d = 8 d
 
 pairs of boxes that could be joined: pixels at distance d (the larger of rows and columns), begins within one pulse
-length, the same level or one beside it. With N pixel-frames of both telescopes, N/2 of one, the expected number of false pairs
-at distance d is at most ``N/2 * trials_d * Q(T_d)``, Q the upper tail of the normal distribution. T_d is set so that
-all distances have an equal part of `false_pairs` (one) for N = 7e10, a night of two telescopes at 1 kHz. Boxes that
-overlap are not independent, so the true number is smaller: less than half in simulated nights.
+length, the same level or one beside it. With N pixel-frames of both telescopes, N/2 of one, the expected number of
+false pairs at distance d is at most ``N/2 * trials_d * Q(T_d)``, Q the upper tail of the normal distribution. T_d is
+set so that all distances have an equal part of `false_pairs` (one) for N = 7e10, a night of two telescopes at 1 kHz.
+Boxes that overlap are not independent, so the true number is smaller: less than half in simulated nights.
 """
 
 from __future__ import annotations
