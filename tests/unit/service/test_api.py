@@ -339,9 +339,9 @@ def submitted_by(hub, user):
 def test_pipelines_are_listed_with_what_they_do_and_their_options(hub, reader):
     found = {p["name"]: p for p in hub.ask(reader, "GET", "/pipelines").json()}
 
-    step = found["panoseti/calibrate"]["steps"]["pedestals_ph1024"]
+    step = found["panoseti/calibrate"]["steps"]["img16.pedestals"]
     assert found["panoseti/calibrate"]["doc"]
-    assert step["inputs"]["frames"] == ["L0/panoseti.ph1024"]
+    assert step["inputs"]["frames"] == ["L0/panoseti.img16"]
     assert set(step["config"]) == set(step["schema"]["properties"])
 
 
@@ -352,9 +352,9 @@ def test_a_job_is_estimated_and_submitted_in_the_callers_name(hub, submitter):
     expected = jobs.estimate(request)
     job = jobs.submit(request)
 
-    assert (expected.quanta, expected.done) == (8, 0)
+    assert (expected.quanta, expected.done) == (4, 0)
     assert expected.unknown
-    assert (job.user, job.state, job.request, job.estimate.quanta) == ("sophie", JobState.READY, request, 8)
+    assert (job.user, job.state, job.request, job.estimate.quanta) == ("sophie", JobState.READY, request, 4)
     with pytest.raises(UnknownNameError, match="unknown pipeline"):
         jobs.submit(JobRequest(pipeline="panoseti/calibrat"))
     with pytest.raises(ConfigurationError, match="step"):
