@@ -48,7 +48,7 @@ def run(inputs: Inputs, config: CoincidenceConfig) -> Mapping[str, xr.Dataset]:
     Returns
     -------
     Mapping
-        ``coincidences``, dim event, in order of time.
+        ``coincidences``, dim event, in order of time; nothing where there is one telescope only.
 
     Raises
     ------
@@ -56,6 +56,8 @@ def run(inputs: Inputs, config: CoincidenceConfig) -> Mapping[str, xr.Dataset]:
         When a telescope's clock is not locked, or they are not locked alike.
     """
     tables = dict(zip((int(i["detector"]) for i in inputs.data_ids["events"]), inputs["events"], strict=True))
+    if len(tables) == 1:
+        return {}
     require_locked({detector: str(t.attrs.get("clock_status", "")) for detector, t in tables.items()})
     rows = {detector: _rows(table) for detector, table in sorted(tables.items())}
     found = _grouped(rows, config.window_ns)
