@@ -6,6 +6,7 @@ import xarray as xr
 
 from hven.core.errors import ClockError
 from hven.model.data_id import DataId
+from hven.model.task import Inputs
 from hven.tasks.showers.find_coincidences import TASK, CoincidenceConfig
 from hven.testing.tasks import run_task
 
@@ -47,7 +48,13 @@ def test_three_telescopes_make_one_coincidence():
 
 def test_events_of_one_telescope_are_no_coincidence():
     assert found(events([0, 10, 20]), events([10**9])).sizes["event"] == 0
-    assert found(events([0, 10])).sizes["event"] == 0
+
+
+def test_one_telescope_alone_is_no_work_whatever_its_clock():
+    ids = (DataId(instrument="panoseti", detector=1),)
+    lone = (events([0, 10], status="unsynchronised"),)
+
+    assert not TASK.run(Inputs({"events": lone}, {"events": ids}), CoincidenceConfig())
 
 
 def test_all_injected_coincidences_are_found_and_accidentals_as_predicted():
