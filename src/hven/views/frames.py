@@ -51,7 +51,8 @@ class Frames:
             )
         }  # fmt: skip
         self.raw = self._need("raw")
-        self.cells = queries.look(observatory, self.raw, RAW)
+        self._whole = queries.look(observatory, self.raw, RAW)
+        self.cells = self._whole
         self.units = formats.unit(str(self.cells["mean"].attrs.get("units", "")))
         self.pixels = queries.brightest(self.cells, SHOWN_PIXELS)
         self._curves = pn.pane.Bokeh(sizing_mode="stretch_width", margin=0)
@@ -102,8 +103,7 @@ class Frames:
 
     def _image(self, key: str, variable: str) -> xr.DataArray:
         if key == "raw":
-            fold = {"mean": "mean", "min": "min", "max": "max"}[variable]
-            return getattr(self.cells[variable], fold)("time")  # type: ignore[no-any-return]
+            return getattr(self._whole[variable], variable)("time")  # type: ignore[no-any-return]
         array = queries.read(self._observatory, self._need(key))[variable].load()
         return array.median("cell", keep_attrs=True) if "cell" in array.dims else array
 

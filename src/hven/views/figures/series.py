@@ -80,9 +80,9 @@ def on_grid(
 
     Examples
     --------
-    >>> picture, begin, end = on_grid(np.array([0, 10, 90]), np.array([9, 19, 99]), np.array([[1.0], [3], [5]]), 10)
-    >>> picture.ravel()
-    array([ 1.,  3., nan, nan, nan, nan, nan, nan, nan,  5.])
+    >>> begin, values = np.array([0, 10, 20, 90]), np.array([[1.0], [3], [4], [5]])
+    >>> on_grid(begin, begin + 9, values, 10)[0].ravel()
+    array([ 1.,  3.,  4.,  4., nan, nan, nan, nan, nan,  5.], dtype=float32)
     """
     order = np.argsort(begin, kind="stable")
     begin, end, values = begin[order], end[order], values[order]
