@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,12 +32,16 @@ def server(folder: Path) -> Iterator[str]:
     if account:
         shutil.chown(folder, account, account)
     _run(account, "initdb", "--auth=trust", f"--username={_USER}", "--locale=C.UTF-8", "--no-sync", "-D", str(data))
-    options = f"-k {folder} -c listen_addresses= -c fsync=off -c max_connections=40"
-    _run(account, "pg_ctl", "-D", str(data), "-l", str(folder / "log"), "-w", "-o", options, "start")
+    command = [str(programs() / "postgres"), "-D", str(data), "-k", str(folder), "-c", "listen_addresses="]
+    command += ["-c", "fsync=off", "-c", "max_connections=40"]
+    with (folder / "log").open("wb") as log:
+        running = subprocess.Popen(_as(account, *command), stdout=log, stderr=log, cwd="/")
     try:
+        _run(account, "pg_isready", "-h", str(folder), "-t", "60", "-q", wait_s=60)
         yield f"postgresql://{_USER}@/{{name}}?host={folder}"
     finally:
-        _run(account, "pg_ctl", "-D", str(data), "-m", "immediate", "-w", "stop")
+        running.send_signal(signal.SIGQUIT)
+        running.wait(timeout=60)
 
 
 @contextmanager
@@ -57,9 +63,21 @@ def _account() -> str:
     return _USER
 
 
-def _run(account: str, program: str, *arguments: str) -> None:
-    prefix = ["runuser", "-u", account, "--"] if account else []
-    command = [*prefix, str(programs() / program), *arguments]
-    done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, check=False, cwd="/")
-    if done.returncode:
-        raise RuntimeError(f"{program} failed: {done.stderr}")
+def _as(account: str, *command: str) -> list[str]:
+    """Run a command as an account, so that it ends when the tests do, even if these are killed."""
+    change = [f"--reuid={account}", f"--regid={account}", "--init-groups"] if account else []
+    return ["setpriv", *change, "--pdeathsig=QUIT", "--", *command]
+
+
+def _run(account: str, program: str, *arguments: str, wait_s: float = 0) -> None:
+    command = _as(account, str(programs() / program), *arguments)
+    end = time.monotonic() + wait_s
+    while True:
+        done = subprocess.run(
+            command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, check=False, cwd="/"
+        )
+        if not done.returncode:
+            return
+        if time.monotonic() > end:
+            raise RuntimeError(f"{program} failed: {done.stderr}")
+        time.sleep(0.1)
