@@ -43,9 +43,10 @@ _BARS = '<path d="M4 2v8M8 2v8"/>'
 _DASH = '<path d="M2 6h8"/>'
 _PLAY = '<path d="M3 1.8 10.5 6 3 10.2z"/>'
 _DIAMOND = '<path d="M6 1 11 6 6 11 1 6z"/>'
+_CHECKED = f'{_DISC}<path d="M3.6 6.2 5.4 7.9 8.5 4.3" stroke="#fff" stroke-width="1.4"/>'
 _CHECK = '<path d="M1.8 6.4 4.8 9.4 10.2 2.8"/>'
 
-_GOOD = Mark("done", _CHECK, "circle", theme.GREEN, "#00704F")
+_GOOD = Mark("done", _CHECKED, "circle", theme.GREEN, "#00704F")
 _WARN = Mark("warning", _TRIANGLE, "triangle", theme.ORANGE, theme.ORANGE, theme.BLACK)
 _BAD = Mark("failed", _CROSS, "x", theme.VERMILION, "#B14400")
 _IDLE = Mark("not run", _DOTTED, "circle_dot", theme.GREY)
@@ -77,7 +78,7 @@ MARKS: dict[str, Mark] = {
     "SUCCEEDED": _like(_GOOD, "SUCCEEDED"),
     "FAILED": _like(_BAD, "FAILED"),
     "DELETED": Mark("DELETED", _DASH, "dash", theme.GREY),
-    "PASS": _like(_GOOD, "PASS"),
+    "PASS": _like(_GOOD, "PASS", shape=_CHECK),
     "WARN": _like(_WARN, "WARN"),
     "FAIL": _like(_BAD, "FAIL"),
     "NO DATA": Mark("NO DATA", _DOTTED, "circle_dot", theme.GREY),

@@ -8,7 +8,7 @@ import pytest
 import xarray as xr
 from bokeh.models import BoxAnnotation, HBar, Image, Line, Scatter, VArea
 
-from hven.views.figures import images, nightline, series, spectra, style
+from hven.views.figures import images, nightline, series, spark, spectra, style
 
 BEGIN = np.datetime64("2025-10-22T07:00", "ns")
 
@@ -148,3 +148,15 @@ def test_a_scatter_plot_knows_the_row_of_each_event():
     events = pd.DataFrame({"size": [5.0, 7.0], "length": [0.1, 0.2]})
     source = spectra.event_scatter(events, "size", "length", labels=("size", "length")).select_one({"name": "events"})
     assert list(source.data["row"]) == [0, 1]
+
+
+def test_a_sparkline_draws_a_curve_for_each_detector_and_the_limits_in_range():
+    both = pd.concat([metric_rows([1.0, 20.0]), metric_rows([2.0, 3.0]).assign(detector=254)])
+    picture = spark.sparkline(both, LIMITS)
+    assert picture.count("<polyline") == 2
+    assert picture.count("<rect") == 1
+    assert "1 to 20" in picture
+
+
+def test_a_sparkline_of_nothing_says_so():
+    assert "no values" in spark.sparkline(metric_rows([np.nan]), {})

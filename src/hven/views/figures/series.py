@@ -157,23 +157,3 @@ def trend(table: pd.DataFrame, *, units: str, limits: Mapping[Hashable, Any], he
 
 def _marker(status: str) -> str:
     return {"ok": "circle"}.get(status, states.mark(status).marker)
-
-
-def sparkline(table: pd.DataFrame, limits: Mapping[Hashable, Any], *, height: int = 72) -> figure:
-    """Small curve of one metric over a night, limits drawn, no axes; columns time, value, detector, status."""
-    plot = time_figure(height=height, min_border=0, y_range=value_range(table["value"], limits))
-    draw_limits(plot, limits)
-    for number, (detector, rows) in enumerate(table.groupby("detector", sort=True, dropna=False)):
-        colour = theme.SERIES[number % len(theme.SERIES)]
-        data = {"time": milliseconds(rows["time"].to_numpy()), "value": rows["value"].to_numpy(float)}
-        source = ColumnDataSource(data | {"detector": [str(detector)] * len(rows)})
-        plot.line("time", "value", source=source, line_color=colour, line_width=1.5)
-        dots = plot.scatter("time", "value", source=source, size=4, color=colour)
-        hover(plot, [("detector", "@detector"), ("time", "@time{%T}"), ("value", "@value")],
-              formatters={"@time": "datetime"}, renderers=[dots])  # fmt: skip
-    plot.toolbar_location = None
-    plot.xaxis.visible = False
-    plot.yaxis.visible = False
-    plot.grid.visible = False
-    plot.outline_line_color = None
-    return plot

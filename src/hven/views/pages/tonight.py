@@ -13,13 +13,15 @@ from hven.model.data_id import Level
 from hven.observatory import Observatory
 from hven.views import formats, markup, queries, states, theme, verdict
 from hven.views.figures.nightline import nightline
-from hven.views.figures.series import sparkline
+from hven.views.figures.spark import sparkline
 from hven.views.frame import Content, guarded, section
 from hven.views.night import shades
 from hven.views.url import Url
 
 POLL_MS = 5000
 SPARKS = 8
+FACTS = 2
+"""Place of the facts among the sections of a night that has some."""
 
 
 def page(observatory: Observatory, url: Url) -> Content:
@@ -30,11 +32,17 @@ def page(observatory: Observatory, url: Url) -> Content:
     watch = _Watch(observatory, found)
 
     def redraw(_event: Any = None) -> None:
-        now = queries.products(observatory)
-        body.objects = _sections(observatory, url, now, int(chosen.value))
+        body.objects = _sections(observatory, url, watch.found, int(chosen.value))
+
+    def tick() -> None:
+        if watch.changed():
+            redraw()
+        elif len(body) > FACTS:  # only the time since the last frame goes on
+            of_night = watch.found[watch.found["day_obs"] == int(chosen.value)]
+            body[FACTS].object = markup.facts(_facts(queries.frames(of_night), of_night))
 
     chosen.param.watch(redraw, "value")
-    pn.state.add_periodic_callback(lambda: redraw() if watch.changed() else None, POLL_MS)
+    pn.state.add_periodic_callback(tick, POLL_MS)
     return Content("Tonight", [body], [url.follow(chosen, "night")])
 
 
@@ -43,11 +51,11 @@ class _Watch:
 
     def __init__(self, observatory: Observatory, found: pd.DataFrame) -> None:
         self._observatory = observatory
-        self._seen = _state(found)
+        self.found = found
 
     def changed(self) -> bool:
-        before, self._seen = self._seen, _state(queries.products(self._observatory))
-        return before != self._seen
+        before, self.found = self.found, queries.products(self._observatory)
+        return _state(before) != _state(self.found)
 
 
 def _state(found: pd.DataFrame) -> tuple[int, int]:
@@ -155,6 +163,5 @@ def _spark(what: str, metric: str, rows: pd.DataFrame, url: Url) -> pn.Column:
         f"{formats.quantity(float(last['value']), last['unit'])} · "
         f"{markup.link('trend', url.to('trends', metric=metric, what=what))}</div>"
     )
-    plot = sparkline(values.assign(time=values["begin"]), last.to_dict())
-    shown = pn.pane.Bokeh(plot, sizing_mode="stretch_width", margin=0)
-    return pn.Column(markup.html(title), shown, width=326, margin=0, styles=theme.CARD)
+    curve = sparkline(values.assign(time=values["begin"]), last.to_dict())
+    return pn.Column(markup.html(title + curve), width=326, margin=0, styles=theme.CARD)
