@@ -275,7 +275,7 @@ class Observatory(Reading):
         from hven.registry.database import Database  # noqa: PLC0415 - the same
 
         store = JobStore(Database(self.settings.platform_url))
-        return DirectJobs(self.settings, store, self.registry, user=self.user)
+        return DirectJobs(self.settings, store, self.registry, user=self.user, operator=True)
 
     def submit(
         self,

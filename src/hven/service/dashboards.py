@@ -70,7 +70,7 @@ def make_server(
     pn.state.cache["observatory"] = observatory
     home = (r"/?", RedirectHandler, {"url": f"{base}/{FIRST_PAGE}", "permanent": False})
     server = pn.serve(
-        dict(pages), address=where.hostname, port=where.port or 0, prefix=base, websocket_origin=[public],
+        dict(pages), address=where.hostname, port=where.port or 0, prefix=base, websocket_origin=_names(public),
         auth_provider=auth, extra_patterns=[callback_route(), home], cookie_secret=secrets.token_hex(32),
         use_xheaders=True, show=False, start=False, num_threads=THREADS, verbose=False,
     )  # fmt: skip
@@ -86,6 +86,11 @@ def warm_up(observatory: Observatory) -> None:
         warm.everything(observatory)
     except Exception as error:  # noqa: BLE001 - a page will say what is wrong; the service itself stands
         log.warning("warm-up failed", error=f"{type(error).__name__}: {error}")
+
+
+def _names(public: str) -> list[str]:
+    """Loopback has two names, and people type either."""
+    return [public, public.replace("127.0.0.1", "localhost")]
 
 
 def main() -> None:
