@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import ipywidgets as iw
 
 from hven.core.errors import HvenError
+from hven.model.data_id import DataId
 from hven.observatory import Observatory
+from hven.views.formats import size
 from hven.widgets.data_query import DataQueryFields
-from hven.widgets.look import problem
+from hven.widgets.look import LABEL, problem
+from hven.widgets.results import Results
 
-ROWS_SHOWN = 100
+if TYPE_CHECKING:
+    import pandas as pd
+
+ROWS_SHOWN = 50
 _SHOWN = ("day_obs", "observation", "detector", "begin", "end", "rows", "size", "flags")
+_EMPTY = HvenError("There are no products yet.", hint="`hven ingest FOLDER` takes raw files in; then run this again.")
 
 
 class Browser(iw.VBox):
@@ -28,51 +35,63 @@ class Browser(iw.VBox):
     In a notebook::
 
         browser = Browser(hven.connect())
-        browser            # choose a row, then
-        browser.dataset    # the chosen product, opened
+        browser            # choose a product, press Open, then
+        browser.dataset    # it is here
     """
 
     def __init__(self, obs: Observatory) -> None:
         self._obs = obs
         products = obs.query()
-        types = sorted({str(p.ref.type) for p in products})
-        self.type = iw.Dropdown(options=types, description="Type")
-        self.query = DataQueryFields(sorted({p.ref.data_id for p in products}), self.refresh)
-        self.table = iw.HTML()
-        self.row = iw.Dropdown(description="Row")
-        self.line = iw.HTML()
-        self.dataset: Any = None
-        self.type.observe(lambda _change: self.refresh(), names="value")
-        self.row.observe(lambda _change: self._open(), names="value")
+        self._data_ids: dict[str, set[DataId]] = {}
+        for product in products:
+            self._data_ids.setdefault(str(product.ref.type), set()).add(product.ref.data_id)
+        types = sorted(self._data_ids)
+        wide = iw.Layout(width="420px")
+        self.type = iw.Dropdown(options=types, description="Type", style=LABEL, layout=wide)
+        self.query = DataQueryFields(self._of_type(), self.refresh)
+        self.table = iw.HTML(layout=iw.Layout(overflow="auto"))
+        self.results = Results(obs)
+        self.results.open.description = "Open"
+        self.type.observe(self._on_type, names="value")
         self.refresh()
-        super().__init__([self.type, self.query.box, self.table, self.row, self.line])
+        super().__init__([self.type, self.query.box, self.table, self.results.box])
+
+    @property
+    def dataset(self) -> Any:
+        """What was opened last, or None."""
+        return self.results.dataset
 
     def refresh(self) -> None:
         """Look again."""
-        if not self.type.value:
-            self.table.value = "Nothing has been ingested yet. <code>hven ingest FOLDER</code> does it."
-            return
-        level, _, name = self.type.value.partition("/")
         try:
-            found = self._obs.find(name, level=level, **self.query.values)
+            found = self._find()
         except HvenError as error:
             self.table.value = problem(error)
+            self.results.offer([])
             return
         shown = found.head(ROWS_SHOWN)
-        more = f"<p>{len(found) - len(shown)} more rows; narrow the choice.</p>" if len(found) > len(shown) else ""
-        columns = [c for c in _SHOWN if c in shown]
-        self.table.value = shown[columns].to_html(border=0) + more if len(shown) else "Nothing fits."
-        self.row.options = [("choose a row to open", ""), *((f"{i}", key) for i, key in enumerate(_ids(shown)))]
+        more = f"<p>{len(found) - len(shown)} more; narrow the choice.</p>" if len(found) > len(shown) else ""
+        self.table.value = _html(shown) + more if len(shown) else "Nothing fits this choice."
+        self.results.offer([self._obs.product(i) for i in shown["id"]])
 
-    def _open(self) -> None:
-        if not self.row.value:
-            return
-        product = self._obs.product(self.row.value)
-        self.dataset = self._obs.open_product(product)
-        keys = ", ".join(f"{k}={v!r}" for k, v in product.ref.data_id.items() if k != "instrument")
-        name, level = product.ref.type.name, str(product.ref.type.level)
-        self.line.value = f"<code>ds = obs.open({name!r}, level={level!r}, {keys})</code>"
+    def _find(self) -> pd.DataFrame:
+        if not self.type.value:
+            raise _EMPTY
+        level, _, name = self.type.value.partition("/")
+        return self._obs.find(name, level=level, **self.query.values)
+
+    def _of_type(self) -> list[DataId]:
+        return sorted(self._data_ids.get(self.type.value, ()))
+
+    def _on_type(self, _change: object) -> None:
+        self.query.offer(self._of_type())
+        self.refresh()
 
 
-def _ids(found: Any) -> list[str]:
-    return [str(key) for key in found.get("id", found.index)]
+def _html(found: pd.DataFrame) -> str:
+    shown = found[[c for c in _SHOWN if c in found]].copy()
+    for name in ("begin", "end"):
+        shown[name] = shown[name].dt.strftime("%Y-%m-%d %H:%M:%S")
+    shown["size"] = [size(value) for value in shown["size"]]
+    titles = {"begin": "begin (UTC)", "end": "end (UTC)"}
+    return shown.rename(columns=titles).to_html(border=0, index=False, classes="dataframe", justify="left")

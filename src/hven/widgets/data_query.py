@@ -8,9 +8,11 @@ from typing import Any
 import ipywidgets as iw
 
 from hven.model.data_id import DataId
+from hven.widgets.look import LABEL
 
 ALL = "all"
 KEYS = ("day_obs", "observation", "detector")
+_WIDTHS = {"day_obs": "220px", "observation": "420px", "detector": "200px"}
 
 
 class DataQueryFields:
@@ -28,9 +30,15 @@ class DataQueryFields:
         self._data_ids = data_ids
         self._changed = changed
         self._filling = False
-        self.choosers = {key: iw.Dropdown(description=key, layout=iw.Layout(width="auto")) for key in KEYS}
+        self.choosers = {
+            key: iw.Dropdown(description=key, style=LABEL, layout=iw.Layout(width=_WIDTHS[key])) for key in KEYS
+        }
         self.where = iw.Text(
-            description="where", placeholder="detector in (1, 3) and begin > '2025-10-22'", continuous_update=False
+            description="where",
+            placeholder="e.g. detector in (1, 3) and begin > '2025-10-22', then Enter",
+            continuous_update=False,
+            style=LABEL,
+            layout=iw.Layout(width="648px"),
         )
         self._fill()
         for widget in (*self.choosers.values(), self.where):
@@ -44,13 +52,19 @@ class DataQueryFields:
 
     @property
     def box(self) -> iw.Widget:
-        """All fields in a row."""
-        return iw.HBox([*self.choosers.values(), self.where], layout=iw.Layout(flex_flow="row wrap"))
+        """All fields."""
+        row = iw.HBox(list(self.choosers.values()), layout=iw.Layout(flex_flow="row wrap"))
+        return iw.VBox([row, self.where])
 
     def choose(self, **values: object) -> None:
         """Set several fields at once."""
         for key, value in values.items():
             (self.where if key == "where" else self.choosers[key]).value = value
+
+    def offer(self, data_ids: list[DataId]) -> None:
+        """Choose from other data IDs; what is chosen stays where it still exists."""
+        self._data_ids = data_ids
+        self._fill()
 
     def _on_change(self, _change: object) -> None:
         if self._filling:
