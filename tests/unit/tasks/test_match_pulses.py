@@ -78,8 +78,8 @@ def test_noise_alone_gives_no_pairs(telescopes):
 
 
 def test_a_stricter_demand_raises_the_threshold():
-    assert joint_threshold(MatchConfig(pixel_frames=7e12)) > joint_threshold(MatchConfig())
-    assert joint_threshold(MatchConfig(false_pairs=0.01)) > joint_threshold(MatchConfig())
+    assert joint_threshold(MatchConfig(pixel_frames=7e12), 0) > joint_threshold(MatchConfig(), 0)
+    assert joint_threshold(MatchConfig(false_pairs=0.01), 0) > joint_threshold(MatchConfig(), 0)
 
 
 @pytest.mark.parametrize("status", [("wr-locked", "unsynchronised"), ("wr-locked", "subsecond-locked")])

@@ -1,9 +1,10 @@
 """Multi-scale boxcar search in every pixel with a sliding background of its own.
 
 At level k the boxes are 2^k frames long and begin every quarter of that (every frame below level 2), on a grid of
-absolute frame numbers. The background of a box is the 64 boxes of the same phase right before it. The significance is
-that of an on/off measurement (Li & Ma 1983, ApJ 272, 317, eq. 17) with counts divided by the dispersion, variance over
-mean of the background and at least that of light; so it holds for few counts as well as for many.
+absolute frame numbers. The background of a box is the boxes of the same phase right before it, as many as fit into 2048
+frames, but no more than 512: the dispersion, on which the significance hangs, is then known to 6 % for short pulses.
+The significance is that of an on/off measurement (Li & Ma 1983, ApJ 272, 317, eq. 17) with counts divided by the
+dispersion, variance over mean of the background and at least that of light; so it holds for few counts as for many.
 All sums are whole numbers below 2^53: exact, hence the same however the frames are cut.
 """
 
@@ -20,14 +21,18 @@ from numpy.typing import NDArray
 
 from hven.tasks.frames.quadrants import Frames, quadrant_map
 
-BACKGROUND = 64
-"""Boxes that make the background."""
 LEAST_BACKGROUND = 32
-"""Boxes that must be there."""
+"""Boxes that must be there before one."""
+MOST_BACKGROUND = 512
+"""Boxes that make the background at most."""
+BACKGROUND_FRAMES = 2048
+"""Frames that they come from at most."""
 LAST_LEVEL = 5
 """Longest level: 32 frames."""
-HALO = (BACKGROUND + 2) * 2**LAST_LEVEL
-"""Frames needed on either side of a block."""
+AFTER = 2 * 2**LAST_LEVEL
+"""Frames needed after a block: those of boxes that overlap its own."""
+HALO = BACKGROUND_FRAMES + AFTER
+"""Frames needed before a block."""
 
 
 Buffers = tuple[NDArray[np.uint32], NDArray[np.uint32]]
@@ -42,17 +47,16 @@ class Boxes(NamedTuple):
     level: int
     first: int
     step: int
-    sums: NDArray[np.uint32]
+    sums: NDArray[Any]
     valid: NDArray[np.bool_]
     quadrant: NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """Threshold in normal deviations, levels searched, counts for one photon."""
+    """Thresholds of the levels searched, in normal deviations, and counts for one photon."""
 
-    threshold: float
-    levels: int
+    thresholds: tuple[float, ...]
     gain: float
 
 
@@ -76,13 +80,13 @@ def search(frames: Frames, first: int, own: range, how: Search, buffers: Buffers
     first
         Absolute number of the first frame.
     own
-        Absolute numbers of the own frames; those around must reach `HALO` on either side where there are any.
+        Absolute numbers of the own frames; those around must reach `HALO` before and `AFTER` after where there are any.
     how
         What to look for.
     buffers
         Two arrays (time, pixel) at least as long as the frames, in which the levels take turns.
     """
-    levels = _levels(frames, first, how.levels, buffers)
+    levels = _levels(frames, first, len(how.thresholds), buffers)
     found = [_best(_above(boxes, own, how), own) for boxes in levels]
     joined = Candidates(*(np.concatenate(column) for column in zip(*found, strict=True)))
     order = np.lexsort((joined.level, joined.pixel, joined.frame))
@@ -91,9 +95,12 @@ def search(frames: Frames, first: int, own: range, how: Search, buffers: Buffers
 
 def _levels(frames: Frames, first: int, levels: int, buffers: Buffers) -> Iterator[Boxes]:
     quadrant = quadrant_map(frames.images.shape[1]).ravel()
-    sums = buffers[0][: len(frames.images)]
-    np.copyto(sums, frames.images.reshape(len(frames.images), quadrant.size))
-    for row in np.flatnonzero(~frames.valid.all(1)):
+    sums = frames.images.reshape(len(frames.images), quadrant.size)
+    broken = np.flatnonzero(~frames.valid.all(1))
+    if len(broken):
+        np.copyto(buffers[0][: len(sums)], sums)
+        sums = buffers[0][: len(sums)]
+    for row in broken:
         sums[row, ~frames.valid[row, quadrant]] = 0
     boxes = Boxes(0, first, 1, sums, frames.valid, quadrant)
     yield boxes
@@ -110,7 +117,7 @@ def _doubled(half: Boxes, level: int, buffer: NDArray[np.uint32]) -> Boxes:
     count = max(0, (len(half.sums) - begin - shift - 1) // stride + 1)
     early = slice(begin, begin + count * stride, stride)
     late = slice(begin + shift, begin + shift + count * stride, stride)
-    sums = np.add(half.sums[early][:count], half.sums[late][:count], out=buffer[:count])
+    sums = np.add(half.sums[early][:count], half.sums[late][:count], out=buffer[:count], dtype=np.uint32)
     valid = half.valid[early][:count] & half.valid[late][:count]
     for box in np.flatnonzero(~valid.all(1)):
         sums[box, ~valid[box, half.quadrant]] = 0
@@ -122,14 +129,13 @@ def _above(boxes: Boxes, own: range, how: Search) -> Candidates:
     length = 2**boxes.level
     low = max(0, -(-(own.start - length - boxes.first) // boxes.step))
     high = min(len(boxes.sums), -(-(own.stop + length - boxes.first) // boxes.step))
-    phases = length // boxes.step
+    phases, background = length // boxes.step, background_boxes(boxes.level)
+    settings = (phases, background, how.thresholds[boxes.level], how.gain)
+    span = (max(0, low - background * phases), low, high)
     room = 4096
     while True:
         out = np.empty((room, 4))
-        settings = (phases, how.threshold, how.gain)
-        count = _scan(
-            boxes.sums, (boxes.valid, boxes.quadrant), (max(0, low - BACKGROUND * phases), low, high), settings, out
-        )
+        count = _scan(boxes.sums, (boxes.valid, boxes.quadrant), span, settings, out)
         if count <= room:
             break
         room = count
@@ -138,12 +144,24 @@ def _above(boxes: Boxes, own: range, how: Search) -> Candidates:
     return Candidates(frame, rows[:, 1].astype(np.int64), np.full(count, boxes.level), rows[:, 2], rows[:, 3])
 
 
+def background_boxes(level: int) -> int:
+    """Boxes of a level that make the background.
+
+    Examples
+    --------
+    >>> [background_boxes(level) for level in range(6)]
+    [512, 512, 512, 256, 128, 64]
+    """
+    return min(MOST_BACKGROUND, BACKGROUND_FRAMES >> level)
+
+
 @numba.njit(cache=True, nogil=True, error_model="numpy")
 def _scan(sums: Any, there: Any, span: Any, settings: Any, out: Any) -> int:
     """Fill `out` with box, pixel, amplitude, significance while there is room; return how many there are."""
     begin, low, high = span
-    phases, threshold, gain = settings
+    phases, length, threshold, gain = settings
     background = np.zeros((3, sums.shape[1]))
+    nothing = np.zeros(sums.shape[1], sums.dtype)
     whole = np.empty(sums.shape[0], np.bool_)
     for box in range(begin, high):
         whole[box] = there[0][box].all()
@@ -151,44 +169,32 @@ def _scan(sums: Any, there: Any, span: Any, settings: Any, out: Any) -> int:
     for phase in range(phases):
         background[:] = 0.0
         for box in range(begin + phase, high, phases):
-            if box >= low and _hits(sums[box], background[0], background[1], background[2], (threshold**2, gain)):
+            if box >= low and _hits(sums[box], background[0], background[2], threshold**2 * gain):
                 found = _collect(sums[box], background, (box, threshold, gain), out, found)
-            old = box - BACKGROUND * phases
-            _add(sums[box], background[0], background[1])
-            if old >= begin:
-                _take(sums[old], background[0], background[1])
+            old = box - length * phases
+            _slide(sums[box], sums[old] if old >= begin else nothing, background[0], background[1])
             if old < begin or not (whole[box] and whole[old]):
                 _count(there, (box, old if old >= begin else -1), background[2])
     return found
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
-def _hits(value: Any, total: Any, squares: Any, boxes: Any, limits: Any) -> int:
-    """Pixels above a limit that no candidate stays below: the normal deviation exceeds the likelihood's."""
-    limit, gain = limits
+def _hits(value: Any, total: Any, boxes: Any, limit: Any) -> int:
+    """Pixels above a limit that no candidate stays below: the significance is less than d / sqrt(light)."""
     hits = 0
     for pixel in range(value.size):
         n, s = boxes[pixel], total[pixel]
         d = n * np.float64(value[pixel]) - s
-        variance, light = n * squares[pixel] - s * s, gain * n * s
-        hits += int(d * abs(d) > limit * max(variance, light))
+        hits += int(d * abs(d) > limit * n * s)
     return hits
 
 
 @numba.njit(cache=True, nogil=True)
-def _add(value: Any, total: Any, squares: Any) -> None:
-    for pixel in range(value.size):
-        number = np.float64(value[pixel])
-        total[pixel] += number
-        squares[pixel] += number * number
-
-
-@numba.njit(cache=True, nogil=True)
-def _take(value: Any, total: Any, squares: Any) -> None:
-    for pixel in range(value.size):
-        number = np.float64(value[pixel])
-        total[pixel] -= number
-        squares[pixel] -= number * number
+def _slide(new: Any, old: Any, total: Any, squares: Any) -> None:
+    for pixel in range(new.size):
+        added, taken = np.float64(new[pixel]), np.float64(old[pixel])
+        total[pixel] += added - taken
+        squares[pixel] += (added - taken) * (added + taken)
 
 
 @numba.njit(cache=True, nogil=True)
@@ -204,17 +210,17 @@ def _count(there: Any, boxes: Any, count: Any) -> None:
 @numba.njit(cache=True, nogil=True, error_model="numpy")
 def _collect(value: Any, background: Any, how: Any, out: Any, found: int) -> int:
     box, threshold, gain = how
+    total, squares, boxes = background[0], background[1], background[2]
     for pixel in range(value.size):
-        s, q, n = background[0, pixel], background[1, pixel], background[2, pixel]
-        d = n * value[pixel] - s
-        variance = max(n * q - s * s, gain * n * s)
-        if n < LEAST_BACKGROUND or d * abs(d) <= threshold * threshold * variance:
-            continue
-        nsigma = significance(float(value[pixel]), s, variance / (n * s) if s > 0.0 else gain, n)
-        if nsigma >= threshold:
-            if found < out.shape[0]:
-                out[found, 0], out[found, 1], out[found, 2], out[found, 3] = box, pixel, d / n, nsigma
-            found += 1
+        s, n = total[pixel], boxes[pixel]
+        d = n * np.float64(value[pixel]) - s
+        if d * abs(d) > threshold * threshold * gain * n * s and n >= LEAST_BACKGROUND:
+            variance = max(n * squares[pixel] - s * s, gain * n * s)
+            nsigma = significance(float(value[pixel]), s, variance / (n * s) if s > 0.0 else gain, n)
+            if nsigma >= threshold:
+                if found < out.shape[0]:
+                    out[found, 0], out[found, 1], out[found, 2], out[found, 3] = box, pixel, d / n, nsigma
+                found += 1
     return found
 
 

@@ -14,7 +14,7 @@ from hven.model import events
 from hven.model import frames as v
 from hven.model.task import Block, Config, Inputs, Output, Resources, Slot, Task
 from hven.tasks.frames.quadrants import Frames, whole_frames
-from hven.tasks.pulses.boxcar import HALO, LAST_LEVEL, Buffers, Candidates, Search, search
+from hven.tasks.pulses.boxcar import AFTER, HALO, LAST_LEVEL, Buffers, Candidates, Search, search
 
 _SECOND = 1_000_000_000
 _ROWS_AT_ONCE = 16384
@@ -26,6 +26,10 @@ class PulseConfig(Config):
     threshold: Annotated[
         float, Field(ge=3, le=20, description="Significance from which a candidate is kept, in one telescope.")
     ] = 4.0
+    relief: Annotated[
+        float,
+        Field(ge=0, le=1, description="Subtracted from the threshold for pulses of one frame."),
+    ] = 0.5
     levels: Annotated[
         int, Field(ge=1, le=LAST_LEVEL + 1, description="Pulse lengths searched: 1, 2, 4 ... frames.")
     ] = LAST_LEVEL + 1
@@ -45,10 +49,10 @@ def run(inputs: Inputs, config: PulseConfig) -> Mapping[str, xr.Dataset]:
     """
     dataset = inputs["frames"]
     frames = whole_frames(dataset)
-    how = Search(config.threshold, config.levels, config.gain)
+    how = Search((config.threshold - config.relief, *[config.threshold] * (config.levels - 1)), config.gain)
     own = range(*inputs.own.indices(len(frames.images)))
     origin = inputs.start - own.start
-    shape = (min(len(frames.images), _ROWS_AT_ONCE + 2 * HALO), frames.images.shape[1] * frames.images.shape[2])
+    shape = (min(len(frames.images), _ROWS_AT_ONCE + HALO + AFTER), frames.images.shape[1] * frames.images.shape[2])
     buffers = (np.empty(shape, np.uint32), np.empty(shape, np.uint32))
     found = [_part(frames, origin, part, how, buffers) for part in _parts(own)]
     joined = Candidates(*(np.concatenate(column) for column in zip(*found, strict=True)))
@@ -62,7 +66,7 @@ def _parts(own: range) -> list[range]:
 
 
 def _part(frames: Frames, origin: int, part: range, how: Search, buffers: Buffers) -> Candidates:
-    rows = slice(max(0, part.start - HALO), part.stop + HALO)
+    rows = slice(max(0, part.start - HALO), part.stop + AFTER)
     own = range(part.start + origin, part.stop + origin)
     return search(Frames(frames.images[rows], frames.valid[rows]), rows.start + origin, own, how, buffers)
 
@@ -97,7 +101,7 @@ def _duration(
 
 TASK = Task(
     name="pulses.find_pulses",
-    version="1",
+    version="2",
     doc="Pulses of 1 to 32 frames in each pixel over its own sliding background.",
     inputs=(Slot("frames", (v.TIME, v.IMAGES, v.QUABO_VALID), "Counted photons as recorded.", order="time"),),
     outputs=(Output("pulses", events.PULSES, "Candidates above a low threshold.", dim="event"),),

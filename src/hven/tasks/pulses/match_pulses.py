@@ -1,21 +1,23 @@
 """Optical pulses that two telescopes saw in the same pixel of the sky at the same time.
 
-The threshold stands on the joint significance ``(z1 + z2) / sqrt(2)``, normal where there is no pulse. Each pixel-frame
-of one telescope offers, summed over levels k with boxes of w = 2^k frames every s = max(1, w/4),
+The threshold stands on the joint significance ``(z1 + z2) / sqrt(2)``, normal where there is no pulse. Pulses are
+joined when they have the same level k, boxes of w = 2^k frames every s = max(1, w/4), and overlap in time. So each
+pixel-frame of one telescope offers
 
-    trials_d = n_d * sum_k (1/s) * (2 w/s + 1) * 3,    n_0 = 1, n_d = 8 d
+    trials = n_d / s * 2 w/s,    n_0 = 1, n_d = 8 d
 
-pairs of boxes that could be joined: pixels at distance d (the larger of rows and columns), begins within one pulse
-length, the same level or one beside it. With N pixel-frames of both telescopes, N/2 of one, the expected number of
-false pairs at distance d is at most ``N/2 * trials_d * Q(T_d)``, Q the upper tail of the normal distribution. T_d is
-set so that all distances have an equal part of `false_pairs` (one) for N = 7e10, a night of two telescopes at 1 kHz.
-Boxes that overlap are not independent, so the true number is smaller: less than half in simulated nights.
+pairs of boxes to join; n_d is the number of pixels at distance d, the larger of rows and columns. With N pixel-frames
+of both telescopes, N/2 of one, the expected number of false pairs is at most ``N/2 * trials * Q(T)``, Q the upper tail
+of the normal distribution. T of each level and distance is set so that this is its part of `false_pairs` (one) for
+N = 7e10, a night of two telescopes at 1 kHz. Distances have equal parts, levels 1/2, 1/4, 1/8 ...: short pulses hold
+the least light and need the lowest threshold; the sum stays below one however many levels are searched.
+Boxes that overlap are not independent, so the true number is smaller.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from statistics import NormalDist
 from typing import Annotated, Any
 
@@ -30,7 +32,9 @@ from hven.model import events
 from hven.model.task import Config, Inputs, Output, Slot, Task
 from hven.tasks.showers.clocks import require_locked
 
-_LEVELS_JOINED = 3
+LEVELS = 16
+"""Levels that may be joined."""
+
 _COLUMNS = ("time", "y", "x", "level", "duration", "nsigma")
 
 
@@ -40,7 +44,6 @@ class MatchConfig(Config):
     pixels: Annotated[int, Field(ge=0, le=5, description="Largest distance in rows and columns.")] = 1
     false_pairs: Annotated[float, Field(gt=0, description="False pairs allowed per `pixel_frames`.")] = 1.0
     pixel_frames: Annotated[float, Field(gt=0, description="Pixel-frames of both telescopes together.")] = 7e10
-    levels: Annotated[int, Field(ge=1, le=16, description="Levels that were searched.")] = 6
 
 
 def run(inputs: Inputs, config: MatchConfig) -> Mapping[str, xr.Dataset]:
@@ -49,8 +52,8 @@ def run(inputs: Inputs, config: MatchConfig) -> Mapping[str, xr.Dataset]:
     Returns
     -------
     Mapping
-        ``coincidences``, dim event, in order of time; attribute `threshold` is the joint significance
-        required at each distance in pixels.
+        ``coincidences``, dim event, in order of time; attribute `threshold` is the joint significance required
+        at each level of the same pixel.
 
     Raises
     ------
@@ -59,31 +62,41 @@ def run(inputs: Inputs, config: MatchConfig) -> Mapping[str, xr.Dataset]:
     """
     tables = dict(zip((int(i["detector"]) for i in inputs.data_ids["pulses"]), inputs["pulses"], strict=True))
     require_locked({detector: str(t.attrs.get("clock_status", "")) for detector, t in tables.items()})
-    threshold = [joint_threshold(config, distance) for distance in range(config.pixels + 1)]
+    threshold = joint_thresholds(config)
     parts = [match(tables[a], tables[b], (a, b), threshold) for a, b in itertools.combinations(sorted(tables), 2)]
     joined = xr.concat(parts, "event") if parts else _table(_empty(), _empty(), np.zeros((0, 2), np.int64), (0, 0))
-    return {"coincidences": joined.sortby("time").assign_attrs(threshold=threshold, telescopes=len(tables))}
+    attrs = {"threshold": threshold[:, 0].tolist(), "telescopes": len(tables)}
+    return {"coincidences": joined.sortby("time").assign_attrs(attrs)}
 
 
-def joint_threshold(config: MatchConfig, distance: int = 0) -> float:
-    """Joint significance that pixels at a distance need; see the module's derivation.
+def joint_threshold(config: MatchConfig, level: int, distance: int = 0) -> float:
+    """Joint significance that pulses of a level need in pixels at a distance; see the module's derivation.
 
     Examples
     --------
-    >>> round(joint_threshold(MatchConfig()), 2), round(joint_threshold(MatchConfig(), 1), 2)
-    (7.26, 7.54)
+    >>> round(joint_threshold(MatchConfig(), 0), 2), round(joint_threshold(MatchConfig(), 5, 1), 2)
+    (6.86, 7.52)
     """
-    trials = 0.0
-    for level in range(config.levels):
-        step = max(1, 2**level // 4)
-        trials += (2 * 2**level / step + 1) / step
-    trials *= _LEVELS_JOINED * max(1, 8 * distance)
-    allowed = config.false_pairs / (config.pixels + 1)
+    length = 2**level
+    step = max(1, length // 4)
+    trials = max(1, 8 * distance) * 2 * length / step**2
+    allowed = config.false_pairs / (config.pixels + 1) / 2 ** (level + 1)
     return -NormalDist().inv_cdf(allowed / (config.pixel_frames / 2 * trials))
 
 
+def joint_thresholds(config: MatchConfig) -> NDArray[np.float64]:
+    """Joint significance required, by level and distance."""
+    levels, distances = range(LEVELS), range(config.pixels + 1)
+    return np.array([[joint_threshold(config, level, distance) for distance in distances] for level in levels])
+
+
 def match(
-    first: xr.Dataset, second: xr.Dataset, detectors: tuple[int, int], threshold: Sequence[float], *, shift_ns: int = 0
+    first: xr.Dataset,
+    second: xr.Dataset,
+    detectors: tuple[int, int],
+    threshold: NDArray[np.float64],
+    *,
+    shift_ns: int = 0,
 ) -> xr.Dataset:
     """Pairs of two tables of pulses at or above a joint significance.
 
@@ -94,12 +107,12 @@ def match(
     detectors
         Their numbers.
     threshold
-        Joint significance for each distance in pixels; farther pixels are not joined.
+        Joint significance by level and distance in pixels; longer and farther pulses are not joined.
     shift_ns
         Added to the times of the second: pairs are then accidental.
     """
     a, b = _sorted(first, 0), _sorted(second, shift_ns)
-    pairs = _pairs(a, b, np.sqrt(2.0) * np.asarray(threshold, np.float64))
+    pairs = _pairs(a, b, np.sqrt(2.0) * threshold)
     return _table(a, b, _distinct(a, b, pairs), detectors)
 
 
@@ -138,9 +151,10 @@ def _join(a: Any, b: Any, how: Any, out: Any) -> int:
         j = low
         while j < b[0].size and b[0][j] <= a[0][i] + window:
             distance = max(abs(a[1][i, 0] - b[1][j, 0]), abs(a[1][i, 1] - b[1][j, 1]))
-            alike = abs(a[1][i, 2] - b[1][j, 2]) <= 1
-            together = abs(a[0][i] - b[0][j]) <= max(a[2][i], b[2][j])
-            if alike and together and distance < least.size and a[3][i] + b[3][j] >= least[distance]:
+            level = a[1][i, 2]
+            alike = level == b[1][j, 2] and level < least.shape[0] and distance < least.shape[1]
+            together = abs(a[0][i] - b[0][j]) < max(a[2][i], b[2][j])
+            if alike and together and a[3][i] + b[3][j] >= least[level, distance]:
                 if count < out.shape[0]:
                     out[count, 0], out[count, 1] = i, j
                 count += 1
@@ -173,7 +187,7 @@ def _table(
     columns = {
         "y": a["y"][i].astype(np.int16),
         "x": a["x"][i].astype(np.int16),
-        "level": np.maximum(a["level"][i], b["level"][j]).astype(np.int16),
+        "level": a["level"][i].astype(np.int16),
         "duration": np.maximum(a["duration"][i], b["duration"][j]).astype(np.float64),
         "dt": b["time"][j] - a["time"][i],
         "nsigma": ((z[0] + z[1]) / np.sqrt(np.float32(2))).astype(np.float32),
@@ -188,7 +202,7 @@ def _table(
 
 TASK = Task(
     name="pulses.match_pulses",
-    version="1",
+    version="2",
     doc="Pulses that two telescopes saw together, above a joint threshold set on false pairs per night.",
     inputs=(Slot("pulses", events.PULSES, "Candidates of every telescope.", multiple=True),),
     outputs=(Output("coincidences", events.PULSE_COINCIDENCES, "Pairs.", dim="event"),),
