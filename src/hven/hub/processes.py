@@ -29,9 +29,10 @@ def _carries(process: psutil.Process, mark: str) -> bool:
         return False
 
 
-def family(mark: str) -> list[psutil.Process]:
-    """Marked processes and the descendants of this one, which may have emptied their environment."""
-    return list({p.pid: p for p in (*descendants(os.getpid()), *marked(mark))}.values())
+def family(mark: str, started: Iterable[int]) -> list[psutil.Process]:
+    """Marked processes, and the descendants of some that were started, which may have emptied their environment."""
+    born = (p for pid in started for p in descendants(pid))
+    return list({p.pid: p for p in (*born, *marked(mark))}.values())
 
 
 def descendants(pid: int) -> list[psutil.Process]:

@@ -99,15 +99,18 @@ class Supervisor:
         for life in self._lives:
             life.record.state = "stopped"
         end(self._first_asked(), _GRACE_S)
-        left = end(family(self._record.mark), _GRACE_S)
+        left = end(self._family(), _GRACE_S)
         for life in self._lives:
             if life.process is not None:
                 life.process.poll()
         if left:
             raise ServiceUnavailableError(f"processes {[p.pid for p in left]} did not end")
 
+    def _family(self) -> list[psutil.Process]:
+        return family(self._record.mark, [life.process.pid for life in self._lives if life.process])
+
     def _first_asked(self) -> list[psutil.Process]:
-        everyone = family(self._record.mark)
+        everyone = self._family()
         at_once = [life.process.pid for life in self._lives if life.process and life.service.end_at_once]
         hasty = {p.pid for pid in at_once for p in descendants(pid)} | set(at_once)
         known = {p.pid for p in everyone}

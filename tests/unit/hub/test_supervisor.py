@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 import time
 import uuid
@@ -131,3 +132,12 @@ def test_service_ends_its_own_children_in_order(supervisor, layout):
 
     assert log.read_text().splitlines() == ["up", "child lives"]
     assert marked(read_run(layout).mark) == []
+
+
+def test_stop_leaves_other_children_of_the_same_process_alone(supervisor):
+    with subprocess.Popen(SLEEP) as other:
+        supervisor.start([Supervised("ingest", SLEEP)])
+        supervisor.stop()
+
+        assert other.poll() is None
+        other.kill()
