@@ -49,4 +49,4 @@ def altitude(
     height = np.sin(latitude) * np.sin(declination) + np.cos(latitude) * np.cos(declination) * np.cos(
         sidereal - ascension
     )
-    return np.degrees(np.arcsin(np.clip(height, -1, 1)))
+    return np.asarray(np.degrees(np.arcsin(np.clip(height, -1, 1))), np.float64)

@@ -98,7 +98,7 @@ class EngineContract:
         done = len(list(tmp_path.iterdir()))
         assert done < len(items)
         time.sleep(0.5)
-        assert len(list(tmp_path.iterdir())) <= done + engine.cores
+        assert len(list(tmp_path.iterdir())) <= done + 2 * engine.cores  # what was handed out already may end
 
     def test_engine_works_again_after_cancel(self, engine: Engine) -> None:
         outcomes = engine.map(name_thread, [0.05] * 20)
