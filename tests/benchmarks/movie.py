@@ -17,7 +17,10 @@ TAI_MINUS_UTC = 37
 AT_ONCE = 16384
 CONFIGURATIONS = {
     "obs_config.json": {"name": "bench", "domes": []},
-    "data_config.json": {"run_type": "bench", "image": {"integration_time_usec": 1000, "quabo_sample_size": 16}},
+    "data_config.json": {
+        "run_type": "bench",
+        "image": {"integration_time_usec": 1000, "quabo_sample_size": 16, "pe_threshold": 0.0},
+    },
 }
 
 

@@ -1,0 +1,110 @@
+"""From raw files to L0: the conversion beside the official one, whole ingest beside a careful copy."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from itertools import count
+from pathlib import Path
+
+from harness import Figure, interleave
+from movie import write_movie
+from night import ingest, observatory
+
+from hven.archive.convert import Source, convert
+from hven.instruments import load
+from hven.model.data_id import Level
+from hven.store import arrays
+
+MEGABYTES = 400
+REPEATS = 3
+BLOCK = 4 << 20
+PANOSETI = load("panoseti")
+TYPE = next(t for t in PANOSETI.dataset_types if t.level is Level.L0 and t.name == "panoseti.img16")
+
+
+def figures() -> Iterator[Figure]:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        run = write_movie(folder, MEGABYTES)
+        raw = sorted(run.glob("*.dp_img16*.pff"))
+        gigabytes = sum(p.stat().st_size for p in raw) / 1e9
+        yield from _conversion(folder, run, raw, gigabytes)
+        yield from _whole(folder, run, gigabytes)
+
+
+def _conversion(folder: Path, run: Path, raw: list[Path], gigabytes: float) -> Iterator[Figure]:
+    reader = PANOSETI.formats[TYPE.name]
+    source = Source(tuple(raw), reader, reader.inspect(raw), {})
+    functions = [
+        _afresh(folder / "written", lambda out: _write(out, source)),
+        _afresh(folder / "proven", lambda out: convert(out, TYPE, source, check=lambda: None)),
+    ]
+    if importlib.util.find_spec("pypff") is not None:
+        from pypff.io2 import PanosetiRun
+        from pypff.zarr import convert_run
+
+        functions.append(_afresh(folder / "peer", lambda out: convert_run(PanosetiRun(run), out)))
+    written, proven, *peer = interleave(*functions, repeats=REPEATS)
+    note = f"{gigabytes / written.wall:.2f} GB/s; with the proof from disk {proven.cpu / gigabytes:.2f} CPU-s/GB"
+    yield Figure("conversion raw to L0", written.cpu / gigabytes, "CPU-s/GB", "<=", 2.0, note)
+    for theirs in peer:
+        note = f"pypff {theirs.cpu / gigabytes:.1f} CPU-s/GB; with our proof {theirs.cpu / proven.cpu:.1f}x"
+        yield Figure("conversion against pypff", theirs.cpu / written.cpu, "x CPU", ">=", 5, note)
+
+
+def _write(out: Path, source: Source) -> None:
+    """Parse, compress and write; what the conversion does before its proof."""
+    rows = source.inspection.rows
+    shard = arrays.create(out, TYPE, source.format.read(source.paths, 0, 1), rows)
+    for start in range(0, rows, shard):
+        arrays.write_rows(out, start, source.format.read(source.paths, start, min(start + shard, rows)))
+
+
+def _whole(folder: Path, run: Path, gigabytes: float) -> Iterator[Figure]:
+    """Recognise, check, copy, verify, convert, prove, publish and register, beside the script."""
+    ours, script = interleave(
+        _afresh(folder / "site", lambda out: _ingest(out, run)),
+        _afresh(folder / "copy", lambda out: _careful_copy(run, out)),
+        repeats=REPEATS,
+    )
+    yield Figure("verified ingest", ours.cpu / gigabytes, "CPU-s/GB", "<=", 4.5, f"{gigabytes / ours.wall:.2f} GB/s")
+    note = (
+        f"copy, fsync, sha256 at both ends: {gigabytes / script.wall:.2f} GB/s, {script.cpu / gigabytes:.1f} CPU-s/GB"
+    )
+    yield Figure("speed of ingest against careful copy", script.wall / ours.wall, "x", ">=", 0.5, note)
+
+
+def _afresh(folder: Path, function: Callable[[Path], object]) -> Callable[[], object]:
+    """Call with a new folder each time; earlier ones go when the benchmark ends."""
+    numbers = count()
+
+    def call() -> None:
+        out = folder / str(next(numbers))
+        out.mkdir(parents=True)
+        function(out)
+
+    return call
+
+
+def _ingest(out: Path, run: Path) -> None:
+    with observatory(out / "site") as obs:
+        ingest(obs, run)
+
+
+def _careful_copy(run: Path, out: Path) -> None:
+    for file in sorted(p for p in run.rglob("*") if p.is_file()):
+        target = out / file.name
+        shutil.copyfile(file, target)
+        with target.open("rb") as copied:
+            os.fsync(copied.fileno())
+        assert _sha256(file) == _sha256(target)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
