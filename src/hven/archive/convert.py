@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import xarray as xr
+from numba import njit
 
 from hven.core.errors import DataError
 from hven.model.dataset_type import DatasetType
 from hven.model.digest import ArrayDigest, digest_dataset
 from hven.model.instrument import Format, Inspection
 from hven.store import arrays, tables
+from hven.store.chunks import stream
 from hven.store.read import open_product, read_rows
 
 _WIDE_BYTES = 64
@@ -111,6 +113,7 @@ def _prove(folder: Path, dim: str, source: Source, step: int, check: Callable[[]
     digests: dict[str, ArrayDigest] = {}
     raw = _Raw(source)
     with ThreadPoolExecutor(1) as hasher:
+        pending: Future[None] | None = None
         for block in _read_back(folder, dim, source.inspection.rows, step):
             check()
             along = {str(n): v for n, v in block.variables.items() if v.dims[:1] == (dim,)}
@@ -119,7 +122,11 @@ def _prove(folder: Path, dim: str, source: Source, step: int, check: Callable[[]
             hashing = hasher.submit(_update, digests, along)
             for piece in source.format.encode(block):
                 raw.compare(piece)
-            hashing.result()
+            if pending:  # the memory of the block before is used again now
+                pending.result()
+            pending = hashing
+        if pending:
+            pending.result()
     raw.finish()
     known = {name: digest.hexdigest() for name, digest in digests.items()}
     return digest_dataset(open_product(folder, chunks=None, indexes=False), arrays=known)
@@ -128,14 +135,21 @@ def _prove(folder: Path, dim: str, source: Source, step: int, check: Callable[[]
 def _read_back(folder: Path, dim: str, rows: int, step: int) -> Iterator[xr.Dataset]:
     """All variables in pieces that stay in the processor's cache; thin ones are read a whole shard at a time."""
     declared = open_product(folder, chunks=None, indexes=False).variables
-    wide = [str(n) for n, v in declared.items() if v.dims[:1] == (dim,) and v.nbytes > _WIDE_BYTES * rows]
+    wide = [str(n) for n, v in declared.items() if _is_wide(v, dim)]
     thin = [str(n) for n in declared if n not in wide]
+    at_once = min(_CACHED_ROWS, step)
+    streams = [stream(folder, name, at_once) for name in wide]
     for start in range(0, rows, step):
         shard = read_rows(folder, thin, start, start + step)
-        for first in range(start, min(start + step, rows), _CACHED_ROWS):
-            stop = min(first + _CACHED_ROWS, start + step, rows)
-            pieces = read_rows(folder, wide, first, stop)
-            yield shard.isel({dim: slice(first - start, stop - start)}).assign(pieces.data_vars)
+        for first in range(0, min(step, rows - start), at_once):
+            piece = shard.isel({dim: slice(first, first + at_once)}, missing_dims="ignore")
+            values = zip(wide, map(next, streams), strict=True)
+            yield piece.assign({n: (declared[n].dims, v, declared[n].attrs) for n, v in values})
+
+
+def _is_wide(variable: xr.Variable, dim: str) -> bool:
+    bytes_of_a_row = variable.dtype.itemsize * int(np.prod(variable.shape[1:]))
+    return variable.dims[:1] == (dim,) and variable.dtype.kind in "biuf" and bytes_of_a_row > _WIDE_BYTES
 
 
 def _update(digests: Mapping[str, ArrayDigest], variables: Mapping[str, xr.Variable]) -> None:
@@ -160,7 +174,7 @@ class _Raw:
             if self._number == len(self._files):
                 raise self._differs("more bytes than the raw files have")
             expected = self._files[self._number][self._offset : self._offset + left.size]
-            if not np.array_equal(expected, left[: expected.size]):
+            if not _same(expected, left[: expected.size]):
                 raise self._differs("other bytes")
             self._offset += expected.size
             left = left[expected.size :]
@@ -181,6 +195,14 @@ class _Raw:
             f"{path}: encoding the L0 product gives {what} at byte {self._offset}",
             hint="The reader of this format loses something; the raw file is safe in the archive.",
         )
+
+
+@njit(cache=True, nogil=True)
+def _same(one, other):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202 - numba
+    difference = np.uint8(0)
+    for i in range(len(one)):
+        difference |= one[i] ^ other[i]
+    return difference == 0
 
 
 def _whole_frames(path: Path, tail_bytes: int) -> np.ndarray[Any, Any]:

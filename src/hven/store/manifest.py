@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
@@ -13,7 +14,8 @@ from hven.model.digest import digest_json
 
 MANIFEST = "manifest.json"
 PROVENANCE = "provenance.json"
-_READ_BYTES = 4 << 20
+_READ_BYTES = 1 << 20
+_HASHERS = 2
 
 
 class FileRecord(BaseModel):
@@ -53,7 +55,8 @@ class Manifest(BaseModel):
 def record_files(folder: Path) -> tuple[FileRecord, ...]:
     """Read, hash and fsync every file below a folder, in order of path."""
     files = sorted(Path(base) / name for base, _, names in os.walk(folder) for name in names)
-    return tuple(_record(folder, file) for file in files)
+    with ThreadPoolExecutor(_HASHERS) as pool:
+        return tuple(pool.map(lambda file: _record(folder, file), files))
 
 
 def check_files(folder: Path, manifest: Manifest) -> None:
@@ -78,8 +81,9 @@ def check_files(folder: Path, manifest: Manifest) -> None:
 def _record(folder: Path, file: Path) -> FileRecord:
     digest, size = hashlib.sha256(), 0
     with file.open("rb", buffering=0) as stream:
-        while block := stream.read(_READ_BYTES):
-            digest.update(block)
-            size += len(block)
+        buffer = memoryview(bytearray(_READ_BYTES))
+        while count := stream.readinto(buffer):
+            digest.update(buffer[:count])
+            size += count
         os.fsync(stream.fileno())
     return FileRecord(path=file.relative_to(folder).as_posix(), bytes=size, sha256=digest.hexdigest())

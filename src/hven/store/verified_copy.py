@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
+import mmap
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from hven.core.errors import ChecksumError, ConflictError, DataError
 from hven.store.staging import fsync_folder, make_part_file
@@ -114,17 +119,15 @@ def _copy(source: int, target: int, size: int, check: Callable[[], None]) -> Non
 
 def _compare(source: int, target: int, check: Callable[[], None]) -> tuple[str, bool]:
     """sha256 of the target as the disk gives it back, and whether it equals the source; hashed in a second thread."""
-    os.posix_fadvise(target, 0, 0, os.POSIX_FADV_DONTNEED)
+    _read_from_disk(target)
     digest, offset = hashlib.sha256(), 0
-    ours, theirs = ([bytearray(_BLOCK_BYTES) for _ in range(2)] for _ in range(2))
+    ours, theirs = [_buffer() for _ in range(2)], _buffer()
     with ThreadPoolExecutor(1) as hasher:
         pending = hasher.submit(lambda: None)
         while count := os.preadv(target, [ours[0]], offset):
             check()
-            hashing = hasher.submit(digest.update, memoryview(ours[0])[:count])
-            if os.preadv(source, [memoryview(theirs[0])[:count]], offset) != count or not _equal(
-                ours[0], theirs[0], count
-            ):
+            hashing = hasher.submit(digest.update, ours[0][:count])
+            if os.preadv(source, [theirs[:count]], offset) != count or (ours[0][:count] != theirs[:count]).any():
                 return "", False
             pending.result()
             pending, offset = hashing, offset + count
@@ -133,8 +136,17 @@ def _compare(source: int, target: int, check: Callable[[], None]) -> tuple[str, 
     return digest.hexdigest(), offset == os.fstat(target).st_size
 
 
-def _equal(one: bytearray, other: bytearray, count: int) -> bool:
-    return one == other if count == len(one) else one[:count] == other[:count]
+def _read_from_disk(descriptor: int) -> None:
+    """Let reads pass by the page cache; where the filesystem cannot, empty it of this file."""
+    try:
+        fcntl.fcntl(descriptor, fcntl.F_SETFL, fcntl.fcntl(descriptor, fcntl.F_GETFL) | os.O_DIRECT)
+    except OSError:
+        os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+
+
+def _buffer() -> np.ndarray[Any, np.dtype[np.uint8]]:
+    """Memory that begins at a page, as reads from the disk need it."""
+    return np.frombuffer(mmap.mmap(-1, _BLOCK_BYTES), np.uint8)
 
 
 def _publish(part: Path, descriptor: int, target: Path) -> None:

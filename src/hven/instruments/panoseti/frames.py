@@ -23,7 +23,7 @@ from hven.model.dataset_type import DatasetType
 from hven.model.instrument import Inspection
 
 _JUDGED_FRAMES = 8192
-_ENCODED_AT_ONCE = 4096
+_ENCODED_AT_ONCE = 512
 _RAW_KEYS = {"pkt_utc": "pkt_tai", "quabo_num": "quabo"}
 _TIMING = ("pkt_tai", "pkt_nsec", "tv_sec", "tv_usec")
 _OF_PACKET = (*_TIMING, "pkt_num", "acq_mode", "mod_num")
@@ -78,12 +78,12 @@ class FrameFormat:
         }
 
     def encode(self, dataset: xr.Dataset) -> Iterator[bytes]:
-        """Give the raw bytes of L0 rows back, some thousand frames at a time."""
+        """Give the raw bytes of L0 rows back, some hundred frames at a time."""
         layout = self._named_layout(dataset)
-        for start in range(0, dataset.sizes["time"], _ENCODED_AT_ONCE):
-            rows = dataset.isel(time=slice(start, start + _ENCODED_AT_ONCE))
-            values = _by_position(rows, layout)
-            yield frame_bytes(self.product, layout, values, rows["images"].values).tobytes()
+        values, images = _by_position(dataset, layout), dataset["images"].values
+        for start in range(0, len(values), _ENCODED_AT_ONCE):
+            rows = slice(start, start + _ENCODED_AT_ONCE)
+            yield frame_bytes(self.product, layout, values[rows], images[rows]).tobytes()
 
     def _named_layout(self, dataset: xr.Dataset) -> Layout:
         name = dataset.attrs.get("header_layout")

@@ -106,14 +106,51 @@ def parse_frames(
 
 
 @numba.njit(nogil=True, cache=True)
-def check_frames(raw: Bytes, count: int, size: int, program: tuple[Any, ...]) -> tuple[int, int]:
-    """Check the headers of `count` frames of equal size; answer as `parse_frames`."""
-    values = np.empty(len(program[2]), np.int64)
+def _fixed_header(frame: Bytes, form: tuple[Any, ...], values: Numbers) -> bool:
+    """Read a header whose numbers stand at known places; whether it is right to the last byte, as `walk` has it."""
+    text, mask, starts, widths, limits = form
+    difference = np.uint8(0)
+    for j in range(len(text)):
+        difference |= (frame[j] ^ text[j]) & mask[j]
+    good: bool = difference == 0
+    for k in range(len(starts)):
+        field = frame[starts[k] : starts[k] + widths[k]]
+        j, value = 0, np.int64(0)
+        while j < len(field) - 1 and field[j] == _SPACE:
+            j += 1
+        good &= bool(field[j] != _ZERO) or j == len(field) - 1
+        while j < len(field):
+            digit = np.uint8(field[j] - np.uint8(_ZERO))
+            good &= bool(digit <= _NINE - _ZERO)
+            value = value * 10 + digit
+            j += 1
+        good &= bool(value <= limits[k])
+        values[k] = value
+    return good
+
+
+@numba.njit(nogil=True, cache=True)
+def parse_fixed(raw: Bytes, offsets: Numbers, form: tuple[Any, ...], values: Numbers, images: Bytes) -> int:
+    """`parse_frames` for headers whose numbers stand at known places: index of the first broken frame, or WHOLE."""
+    header, size = len(form[0]), images.shape[1]
+    for i in range(len(offsets)):
+        frame = raw[offsets[i] : offsets[i] + header + size]
+        if not _fixed_header(frame, form, values[i]):
+            return i
+        pixels, image = frame[header:], images[i]
+        for j in range(size):
+            image[j] = pixels[j]
+    return WHOLE
+
+
+@numba.njit(nogil=True, cache=True)
+def check_fixed(raw: Bytes, count: int, size: int, form: tuple[Any, ...]) -> int:
+    """Check the headers of `count` frames of equal size; answer as `parse_fixed`."""
+    values = np.empty(len(form[2]), np.int64)
     for i in range(count):
-        at, good = walk(raw, i * size, program, values)
-        if not good:
-            return i, at
-    return WHOLE, WHOLE
+        if not _fixed_header(raw[i * size : (i + 1) * size], form, values):
+            return i
+    return WHOLE
 
 
 @numba.njit(nogil=True, cache=True)
@@ -155,6 +192,29 @@ def write_frames(values: Numbers, images: Bytes, program: tuple[Any, ...], out: 
             pixels[j] = image[j]
         at += size
     return at
+
+
+@numba.njit(nogil=True, cache=True)
+def write_fixed(values: Numbers, images: Bytes, form: tuple[Any, ...], out: Bytes) -> bool:
+    """`write_frames` for headers whose numbers stand at known places; False when a number is too long for its own."""
+    text, _, starts, widths, _ = form
+    header, size = len(text), images.shape[1]
+    good = True
+    for i in range(len(values)):
+        frame, image = out[i * (header + size) : (i + 1) * (header + size)], images[i]
+        for j in range(header):
+            frame[j] = text[j]
+        for k in range(len(starts)):
+            rest, j = np.uint64(values[i, k]), starts[k] + widths[k]
+            while j > starts[k] and (rest or j == starts[k] + widths[k]):
+                j -= 1
+                frame[j] = _ZERO + rest % np.uint64(10)
+                rest //= np.uint64(10)
+            good &= rest == 0
+        pixels = frame[header:]
+        for j in range(size):
+            pixels[j] = image[j]
+    return good
 
 
 @numba.njit(nogil=True, cache=True)

@@ -87,6 +87,21 @@ class Layout:
         """What the kernels need: literals, bounds, widths, limits."""
         return self.literals, self.bounds, self.widths, self.limits
 
+    @cached_property
+    def form(self) -> tuple[NDArray[Any], ...]:
+        """What the quick kernels need where numbers stand at known places.
+
+        Header with spaces for numbers, 255 where a byte is no number's, where each number begins, widths, limits.
+        """
+        lengths = np.array([len(p) for p in self._pieces], np.int64)
+        starts = np.cumsum(lengths)[:-1] + np.cumsum([0, *self.widths[:-1]])
+        mask = np.full(self.size, 255, np.uint8)
+        for start, width in zip(starts, self.widths, strict=True):
+            mask[start : start + width] = 0
+        text = np.full(self.size, ord(" "), np.uint8)
+        text[mask > 0] = self.literals
+        return text, mask, starts, self.widths, self.limits
+
     @property
     def _pieces(self) -> list[str]:
         return _NUMBER.sub("\0", self.template).split("\0")

@@ -54,19 +54,28 @@ class FrameFile:
         values = np.empty((len(frames), len(self.layout.keys)), np.int64)
         images = np.empty((len(frames), self.product.image_bytes if pixels else 0), np.uint8)
         if len(frames):
-            offsets = frames * self._frame_bytes if self.offsets is None else self.offsets[frames]
-            bad, at = kernels.parse_frames(_bytes(self.path), offsets, self.layout.program, values, images)
-            if bad != kernels.WHOLE:
-                raise _broken(self.path, int(frames[bad]), at)
+            self._parse(frames, values, images)
         side = self.product.side
         return values, images.view(self.product.dtype).reshape(-1, side, side) if pixels else images
+
+    def _parse(self, frames: NDArray[np.int64], values: NDArray[np.int64], images: NDArray[np.uint8]) -> None:
+        """Quickly where all frames have one size; byte by byte from the first broken one on, to say where it breaks."""
+        raw, first = _bytes(self.path), 0
+        offsets = frames * self._frame_bytes if self.offsets is None else self.offsets[frames]
+        if self.layout.size:
+            first = kernels.parse_fixed(raw, offsets, self.layout.form, values, images)
+            if first == kernels.WHOLE:
+                return
+        bad, at = kernels.parse_frames(raw, offsets[first:], self.layout.program, values[first:], images[first:])
+        if bad != kernels.WHOLE:
+            raise _broken(self.path, int(frames[first + bad]), at)
 
     def check(self) -> None:
         """Compare the header and marker of every frame with the layout; FormatError where one is broken."""
         if self.frames and self.offsets is None:  # frames of varying size were checked when they were found
-            bad, at = kernels.check_frames(_bytes(self.path), self.frames, self._frame_bytes, self.layout.program)
+            bad = kernels.check_fixed(_bytes(self.path), self.frames, self._frame_bytes, self.layout.form)
             if bad != kernels.WHOLE:
-                raise _broken(self.path, bad, at)
+                self.read(np.arange(bad, self.frames), pixels=False)
 
     @property
     def _frame_bytes(self) -> int:
@@ -78,6 +87,10 @@ def frame_bytes(
 ) -> NDArray[np.uint8]:
     """Frames one after the other, as they stand in a file: the inverse of `FrameFile.read`."""
     pixels = np.ascontiguousarray(images.astype(product.dtype, copy=False)).view(np.uint8).reshape(len(values), -1)
+    if layout.size:
+        out = np.empty(len(values) * (layout.size + product.image_bytes), np.uint8)
+        if kernels.write_fixed(values, pixels, layout.form, out):
+            return out
     out = np.empty(len(values) * (layout.largest + product.image_bytes), np.uint8)
     return out[: kernels.write_frames(values, pixels, layout.program, out)]
 
