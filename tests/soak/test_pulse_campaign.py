@@ -74,7 +74,7 @@ def test_drawn_counts_are_poisson():
 
 def pulses(part, detector):
     images = np.empty((ROWS, 32, 32), np.uint16)
-    seed = int(np.random.SeedSequence([part, detector]).generate_state(1, np.uint64)[0])
+    seed = int(np.random.SeedSequence([part, detector]).generate_state(1, np.uint64)[0] >> 1)
     draw_counts(seed, *alias_table(LEVEL), images.reshape(-1))
     times = (1_700_000_040_000_000_000 + np.arange(ROWS) * FRAME_NS).astype("datetime64[ns]")
     attrs = {"clock_status": "wr-locked", "integration_time_s": FRAME_NS * 1e-9}

@@ -42,7 +42,7 @@ def statuses(product, faults):
         pedestal_config, signal_config = {}, {}
     else:
         raw, _ = simulate_events(Events(TELESCOPES[0], TELESCOPES[0], START, seconds, faults=faults))
-        pedestal_config, signal_config = {"cell_s": 300, "clip": 4.0}, {"max_rate_hz": 2.0}
+        pedestal_config, signal_config = {"cell_s": 300, "clip": 4.0, "guard": 4}, {"max_rate_hz": 2.0}
     ids = dict.fromkeys(("frames", "pedestals", "housekeeping"), DataId(instrument="panoseti", detector=DETECTOR))
     made = {"frames": raw, "housekeeping": housekeeping(seconds, faults)}
     config = measure_pedestals.PedestalConfig(**pedestal_config)

@@ -16,6 +16,7 @@ from hven.model import frames as v
 from hven.model.task import Block, Config, Inputs, Output, Resources, Slot, Task
 from hven.tasks.frames.quadrants import Frames, whole_frames
 from hven.tasks.frames.statistics import CLIPPED, measure
+from hven.tasks.frames.unlit import unlit
 
 BINS = 10
 """Parts of a cell in which the frame rate is counted."""
@@ -26,6 +27,9 @@ class PedestalConfig(Config):
 
     cell_s: Annotated[int, Field(gt=0, description="Length of a cell in seconds, on a grid anchored at 1970.")] = 60
     clip: Annotated[float, Field(ge=2, le=10, description="Clipping limit in standard deviations.")] = 5.0
+    guard: Annotated[
+        int, Field(ge=0, le=10, description="Pixels around one that stands out which do not count in that frame.")
+    ] = 0
     saturation: Annotated[
         int | None, Field(description="Value from which a pixel counts as saturated; empty: the largest of its type.")
     ] = None
@@ -35,8 +39,9 @@ def run(inputs: Inputs, config: PedestalConfig) -> Mapping[str, xr.Dataset]:
     """Measure every cell that holds frames.
 
     A pixel's pedestal is the mean, its noise the standard deviation of the values that clipping leaves, corrected for
-    what it cuts; see `hven.tasks.frames.statistics`. Quadrants without a packet do not count. Frames of one quadrant
-    are placed into the whole module.
+    what it cuts; see `hven.tasks.frames.statistics`. With a guard, pixels near another one that stands out do not count
+    in that frame, so that the rims of showers do not shift the pedestal; the block statistics are of all values.
+    Quadrants without a packet do not count. Frames of one quadrant are placed into the whole module.
 
     Returns
     -------
@@ -71,6 +76,11 @@ def _cells(times: NDArray[np.int64], cell_s: int) -> Iterator[tuple[int, slice]]
 def _measure(frames: Frames, times: NDArray[np.int64], cell: int, config: PedestalConfig) -> xr.Dataset:
     limit = np.iinfo(frames.images.dtype).max if config.saturation is None else config.saturation
     found = measure(frames, clip=config.clip, saturation=int(limit))
+    if config.guard:
+        dark = unlit(frames, found["pedestal"] + config.clip * found["noise"], config.guard)
+        place = np.arange(dark.shape[1]).reshape(frames.images.shape[1:])
+        apart = measure(Frames(frames.images, dark), clip=config.clip, saturation=int(limit), place=place)
+        found |= {name: apart[name] for name in CLIPPED}
     maps = {**{name: found[name] for name in CLIPPED}, **_block_statistics(found)}
     length = config.cell_s * NS
     counts = np.bincount((times - cell * length) * BINS // length, minlength=BINS)
@@ -108,7 +118,7 @@ def _block_statistics(found: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]
 
 TASK = Task(
     name="frames.measure_pedestals",
-    version="1",
+    version="2",
     doc="Pedestal, noise and block statistics of each pixel by clipped mean and deviation in fixed time cells.",
     inputs=(Slot("frames", (v.TIME, v.IMAGES, v.QUABO_VALID, v.QUABO), "Frames as recorded.", order="time"),),
     outputs=(Output("pedestals", v.PEDESTAL_VARIABLES, "One map of each statistic per cell.", dim="cell"),),

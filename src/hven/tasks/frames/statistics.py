@@ -22,23 +22,27 @@ _HISTOGRAM_BINS = 4 << 20
 _PASSES = 30
 _MAD_TO_SIGMA = 1.4826
 _NORMAL_KURTOSIS = 3.0
-_KURTOSIS_PRIOR_FRAMES = 24.0
+_KURTOSIS_PRIOR_FRAMES = 240.0
 
 SUMS = ("used", "total", "squares", "minimum", "maximum", "saturated")
 CLIPPED = ("pedestal", "noise", "pedestal_error", "noise_error", "count")
 
 
-def measure(frames: Frames, *, clip: float, saturation: int) -> dict[str, NDArray[Any]]:
+def measure(
+    frames: Frames, *, clip: float, saturation: int, place: NDArray[np.int64] | None = None
+) -> dict[str, NDArray[Any]]:
     """Statistics of each pixel (y, x) over the frames whose quadrant is there.
 
     Parameters
     ----------
     frames
-        Images and quadrant validity.
+        Images and what of them is valid.
     clip
         Limits in standard deviations.
     saturation
         Value from which a pixel counts as saturated.
+    place
+        Column of the frames' `valid` that holds for each pixel (y, x); None: that of its quadrant.
 
     Returns
     -------
@@ -48,6 +52,7 @@ def measure(frames: Frames, *, clip: float, saturation: int) -> dict[str, NDArra
         where there is nothing to tell) and `count`.
     """
     side = frames.images.shape[1]
+    place = quadrant_map(side) if place is None else place
     low, high = np.zeros((side, side), np.int64), np.zeros((side, side), np.int64)
     _extremes(frames.images, low, high)
     bins = int((high - low).max(initial=0)) + 1
@@ -56,7 +61,7 @@ def measure(frames: Frames, *, clip: float, saturation: int) -> dict[str, NDArra
     clipped = np.full((len(CLIPPED), side, side), np.nan)
     for first in range(0, side, rows):
         histogram = np.zeros((min(rows, side - first), side, bins), np.uint32)
-        _fill(frames.images, frames.valid, (quadrant_map(side)[first:], low[first:]), first, histogram)
+        _fill(frames.images, frames.valid, (place[first:], low[first:]), first, histogram)
         _sum_rows(histogram, low, first, saturation, sums)
         _clip_rows(histogram, low, first, clip, clipped)
     return {**dict(zip(SUMS, sums, strict=True)), **dict(zip(CLIPPED, clipped, strict=True))}
