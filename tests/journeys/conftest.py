@@ -3,25 +3,13 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from commands import run
 from filelock import FileLock
 
-HVEN = Path(sys.executable).with_name("hven")
 SCALE = "0.5"
-
-
-def run(*words: object, root: Path) -> str:
-    """Run `hven` on the observatory in a folder; its output."""
-    environ = {**os.environ, "HVEN_ROOT": str(root / "data"), "HVEN_STATE": str(root / "state")}
-    done = subprocess.run(
-        [HVEN, *map(str, words)], cwd=root, env=environ, capture_output=True, text=True, timeout=280, check=False
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
 
 
 def build(root: Path, raw: Path) -> None:
@@ -31,8 +19,9 @@ def build(root: Path, raw: Path) -> None:
 
 
 def once(tmp_path_factory: pytest.TempPathFactory, name: str, make: object) -> Path:
-    """Build something once for all test processes."""
-    root = tmp_path_factory.getbasetemp().parent / name
+    """Build something once for all test processes of a run."""
+    own = tmp_path_factory.getbasetemp()
+    root = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / name
     with FileLock(f"{root}.lock"):
         if not (root / "ready").exists():
             make(root)
