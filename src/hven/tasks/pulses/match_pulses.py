@@ -117,8 +117,13 @@ def match(
 
 
 def _sorted(pulses: xr.Dataset, shift_ns: int) -> dict[str, NDArray[Any]]:
+    """Columns in order of time, pixel and level, in which the search gives them."""
     columns = {name: pulses[name].values for name in _COLUMNS}
-    columns["time"] = columns["time"].astype("datetime64[ns]").astype(np.int64) + shift_ns
+    columns["time"] = columns["time"].astype("datetime64[ns]").view(np.int64)
+    if shift_ns:
+        columns["time"] = columns["time"] + shift_ns
+    if (columns["time"][1:] >= columns["time"][:-1]).all():
+        return columns
     order = np.lexsort((columns["level"], columns["x"], columns["y"], columns["time"]))
     return {name: values[order] for name, values in columns.items()}
 
@@ -128,10 +133,8 @@ def _empty() -> dict[str, NDArray[Any]]:
 
 
 def _pairs(a: dict[str, NDArray[Any]], b: dict[str, NDArray[Any]], least: NDArray[np.float64]) -> NDArray[np.int64]:
-    lengths = [np.rint(t["duration"] * NS).astype(np.int64) for t in (a, b)]
-    window = max((int(length.max()) for length in lengths if len(length)), default=0)
-    places = [np.stack([t["y"], t["x"], t["level"]], 1).astype(np.int64) for t in (a, b)]
-    sides = [(t["time"], p, n, t["nsigma"].astype(np.float64)) for t, p, n in zip((a, b), places, lengths, strict=True)]
+    window = max((round(float(t["duration"].max()) * NS) for t in (a, b) if len(t["duration"])), default=0)
+    sides = [tuple(t[name] for name in _COLUMNS) for t in (a, b)]
     room = 4096
     while True:
         out = np.empty((room, 2), np.int64)
@@ -144,20 +147,23 @@ def _pairs(a: dict[str, NDArray[Any]], b: dict[str, NDArray[Any]], least: NDArra
 @numba.njit(cache=True, nogil=True)
 def _join(a: Any, b: Any, how: Any, out: Any) -> int:
     window, least = how
+    time_a, y_a, x_a, level_a, duration_a, nsigma_a = a
+    time_b, y_b, x_b, level_b, duration_b, nsigma_b = b
     count, low = 0, 0
-    for i in range(a[0].size):
-        while low < b[0].size and b[0][low] < a[0][i] - window:
+    for i in range(time_a.size):
+        while low < time_b.size and time_b[low] < time_a[i] - window:
             low += 1
         j = low
-        while j < b[0].size and b[0][j] <= a[0][i] + window:
-            distance = max(abs(a[1][i, 0] - b[1][j, 0]), abs(a[1][i, 1] - b[1][j, 1]))
-            level = a[1][i, 2]
-            alike = level == b[1][j, 2] and level < least.shape[0] and distance < least.shape[1]
-            together = abs(a[0][i] - b[0][j]) < max(a[2][i], b[2][j])
-            if alike and together and a[3][i] + b[3][j] >= least[level, distance]:
-                if count < out.shape[0]:
-                    out[count, 0], out[count, 1] = i, j
-                count += 1
+        while j < time_b.size and time_b[j] <= time_a[i] + window:
+            distance = max(abs(int(y_a[i]) - int(y_b[j])), abs(int(x_a[i]) - int(x_b[j])))
+            level = level_a[i]
+            if level == level_b[j] and level < least.shape[0] and distance < least.shape[1]:
+                length = np.int64(round(max(duration_a[i], duration_b[j]) * NS))
+                joint = np.float64(nsigma_a[i]) + np.float64(nsigma_b[j])
+                if abs(time_a[i] - time_b[j]) < length and joint >= least[level, distance]:
+                    if count < out.shape[0]:
+                        out[count, 0], out[count, 1] = i, j
+                    count += 1
             j += 1
     return count
 
@@ -200,11 +206,13 @@ def _table(
     return xr.Dataset({k: ("event", c) for k, c in columns.items()}, {"time": ("event", times)})
 
 
+_READ = tuple(variable for variable in events.PULSES if variable.name in _COLUMNS)
+
 TASK = Task(
     name="pulses.match_pulses",
     version="2",
     doc="Pulses that two telescopes saw together, above a joint threshold set on false pairs per night.",
-    inputs=(Slot("pulses", events.PULSES, "Candidates of every telescope.", multiple=True),),
+    inputs=(Slot("pulses", _READ, "Candidates of every telescope.", multiple=True),),
     outputs=(Output("coincidences", events.PULSE_COINCIDENCES, "Pairs.", dim="event"),),
     dimensions=("instrument", "day_obs", "observation"),
     config=MatchConfig,
