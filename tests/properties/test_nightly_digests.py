@@ -1,0 +1,60 @@
+"""The real nightly pipeline gives the same content, however it is cut and whoever runs it."""
+
+from __future__ import annotations
+
+import pytest
+
+import hven
+from hven.archive.ingest import Archive
+from hven.cluster.inprocess import InProcess
+from hven.cluster.local import LocalEngine
+from hven.core.settings import Profile, Settings
+from hven.instruments import load
+from hven.model.query import DataQuery
+from hven.pipeline.load import load_pipeline
+from hven.pipeline.run import run_pipeline
+from hven.store import codecs
+
+PANOSETI = load("panoseti")
+SCALE = 0.1
+
+
+@pytest.fixture(scope="module")
+def observatory(tmp_path_factory):
+    root = tmp_path_factory.mktemp("digests")
+    (root / "data").mkdir()
+    PANOSETI.simulate(root / "raw", seed=7, scale=SCALE)
+    with hven.connect(Settings(root=root / "data", state=root / "state")) as observatory:
+        archive = Archive(observatory.settings, observatory.registry, [PANOSETI])
+        assert archive.ingest([root / "raw"]).exit_code == 0
+        archive.close()
+        yield observatory
+
+
+def digests(observatory, engine, run, block_rows=None):
+    """Content digest of every product of a run made from nothing."""
+    report = run_pipeline(
+        load_pipeline(PANOSETI, "panoseti/nightly"),
+        instrument=PANOSETI,
+        registry=observatory.registry,
+        settings=observatory.settings,
+        engine=engine,
+        query=DataQuery(),
+        run=f"panoseti/runs/nightly/{run}",
+        user="tycho",
+        force=True,
+        block_rows=block_rows,
+    )
+    report.raise_for_failures()
+    return {str(p.ref): p.digest for p in report.products}
+
+
+def test_blocks_shards_and_workers_leave_no_trace_in_the_content(observatory, monkeypatch):
+    with InProcess(1) as engine:
+        whole = digests(observatory, engine, "whole")
+    monkeypatch.setattr(codecs, "MAX_SHARD_ROWS", 256)
+    with InProcess(2) as engine:
+        assert digests(observatory, engine, "cut", block_rows=256) == whole
+    with LocalEngine(Profile(workers=2)) as engine:
+        assert digests(observatory, engine, "workers", block_rows=512) == whole
+    assert len(whole) > 30
