@@ -1,6 +1,6 @@
 """Ingest in forked children that kill themselves at their n-th change of the filesystem.
 
-Usage: killed_ingest.py RUN FOLDER; prints one JSON line for each n until a child reaches the end.
+Usage: killed_ingest.py RUN FOLDER STEP; n grows by STEP; prints one JSON line for each until a child reaches the end.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ from hven.core.settings import Settings
 from hven.registry.direct import DirectRegistry
 
 CHANGES = {"os.rename", "os.mkdir", "os.chmod", "os.remove", "os.rmdir", "os.link"}
-STEP = 7
 
 
 def ingest(root: Path, run: Path) -> None:
@@ -47,7 +46,7 @@ def die_at(count: int, below: Path) -> None:
     sys.addaudithook(hook)
 
 
-def main(run: Path, folder: Path) -> None:
+def main(run: Path, folder: Path, step: int) -> None:
     """Kill later and later."""
     configure(json=True, level="ERROR")
     count = 1
@@ -64,8 +63,8 @@ def main(run: Path, folder: Path) -> None:
         sys.stdout.flush()
         if not killed:
             return
-        count += STEP
+        count += step
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]))
+    main(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]))
