@@ -172,17 +172,30 @@ def _distinct(a: dict[str, NDArray[Any]], b: dict[str, NDArray[Any]], pairs: NDA
     """Of pairs that overlap in time within a pixel of each other, the most significant."""
     i, j = pairs[:, 0], pairs[:, 1]
     joint = a["nsigma"][i].astype(np.float64) + b["nsigma"][j]
-    kept: list[int] = []
-    for pair in np.lexsort((j, i, -joint)):
-        if not any(_overlap(a, i[pair], i[other]) for other in kept):
-            kept.append(int(pair))
-    return pairs[np.sort(np.array(kept, np.int64))]
+    order = np.lexsort((j, i, -joint))
+    pulses = tuple(a[name][i] for name in ("time", "y", "x", "duration"))
+    places: NDArray[np.int64] = order[_kept(tuple(values[order] for values in pulses))]
+    return pairs[np.sort(places)]
 
 
-def _overlap(a: dict[str, NDArray[Any]], one: int, other: int) -> bool:
-    near = abs(int(a["y"][one]) - int(a["y"][other])) <= 1 and abs(int(a["x"][one]) - int(a["x"][other])) <= 1
-    length = max(a["duration"][one], a["duration"][other]) * NS
-    return near and abs(int(a["time"][one]) - int(a["time"][other])) <= 2 * length
+@numba.njit(cache=True, nogil=True)
+def _kept(pulses: Any) -> Any:
+    """Places of pulses that overlap none kept before them."""
+    time, y, x, duration = pulses
+    kept = np.empty(time.size, np.int64)
+    count = 0
+    for one in range(time.size):
+        apart = True
+        for other in kept[:count]:
+            near = abs(y[one] - y[other]) <= 1 and abs(x[one] - x[other]) <= 1
+            length = max(duration[one], duration[other]) * NS
+            if near and abs(time[one] - time[other]) <= 2 * length:
+                apart = False
+                break
+        if apart:
+            kept[count] = one
+            count += 1
+    return kept[:count]
 
 
 def _table(
