@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,14 @@ def real_data() -> Path:
     if not folder.is_dir():
         pytest.skip("no genuine data here; HVEN_TEST_DATA names the folder")
     return folder
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """Program of the browser."""
+    program = shutil.which("chromium")
+    require(program, "Chromium is not installed", "apt-get install chromium")
+    return str(program)
 
 
 @pytest.fixture(scope="session")

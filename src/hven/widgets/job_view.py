@@ -121,11 +121,11 @@ def _counted(job: Job) -> str:
 
 
 def _message(job: Job) -> str:
-    what = [job.request.pipeline, *(str(v) for values in job.request.values.values() for v in values)]
+    what = [job.request.pipeline, *(f"{k} {v}" for k, values in job.request.values.items() for v in values)]
     what += [job.request.where] if job.request.where else []
     what += [f"{s}.{k} = {v}" for s, values in job.request.config.items() for k, v in values.items()]
     said = problem(HvenError(job.error, hint=job.hint)) if job.error else ""
-    doing = [job.message] if job.message and not job.error else []
+    doing = [job.message] if job.message and not job.state.ended else []
     return quiet(" · ".join(what + doing)) + said
 
 

@@ -22,10 +22,8 @@ _PROBLEM = "border-left:4px solid #D55E00;padding:2px 10px;line-height:1.5;white
 def chip(state: str) -> str:
     """State as a shape and a word; the colour only repeats what they say."""
     shown = mark(state)
-    return (
-        f"<span style='{_CHIP.format(solid=shown.solid, on=shown.on)}'>"
-        f"{shown.svg(colour=shown.on)}{escape(shown.word)}</span>"
-    )
+    shape = shown.svg(colour=shown.on).replace("#fff", shown.solid)
+    return f"<span style='{_CHIP.format(solid=shown.solid, on=shown.on)}'>{shape}{escape(shown.word)}</span>"
 
 
 def problem(error: HvenError) -> str:

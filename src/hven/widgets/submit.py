@@ -9,6 +9,7 @@ import ipywidgets as iw
 
 from hven.core.errors import HvenError
 from hven.model.data_id import Level
+from hven.model.pipeline import Step
 from hven.observatory import Observatory
 from hven.views.formats import duration, size
 from hven.widgets.data_query import DataQueryFields
@@ -46,8 +47,8 @@ class SubmitForm(iw.VBox):
         wide = iw.Layout(width="420px")
         self.pipeline = iw.Dropdown(options=sorted(self._pipelines), description="Pipeline", style=LABEL, layout=wide)
         self.doc = iw.HTML()
-        raw = obs.query(level=Level.L0)
-        self.query = DataQueryFields(sorted({p.ref.data_id for p in raw}), self.refresh)
+        self._raw = obs.query(level=Level.L0)
+        self.query = DataQueryFields(sorted({p.ref.data_id for p in self._raw}), self.refresh)
         self.count = iw.HTML()
         self.options = StepOptions(self.refresh)
         self.job_class = iw.Dropdown(options=_CLASSES, description="Class", style=LABEL)
@@ -55,7 +56,6 @@ class SubmitForm(iw.VBox):
         self.submit = iw.Button(description="Submit", icon="play", button_style="primary")
         self.jobs = iw.VBox()
         self.views: list[JobView] = []
-        self._empty = not raw
         if pipeline:
             self.pipeline.value = pipeline
         self._on_pipeline(None)
@@ -73,7 +73,7 @@ class SubmitForm(iw.VBox):
 
     def refresh(self) -> None:
         """Count and estimate again."""
-        if self._empty:
+        if not self._raw:
             self._refuse(_NO_DATA)
             return
         try:
@@ -99,9 +99,15 @@ class SubmitForm(iw.VBox):
             {
                 name: Options(self._obs.task_of(step).config.model_json_schema(), step.config)
                 for name, step in chosen.steps.items()
+                if self._has_data(step)
             }
         )
         self.refresh()
+
+    def _has_data(self, step: Step) -> bool:
+        """Whether every raw dataset type that a step reads exists here: others' options would change nothing."""
+        here = {str(p.ref.type) for p in self._raw}
+        return all(name in here for name in step.inputs.values() if isinstance(name, str) and name.startswith("L0/"))
 
     def _on_submit(self, _button: iw.Button) -> None:
         self.submit.disabled = True  # until something is changed: one press, one job

@@ -1,0 +1,269 @@
+"""First light in a browser: log in, open a notebook, submit from the form, watch it finish, see the night's quality.
+
+The tests are steps of one story and run in this order; a picture of each is left in `test-artefacts/`.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from urllib.parse import urlparse
+
+import pytest
+from PIL import Image
+from playwright.sync_api import Page, expect, sync_playwright
+
+from hven.core.settings import load_settings
+from hven.hub.layout import Layout
+from hven.hub.ports import free_port, read_ports
+from hven.observatory import connect
+
+pytestmark = pytest.mark.journey
+HVEN = str(Path(sys.executable).with_name("hven"))
+QUIET = (
+    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
+    *("--disable-component-update", "--disable-sync"),
+)
+NOTEBOOK = ".jp-NotebookPanel:not(.lm-mod-hidden) "
+LONG_MS = 120_000
+expect.set_options(timeout=30_000)
+OBSERVATION = "Palomar.20251022T050200Z"
+STEP, OPTION, VALUE = "ph1024.signal", "gap_factor", 5.0
+
+
+@pytest.fixture(scope="module")
+def site(night, tmp_path_factory):
+    """Site file of a platform of its own on a copy of the night."""
+    folder = tmp_path_factory.mktemp("first-light")
+    for name in ("data", "state"):
+        shutil.copytree(night / name, folder / name)
+    settings = {"root": f"{folder}/data", "state": f"{folder}/state", "hub": {"user": "tycho", "port": free_port()}}
+    file = folder / "site.yaml"
+    file.write_text(json.dumps(settings))
+    return file
+
+
+@pytest.fixture(scope="module")
+def address(site):
+    """Address of the running platform."""
+    environ = {**os.environ, "HVEN_SITE": str(site)}
+    came = subprocess.run([HVEN, "up", "--detach"], env=environ, capture_output=True, text=True, check=False)
+    try:
+        assert came.returncode == 0, came.stdout + came.stderr
+        yield read_ports(Layout.of(load_settings(site)).ports).address
+    finally:
+        subprocess.run([HVEN, "down"], env=environ, capture_output=True, check=True)
+
+
+@pytest.fixture(scope="module")
+def requested():
+    """Every address the browser asked for."""
+    return set()
+
+
+@pytest.fixture(scope="module")
+def errors():
+    """Every error in the browser's console."""
+    return []
+
+
+@pytest.fixture(scope="module")
+def context(chromium, requested, errors):
+    with sync_playwright() as playwright, playwright.chromium.launch(executable_path=chromium, args=QUIET) as browser:
+        context = browser.new_context(viewport={"width": 1400, "height": 1000})
+        context.set_default_timeout(LONG_MS)
+        context.on("request", lambda request: requested.add(request.url))
+        context.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+        context.on("weberror", lambda error: errors.append(str(error.error)))
+        yield context
+
+
+@pytest.fixture(scope="module")
+def page(context, address):
+    page = context.new_page()
+    page.goto(address)
+    return page
+
+
+@pytest.fixture(scope="module")
+def dashboards(context, address, page):
+    """A second tab, on the dashboards."""
+    tab = context.new_page()
+    tab.goto(f"{address}/services/dashboards/")
+    return tab
+
+
+@pytest.fixture
+def picture(repository):
+    """Leave a picture of what the browser shows."""
+
+    def take(page: Page, name: str) -> None:
+        folder = repository / "test-artefacts"
+        folder.mkdir(exist_ok=True)
+        page.screenshot(path=folder / f"first-light-{name}.png")
+
+    return take
+
+
+def choose(page: Page, item: str, command: str) -> None:
+    """Choose a command of JupyterLab's menu."""
+    page.locator(f".lm-MenuBar-item:has-text('{item}')").click()
+    page.locator(f".lm-Menu-item:has-text('{command}')").first.click()
+
+
+def open_notebook(page: Page, name: str) -> None:
+    page.locator(".jp-DirListing-item", has_text=name).dblclick()
+    page.locator(f"{NOTEBOOK}.jp-Notebook .jp-Cell").first.wait_for()
+    expect(page.locator(f".lm-TabBar-tab.jp-mod-current:has-text('{name}')")).to_be_visible()
+    expect(page.locator(".jp-StatusBar-TextItem:has-text('| Idle')")).to_be_visible()
+
+
+def field(page: Page, label: str, kind: str) -> object:
+    """Field of the form, by its label."""
+    return page.locator(f"{NOTEBOOK}.jupyter-widgets:has(> label:text-is('{label}')) {kind}")
+
+
+def centre(locator) -> None:
+    locator.evaluate("element => element.scrollIntoView({block: 'center'})")
+
+
+def colours(locator) -> int:
+    """Number of colours in a picture of an element."""
+    return len(Image.open(io.BytesIO(locator.screenshot())).convert("RGB").getcolors(1 << 20))
+
+
+def test_login_leads_to_jupyterlab(page, site, picture):
+    picture(page, "01-login")
+    page.fill("#username_input", "tycho")
+    page.fill("#password_input", Layout.of(load_settings(site)).password.read_text())
+    page.click("#login_submit")
+    page.select_option("#profile", "small")
+    picture(page, "02-size")
+    page.click("[type=submit]")
+
+    page.locator(".jp-DirListing-item", has_text="notebooks").dblclick()
+    expect(page.locator(".jp-DirListing-item", has_text="01-first-look")).to_be_visible()
+    picture(page, "03-jupyterlab")
+
+
+def test_notebook_plots_an_event(page, picture):
+    open_notebook(page, "01-first-look")
+    choose(page, "Run", "Run All Cells")
+    plot = page.locator(f"{NOTEBOOK}.jp-OutputArea-output img").first
+    plot.wait_for(state="attached")
+    centre(plot)
+
+    assert colours(plot) > 100
+    picture(page, "04-plot")
+
+
+def test_dask_dashboard_answers_through_the_hub(page, address, picture):
+    open_notebook(page, "02-process-and-submit")
+    page.locator(f"{NOTEBOOK}.jp-Cell").first.click()
+    page.keyboard.press("Shift+Enter")
+    page.keyboard.press("Shift+Enter")
+    link = page.locator(f"{NOTEBOOK}.jp-OutputArea a[href*='/proxy/']").first
+    link.wait_for()
+    picture(page, "05-client")
+    answer = page.request.get(address + urlparse(link.get_attribute("href")).path)
+
+    assert answer.status == 200
+    assert "Dask" in answer.text()
+
+
+def test_form_counts_and_estimates(page, picture):
+    choose(page, "Run", "Run Selected Cell and All Below")
+    submit = page.locator(f"{NOTEBOOK}.widget-button:has-text('Submit')")
+    submit.wait_for(state="attached")
+    expect(page.locator(".jp-StatusBar-TextItem:has-text('| Idle')")).to_be_visible()
+    centre(submit)
+    expect(page.locator(NOTEBOOK).get_by_text("Nothing to do")).to_be_visible()
+    assert field(page, "Pipeline", "select").input_value() == "panoseti/calibrate"
+
+    field(page, "observation", "select").select_option(OBSERVATION)
+    field(page, "detector", "select").select_option("1")
+    expect(page.locator(NOTEBOOK).get_by_text("3 quanta, 3 done already, 0 to do")).to_be_visible()
+    expect(submit).to_be_disabled()
+    page.locator(f"{NOTEBOOK}.jupyter-widget-Collapse-header").click()
+    field(page, "Step", "select").select_option(STEP)
+    box = field(page, OPTION, "input")
+    box.fill(str(VALUE))
+    box.press("Enter")
+
+    expect(page.locator(NOTEBOOK).get_by_text("3 quanta, 2 done already, 1 to do")).to_be_visible()
+    expect(page.locator(NOTEBOOK).get_by_text("Estimate: 1 quanta")).to_be_visible()
+    expect(submit).to_be_enabled()
+    picture(page, "06-form")
+
+
+def test_wrong_condition_is_explained_where_it_was_written(page, picture):
+    where = field(page, "where", "input")
+    where.fill("detektor == 1")
+    where.press("Enter")
+
+    expect(page.locator(NOTEBOOK).get_by_role("alert")).to_contain_text("Did you mean 'detector'?")
+    expect(page.locator(f"{NOTEBOOK}.widget-button:has-text('Submit')")).to_be_disabled()
+    picture(page, "07-wrong-condition")
+    where.fill("")
+    where.press("Enter")
+    expect(page.locator(NOTEBOOK).get_by_role("alert")).to_have_count(0)
+
+
+def test_job_runs_to_its_end_and_gives_the_dataset(page, site, picture):
+    submit = page.locator(f"{NOTEBOOK}.widget-button:has-text('Submit')")
+    submit.click()
+    page.locator(f"{NOTEBOOK}.widget-button:has-text('Cancel')").wait_for()
+    submit.evaluate("element => element.scrollIntoView({block: 'start'})")
+    picture(page, "08-submitted")
+    expect(page.locator(NOTEBOOK).get_by_text("SUCCEEDED")).to_be_visible(timeout=LONG_MS)
+    page.locator(f"{NOTEBOOK}.widget-button:has-text('Open result')").click()
+
+    expect(page.locator(f"{NOTEBOOK}.jp-OutputArea .jp-OutputArea .xr-wrap")).to_be_visible()
+    expect(page.locator(NOTEBOOK).get_by_text("ds = obs.open('panoseti.ph1024', level='L1'")).to_be_visible()
+    picture(page, "09-result")
+    with connect(site) as obs:
+        newest = obs.one("panoseti.ph1024", "L1", observation=OBSERVATION, detector=1)
+        assert obs.provenance(newest).config[OPTION] == VALUE
+
+
+def test_tonight_says_what_is_wrong(dashboards, picture):
+    expect(dashboards.get_by_role("heading", name="Tonight")).to_be_visible()
+    expect(dashboards.get_by_text("FAIL", exact=True)).to_be_visible()
+    expect(dashboards.get_by_text("more metrics beyond limits")).to_be_visible()
+    expect(dashboards.locator("canvas").first).to_be_visible()
+    picture(dashboards, "10-tonight")
+
+
+def test_jobs_page_has_the_job(dashboards, picture):
+    dashboards.get_by_role("link", name="Jobs").click()
+
+    expect(dashboards.get_by_text("panoseti/calibrate")).to_be_visible()
+    expect(dashboards.get_by_text("SUCCEEDED")).to_be_visible()
+    picture(dashboards, "11-jobs")
+
+
+def test_observation_page_shows_pictures(dashboards, picture):
+    dashboards.get_by_role("link", name="Observations").click()
+    dashboards.get_by_role("link", name=OBSERVATION).first.click()
+    expect(dashboards.get_by_text("PASS", exact=True)).to_be_visible()
+    maps = dashboards.locator(".bk-Canvas")
+    expect(maps.nth(1)).to_be_visible()
+
+    assert colours(maps.first) > 50
+    picture(dashboards, "12-observation")
+
+
+def test_nothing_was_asked_of_the_internet(requested, dashboards):
+    hosts = {urlparse(url).hostname for url in requested if not url.startswith(("data:", "blob:"))}
+
+    assert len(requested) > 100
+    assert hosts == {"127.0.0.1"}
+
+
+def test_browser_met_no_error(errors, dashboards):
+    assert errors == []
