@@ -50,8 +50,10 @@ def _equal(task: Task, name: str, parts: list[xr.Dataset]) -> xr.Dataset:
 
 
 def _joined(rest: xr.Dataset, parts: list[xr.Dataset], dim: str) -> xr.Dataset:
-    """Rows of all parts, variable by variable: indexes and alignment play no part."""
+    """Rows of all parts, after those that `combine` made, variable by variable: indexes and alignment play no part."""
     names = [n for n, v in parts[0].variables.items() if dim in v.dims]
+    if dim in rest.dims:
+        parts, rest = [rest[names], *parts], rest.drop_dims(dim)
     rows = {n: _joined_rows([p.variables[n].to_base_variable() for p in parts], dim) for n in names}
     coords = {n: v for n, v in rows.items() if n in parts[0].coords}
     coords |= {n: v.to_base_variable() for n, v in rest.coords.variables.items()}

@@ -129,8 +129,9 @@ def _check_outputs(job: BlockJob, task: Task, outputs: Mapping[str, xr.Dataset])
         if name not in job.outputs:
             raise SchemaError(f"{task.name} gave {name!r}, which it does not declare")
         check(dataset, task.output(name).variables, what=f"output {name} of {task.name}")
-        declared = {v.name for v in job.outputs[name].variables}
-        surplus = sorted(str(v) for v in dataset.variables if v not in declared)
+        declared, dim = {v.name for v in job.outputs[name].variables}, task.output(name).dim
+        rows = dataset if task.combine is None else dataset[[n for n, v in dataset.variables.items() if dim in v.dims]]
+        surplus = sorted(str(v) for v in rows.variables if v not in declared)
         if surplus:
             raise SchemaError(f"output {name} of {task.name}: {', '.join(surplus)} not declared in its dataset type")
 

@@ -1,4 +1,4 @@
-"""Metrics of the clocks."""
+"""Metrics of the clocks, from the summary of their hours (`hven.qc.summary`)."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 
 from hven.model import frames as v
 from hven.model.metric import Metric
+from hven.qc.frames import clock_bad_frames
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -40,11 +41,6 @@ def tai_offset(frames: xr.Dataset) -> float:
 
 def _free(frames: xr.Dataset) -> bool:
     return bool(frames.attrs.get("clock_status") == "unsynchronised")
-
-
-def clock_bad_frames(frames: xr.Dataset) -> float:
-    """Fraction of frames whose clock is not to be trusted."""
-    return float(((frames["quality"].values & v.QUALITY_FLAGS["clock_bad"]) != 0).mean())
 
 
 def module_spread(frames: xr.Dataset) -> float:

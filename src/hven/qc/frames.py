@@ -1,4 +1,4 @@
-"""Metrics of frames and packets."""
+"""Metrics of frames and packets, from the summary of their hours (`hven.qc.summary`)."""
 
 from __future__ import annotations
 
@@ -10,40 +10,44 @@ from numpy.typing import NDArray
 from hven.core.clock import NS
 from hven.model import frames as v
 from hven.model.metric import Metric
-from hven.qc.series import nanoseconds
+from hven.qc.summary import QUABOS, lost_between
 
 if TYPE_CHECKING:
     import xarray as xr
 
 _LEAST_FOR_A_STEP = 2
-_WRAP = 65536
-_SKY_STEP_S = 5
-
-
-def _steps(frames: xr.Dataset) -> NDArray[np.int64]:
-    return np.diff(nanoseconds(frames["time"]))
 
 
 def frame_count(frames: xr.Dataset) -> float:
     """Frames."""
-    return float(frames.sizes["time"])
+    return float(frames["rows"].sum())
 
 
 def frame_rate(frames: xr.Dataset) -> float:
     """Frames a second, from first to last."""
-    span = _steps(frames).sum()
-    return float((frames.sizes["time"] - 1) / (span / NS)) if span > 0 else float("nan")
+    span = _span(frames)
+    return float((frame_count(frames) - 1) / (span / NS)) if span > 0 else float("nan")
 
 
 def frame_rate_ratio(frames: xr.Dataset) -> float:
     """Integration time over the median time between frames."""
-    return float(_integration_ns(frames) / np.median(_steps(frames))) if frames.sizes["time"] > 1 else float("nan")
+    steps = np.concatenate([frames["step"].values, _between_hours(frames)])
+    return float(_integration_ns(frames) / np.median(steps)) if len(steps) else float("nan")
 
 
 def live_fraction(frames: xr.Dataset) -> float:
     """Frames, recorded or known to be lost on the way, over those expected, span / integration time + 1."""
-    lost = float(frames["lost_packets"].values.max(1, initial=0).sum())
-    return float((frames.sizes["time"] + lost) / (_steps(frames).sum() / _integration_ns(frames) + 1))
+    seen = frame_count(frames) + float(frames["lost_frames"].sum())
+    return float(seen / (_span(frames) / _integration_ns(frames) + 1))
+
+
+def _span(frames: xr.Dataset) -> int:
+    return int(frames["last"].values[-1] - frames["first"].values[0])
+
+
+def _between_hours(frames: xr.Dataset) -> NDArray[np.int64]:
+    """Steps from the last frame of an hour to the first of the next."""
+    return np.asarray(frames["first"].values[1:] - frames["last"].values[:-1])
 
 
 def _integration_ns(frames: xr.Dataset) -> float:
@@ -52,63 +56,67 @@ def _integration_ns(frames: xr.Dataset) -> float:
 
 def lost_packets(frames: xr.Dataset) -> float:
     """Packets lost among a million sent, from the steps of packet numbers."""
-    lost, received = float(frames["lost_packets"].values.sum(dtype=np.int64)), float(frames["quabo_valid"].values.sum())
+    lost, received = float(frames["lost_packets"].sum()), float(frames["received"].sum())
     return 1e6 * lost / (lost + received) if received else float("nan")
 
 
 def lost_quabo_packets(frames: xr.Dataset) -> float:
     """Packets lost among a million sent, from the steps of each quabo's packet numbers."""
-    lost = 0
-    for quabo in range(4):
-        step = np.diff(frames["pkt_num"].values[frames["quabo"].values == quabo].astype(np.int64)) % _WRAP
-        lost += int((step[(step > 0) & (step <= _WRAP // 2)] - 1).sum())
-    received = frames.sizes["time"]
+    lost = int(frames["lost_of_quabos"].sum())
+    for quabo in range(QUABOS):
+        ends = frames["packet_numbers"].values[:, quabo]
+        ends = ends[ends[:, 0] >= 0]
+        lost += sum(lost_between(np.array([a, b])) for a, b in zip(ends[:-1, 1], ends[1:, 0], strict=True))
+    received = frame_count(frames)
     return 1e6 * lost / (lost + received) if received else float("nan")
 
 
-def _flagged(frames: xr.Dataset, flag: str) -> NDArray[np.bool_]:
-    return np.asarray((frames["quality"].values & v.QUALITY_FLAGS[flag]) != 0)
+def _flagged(frames: xr.Dataset, flag: str) -> int:
+    bit = list(v.QUALITY_FLAGS).index(flag)
+    return int(frames["flagged"].values[:, bit].sum())
 
 
 def partial_frames(frames: xr.Dataset) -> float:
     """Fraction of frames in which a quabo is missing."""
-    return float(_flagged(frames, "quabo_missing").mean())
+    return _flagged(frames, "quabo_missing") / frame_count(frames)
 
 
 def reordered_frames(frames: xr.Dataset) -> float:
     """Frames that were recorded after a later one."""
-    return float(_flagged(frames, "reordered").sum())
+    return float(_flagged(frames, "reordered"))
 
 
 def duplicate_frames(frames: xr.Dataset) -> float:
     """Frames recorded twice."""
-    return float(_flagged(frames, "duplicate").sum())
+    return float(_flagged(frames, "duplicate"))
 
 
 def saturated_frames(frames: xr.Dataset) -> float:
     """Fraction of frames with a pixel at saturation."""
-    return float(_flagged(frames, "saturated").mean())
+    return _flagged(frames, "saturated") / frame_count(frames)
 
 
 def rate_spikes(frames: xr.Dataset) -> float:
     """Fraction of frames in intervals of too high a frame rate."""
-    return float(_flagged(frames, "rate_spike").mean())
+    return _flagged(frames, "rate_spike") / frame_count(frames)
+
+
+def clock_bad_frames(frames: xr.Dataset) -> float:
+    """Fraction of frames whose clock is not to be trusted."""
+    return _flagged(frames, "clock_bad") / frame_count(frames)
 
 
 def largest_gap(frames: xr.Dataset) -> float:
     """Longest time between frames, in seconds."""
-    return float(_steps(frames).max() / NS) if frames.sizes["time"] >= _LEAST_FOR_A_STEP else float("nan")
+    gap = max(int(frames["gap"].max()), int(_between_hours(frames).max(initial=0)))
+    return gap / NS if frame_count(frames) >= _LEAST_FOR_A_STEP else float("nan")
 
 
 def sky_variation(frames: xr.Dataset) -> float:
     """Range of the sky's brightness in steps of 5 s, from 5th to 95th percentile, over the median: clouds or light."""
-    good = ~_flagged(frames, "quabo_missing") & np.isfinite(frames["brightness"].values)
-    step = nanoseconds(frames["time"])[good] // (_SKY_STEP_S * NS)
-    values = frames["brightness"].values[good].astype(np.float64)
-    if not len(values):
+    if not frames.sizes["sky_steps"]:
         return float("nan")
-    _, place = np.unique(step, return_inverse=True)
-    low, centre, high = np.percentile(np.bincount(place, values) / np.bincount(place), (5, 50, 95))
+    low, centre, high = np.percentile(frames["sky"].values, (5, 50, 95))
     return float((high - low) / centre) if centre > 0 else float("nan")
 
 

@@ -40,9 +40,27 @@ def run_task(
     if length is None or task.block is None:
         rows = given[task.inputs[0].name]
         own = slice(None) if isinstance(rows, tuple) else slice(0, rows.sizes.get(_dim(task), 0))
-        return dict(task.run(Inputs(given, data_ids, own, 0), config))
-    parts = [task.run(inputs, config) for inputs in _blocks(task, given, data_ids, config, length)]
-    return {o.name: _joined([p[o.name] for p in parts], o.dim) for o in task.outputs}
+        parts = [task.run(Inputs(given, data_ids, own, 0), config)]
+        if task.combine is None:
+            return dict(parts[0])
+    else:
+        parts = [task.run(inputs, config) for inputs in _blocks(task, given, data_ids, config, length)]
+    if task.combine is None:
+        return {o.name: _joined([p[o.name] for p in parts], o.dim) for o in task.outputs}
+    return _combined(task, parts, config)
+
+
+def _combined(task: Task, parts: list[Mapping[str, xr.Dataset]], config: Config) -> dict[str, xr.Dataset]:
+    """What `combine` makes; rows of its own come before those of the blocks."""
+    dims = {o.name: o.dim for o in task.outputs}
+    rest = {n: [p[n].drop_dims(d) if d in p[n].dims else p[n] for p in parts] for n, d in dims.items()}
+    made = dict(task.combine(rest, config)) if task.combine else {}
+    for name, dim in dims.items():
+        names = [n for n, v in parts[0][name].variables.items() if dim in v.dims]
+        pieces = [p[name][names] for p in parts]
+        whole = xr.concat([made[name][names], *pieces] if dim in made[name].dims else pieces, dim)
+        made[name] = made[name].drop_dims(dim, errors="ignore").assign(whole.variables)
+    return made
 
 
 def _dim(task: Task) -> str:

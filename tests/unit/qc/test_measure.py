@@ -5,8 +5,10 @@ import pytest
 import xarray as xr
 
 from hven.model.data_id import DataId
+from hven.model.digest import digest_dataset
 from hven.qc import METRICS
 from hven.qc.measure import TASK, MeasureConfig
+from hven.qc.summary import summarise
 from hven.testing.tasks import run_task
 
 HOUR = 3600 * 10**9
@@ -90,6 +92,63 @@ def test_housekeeping_of_other_detectors_does_not_count(frames, pedestals):
         {"time": frames["time"].values[:2]},
     )
     assert value(measured(frames=frames, pedestals=pedestals, housekeeping=records), "fpga_temperature") == 40
+
+
+@pytest.fixture
+def night():
+    """Five hours of frames and events of single quabos, with an hour of no frames."""
+    draw = np.random.default_rng(2)
+    times = np.sort(draw.integers(START, START + 5 * HOUR, 4000))
+    times = times[times // HOUR != START // HOUR + 3]
+    rows = len(times)
+    return xr.Dataset(
+        {
+            "quality": ("time", draw.integers(0, 256, rows).astype("uint16")),
+            "host_lag": ("time", draw.normal(1e6, 1e5, rows).astype("int64")),
+            "tai_offset": ("time", draw.integers(-1, 2, rows).astype("int16")),
+            "brightness": ("time", draw.normal(60, 1, rows).astype("float32")),
+            "quabo": ("time", draw.integers(0, 4, rows).astype("uint8")),
+            "pkt_num": ("time", (np.arange(rows) * 3 % 65_536).astype("uint32")),
+        },
+        {"time": times.astype("datetime64[ns]")},
+    )
+
+
+def test_any_block_length_gives_equal_metrics(night, pedestals):
+    ids = dict.fromkeys(("frames", "pedestals"), DataId(instrument="panoseti", detector=254))
+    slots = {"frames": night, "pedestals": pedestals}
+    whole = run_task(TASK, slots, ids, MeasureConfig())["metrics"]
+    for length in (100, 1100, 2500):
+        parts = run_task(TASK, slots, ids, MeasureConfig(), length=length)["metrics"]
+        assert digest_dataset(parts) == digest_dataset(whole)
+
+
+def test_metrics_of_hours_joined_are_those_of_all_frames(night, pedestals):
+    table = measured(frames=night, pedestals=pedestals)
+    times = night["time"].values.astype("int64")
+    lost = 0
+    for quabo in range(4):
+        lost += (np.diff(night["pkt_num"].values[night["quabo"].values == quabo].astype("int64")) - 1).sum()
+    assert value(table, "host_lag") == pytest.approx(np.median(night["host_lag"].values) / 1e6)
+    assert value(table, "largest_gap") == np.diff(times).max() / 1e9
+    assert value(table, "frame_rate") == pytest.approx((len(times) - 1) / ((times[-1] - times[0]) / 1e9))
+    assert value(table, "lost_packets") == pytest.approx(1e6 * lost / (lost + len(times)))
+    assert value(table, "partial_frames") == pytest.approx((night["quality"].values & 1).mean())
+    assert (table["metric"] == "frames").sum() == 1 + len(np.unique(times // HOUR))
+
+
+def test_a_summary_of_fast_frames_is_small_and_keeps_their_medians():
+    rows = 1_200_000
+    lag = np.random.default_rng(3).normal(1e6, 1e5, rows)
+    fast = xr.Dataset(
+        {"host_lag": ("time", lag.astype("int64"))},
+        {"time": (START + np.arange(rows) * 1_000_000).astype("datetime64[ns]")},
+        {"integration_time_s": 0.001},
+    )
+    small = summarise(fast)
+    assert small.nbytes < fast.nbytes / 10
+    assert int(small["rows"].sum()) == rows
+    assert np.median(small["host_lag"].values) == pytest.approx(np.median(lag), abs=2000)
 
 
 def test_no_frames_give_no_rows(frames, pedestals):

@@ -1,0 +1,121 @@
+"""What the metrics of frames and clocks need of an hour of frames, small enough to keep a day of hours at once.
+
+Counts, sums and extremes are exact. Medians and percentiles come from the frames themselves where an hour has few,
+from every n-th where the integration time makes more than 262,144 an hour, with the same n in every hour.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from hven.core.clock import NS
+from hven.model import frames as v
+from hven.qc.series import nanoseconds
+
+SAMPLES_PER_HOUR = 262_144
+QUABOS = 4
+WRAP = 65536
+SKY_STEP_NS = 5 * NS
+"""Time over which the sky's brightness is averaged; an hour holds a whole number of them."""
+
+_HOUR_S = 3600
+_SAMPLED = ("host_lag", "tai_offset", "spread")
+_SERIES = ("steps", "samples", "sky_steps")
+_BITS = tuple(v.QUALITY_FLAGS.values())
+
+
+def summarise(frames: xr.Dataset) -> xr.Dataset:
+    """Summary of the frames, at least one and in order of time, of one hour.
+
+    Returns
+    -------
+    xarray.Dataset
+        Dims hour (of length one), steps, samples, sky_steps; from those variables of the frames that are there, whose
+        names are in the attribute `variables`.
+    """
+    times = nanoseconds(frames["time"])
+    steps, stride = np.diff(times), _stride(frames.attrs)
+    found = {
+        "first": ("hour", times[:1]),
+        "last": ("hour", times[-1:]),
+        "rows": ("hour", [len(times)]),
+        "gap": ("hour", [steps.max(initial=0)]),
+        "step": ("steps", steps[::stride]),
+        **{name: ("samples", frames[name].values[::stride]) for name in _SAMPLED if name in frames},
+        **_flags(frames),
+        **_packets(frames),
+        **_sky(frames, times),
+    }
+    for dim in _SERIES:
+        lengths = [len(values) for dims, values in found.values() if dims == dim]
+        found |= {f"rows_of_{dim}": ("hour", lengths[:1])} if lengths else {}
+    names = sorted(str(name) for name in frames.variables)
+    kept = {k: frames.attrs[k] for k in ("clock_status", "integration_time_s") if k in frames.attrs}
+    return xr.Dataset(found, attrs={**kept, "variables": names})
+
+
+def _stride(attrs: dict[str, Any]) -> int:
+    integration_s = attrs.get("integration_time_s")
+    return max(1, math.ceil(_HOUR_S / integration_s / SAMPLES_PER_HOUR)) if integration_s else 1
+
+
+def _flags(frames: xr.Dataset) -> dict[str, Any]:
+    if "quality" not in frames:
+        return {}
+    quality = frames["quality"].values
+    return {"flagged": (("hour", "bit"), [[np.count_nonzero(quality & bit) for bit in _BITS]])}
+
+
+def _packets(frames: xr.Dataset) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    if "lost_packets" in frames:
+        lost = frames["lost_packets"].values
+        found["lost_frames"] = ("hour", [lost.max(1, initial=0).sum(dtype=np.int64)])
+        found["lost_packets"] = ("hour", [lost.sum(dtype=np.int64)])
+    if "quabo_valid" in frames:
+        found["received"] = ("hour", [np.count_nonzero(frames["quabo_valid"].values)])
+    if "quabo" in frames and "pkt_num" in frames:
+        numbers = [frames["pkt_num"].values[frames["quabo"].values == q].astype(np.int64) for q in range(QUABOS)]
+        found["lost_of_quabos"] = ("hour", [sum(lost_between(n) for n in numbers)])
+        ends = [[n[0], n[-1]] if len(n) else [-1, -1] for n in numbers]
+        found["packet_numbers"] = (("hour", "quabo", "edge"), [ends])
+    return found
+
+
+def lost_between(numbers: NDArray[np.int64]) -> int:
+    """Packets lost in a series of packet numbers, which wrap."""
+    step = np.diff(numbers) % WRAP
+    return int((step[(step > 0) & (step <= WRAP // 2)] - 1).sum())
+
+
+def _sky(frames: xr.Dataset, times: NDArray[np.int64]) -> dict[str, Any]:
+    if "brightness" not in frames or "quality" not in frames:
+        return {}
+    brightness = frames["brightness"].values.astype(np.float64)
+    good = ((frames["quality"].values & v.QUALITY_FLAGS["quabo_missing"]) == 0) & np.isfinite(brightness)
+    _, place = np.unique(times[good] // SKY_STEP_NS, return_inverse=True)
+    return {"sky": ("sky_steps", np.bincount(place, brightness[good]) / np.bincount(place))}
+
+
+def join(hours: Sequence[xr.Dataset]) -> xr.Dataset:
+    """Summaries of consecutive hours, or parts of them, as one."""
+    joined = {}
+    for name, variable in hours[0].variables.items():
+        joined[str(name)] = (variable.dims, np.concatenate([h[name].values for h in hours]))
+    return xr.Dataset(joined, attrs=hours[0].attrs)
+
+
+def split(summary: xr.Dataset) -> list[xr.Dataset]:
+    """Summary of each hour."""
+    ends = {dim: np.cumsum([0, *summary[f"rows_of_{dim}"].values]) for dim in summary.dims if dim in _SERIES}
+    hours = []
+    for hour in range(summary.sizes["hour"]):
+        part = {str(dim): slice(int(e[hour]), int(e[hour + 1])) for dim, e in ends.items()}
+        hours.append(summary.isel({**part, "hour": slice(hour, hour + 1)}))
+    return hours
