@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from hven.core.errors import FormatError
 from hven.instruments import load
 from hven.instruments.panoseti.layouts import layouts_of
-from hven.instruments.panoseti.pff import frame_bytes
+from hven.instruments.panoseti.pff import frame_bytes, open_file
 from hven.instruments.panoseti.products import PRODUCTS
 
 CASES = [(p, layout) for p in PRODUCTS.values() for layout in layouts_of(p)]
@@ -100,6 +101,38 @@ def test_a_broken_marker_is_named_by_frame_and_offset(case, seed, data):
         assert (caught.value.path, caught.value.frame, caught.value.offset) == (path, frame, at)
         with pytest.raises(FormatError):
             form.read([path], 0, 4)
+
+
+def header_pattern(layout):
+    """What a header must be, said a second time: numbers right-aligned, no zero before them."""
+    pieces = re.split(r"%(\d+)u", layout.template)
+    pattern = [re.escape(pieces[0])]
+    for width, piece in zip(pieces[1::2], pieces[2::2], strict=True):
+        pattern += [rf"(?=[ \d]{{{width}}}{re.escape(piece)}) *(0|[1-9]\d*)", re.escape(piece)]
+    return re.compile("".join(pattern).encode(), re.DOTALL)
+
+
+@given(case=cases, seed=seeds, data=st.data())
+def test_a_header_with_another_byte_is_refused_or_read_as_its_pattern_says(case, seed, data):
+    product, layout = case
+    assume(layout.size)
+    form = load("panoseti").formats[f"panoseti.{product.name}"]
+    content = frame_bytes(product, layout, *random_frames(product, layout, 3, seed)).copy()
+    begin = layout.size + product.image_bytes
+    at = begin + data.draw(st.integers(0, layout.size - 1))
+    content[at] = data.draw(st.sampled_from(b" 0123456789/:-\x00\xff"))
+    match = header_pattern(layout).fullmatch(content[begin : begin + layout.size].tobytes())
+    numbers = [int(n) for n in match.groups()] if match else []
+    good = bool(match) and all(n <= limit for n, limit in zip(numbers, layout.limits, strict=True))
+    with tempfile.TemporaryDirectory() as folder:
+        path = file_of(folder, product, content.tobytes())
+        if good:
+            assert form.inspect([path]).rows == 3
+            assert open_file(path, product).read(np.array([1]), pixels=False)[0].tolist() == [numbers]
+        else:
+            with pytest.raises(FormatError) as caught:
+                form.inspect([path])
+            assert caught.value.frame == 1
 
 
 @given(case=cases, seed=seeds, lost=st.integers(1, 200))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +19,7 @@ from hven.model.instrument import Format, Inspection
 from hven.store import arrays, tables
 from hven.store.chunks import stream
 from hven.store.read import open_product, read_rows
+from hven.store.row_writer import RowWriter
 
 _WIDE_BYTES = 64
 _CACHED_ROWS = 8192
@@ -41,7 +42,7 @@ class Source:
 def convert(folder: Path, dataset_type: DatasetType, source: Source, *, check: Callable[[], None]) -> str:
     """Write raw files as an L0 dataset, read it back, and compare.
 
-    Memory stays at three blocks, whatever the size of the files.
+    Memory stays at a few pieces of 8192 rows and one shard's thin variables, whatever the size of the files.
 
     Parameters
     ----------
@@ -66,7 +67,7 @@ def convert(folder: Path, dataset_type: DatasetType, source: Source, *, check: C
     """
     if dataset_type.form == "table":
         return _convert_table(folder, dataset_type, source)
-    step = _write(folder, dataset_type, source, check)
+    step = write(folder, dataset_type, source, check=check)
     return _prove(folder, dataset_type.row_dim, source, step, check)
 
 
@@ -81,40 +82,35 @@ def _convert_table(folder: Path, dataset_type: DatasetType, source: Source) -> s
     return digest_dataset(found)
 
 
-def _write(folder: Path, dataset_type: DatasetType, source: Source, check: Callable[[], None]) -> int:
-    """Write shard after shard; the next one is parsed meanwhile."""
+def write(folder: Path, dataset_type: DatasetType, source: Source, *, check: Callable[[], None]) -> int:
+    """Write piece after piece, without proof; the next one is parsed meanwhile. Gives the rows in a shard."""
     rows = source.inspection.rows
     template = source.format.read(source.paths, 0, min(1, rows)).assign_attrs(source.attrs)
     step = arrays.create(folder, dataset_type, template, rows)
-    with ThreadPoolExecutor(1) as reader:
-        blocks = _ahead(reader, source, range(0, rows, step), step)
-        for start, block in blocks:
+    with ThreadPoolExecutor(1) as reader, RowWriter(folder) as writer:
+        starts = range(0, rows, min(step, max(_CACHED_ROWS, writer.chunk_rows)))
+        parsing = [reader.submit(_parse, source, start, starts.step) for start in starts[:1]]
+        for start in starts:
+            block = parsing.pop().result()
+            if start + starts.step < rows:
+                parsing.append(reader.submit(_parse, source, start + starts.step, starts.step))
             check()
-            arrays.write_rows(folder, start, block)
+            writer.write(block)
     return step
 
 
-def _ahead(
-    reader: ThreadPoolExecutor, source: Source, starts: Sequence[int], step: int
-) -> Iterator[tuple[int, xr.Dataset]]:
-    def read(start: int) -> xr.Dataset:
-        return source.format.read(source.paths, start, min(start + step, source.inspection.rows))
-
-    waiting = reader.submit(read, starts[0]) if starts else None
-    for number, start in enumerate(starts):
-        block = waiting.result() if waiting else read(start)
-        following = starts[number + 1 : number + 2]
-        waiting = reader.submit(read, following[0]) if following else None
-        yield start, block
+def _parse(source: Source, start: int, count: int) -> xr.Dataset:
+    return source.format.read(source.paths, start, min(start + count, source.inspection.rows))
 
 
 def _prove(folder: Path, dim: str, source: Source, step: int, check: Callable[[], None]) -> str:
     """Read everything back, compare what it encodes to with the raw files, and digest it, in one pass."""
+    found = open_product(folder, chunks=None, indexes=False)
     digests: dict[str, ArrayDigest] = {}
     raw = _Raw(source)
     with ThreadPoolExecutor(1) as hasher:
         pending: Future[None] | None = None
-        for block in _read_back(folder, dim, source.inspection.rows, step):
+        for block in _read_back(folder, found.variables, dim, step):
             check()
             along = {str(n): v for n, v in block.variables.items() if v.dims[:1] == (dim,)}
             for name, variable in along.items():
@@ -129,14 +125,14 @@ def _prove(folder: Path, dim: str, source: Source, step: int, check: Callable[[]
             pending.result()
     raw.finish()
     known = {name: digest.hexdigest() for name, digest in digests.items()}
-    return digest_dataset(open_product(folder, chunks=None, indexes=False), arrays=known)
+    return digest_dataset(found, arrays=known)
 
 
-def _read_back(folder: Path, dim: str, rows: int, step: int) -> Iterator[xr.Dataset]:
+def _read_back(folder: Path, declared: Mapping[Hashable, xr.Variable], dim: str, step: int) -> Iterator[xr.Dataset]:
     """All variables in pieces that stay in the processor's cache; thin ones are read a whole shard at a time."""
-    declared = open_product(folder, chunks=None, indexes=False).variables
     wide = [str(n) for n, v in declared.items() if _is_wide(v, dim)]
     thin = [str(n) for n in declared if n not in wide]
+    rows = next(v.sizes[dim] for v in declared.values() if dim in v.dims)
     at_once = min(_CACHED_ROWS, step)
     streams = [stream(folder, name, at_once) for name in wide]
     for start in range(0, rows, step):

@@ -83,10 +83,10 @@ def write_rows(folder: Path, start: int, rows: xr.Dataset) -> None:
     dim, shard = own["hven_row_dim"], own["hven_shard_rows"]
     names = [str(n) for n, v in rows.variables.items() if dim in v.dims]
     for name in names:
-        array = _open(folder, name)
+        array = open_for_writing(folder, name)
         _check_edges(name, start, rows.sizes[dim], array.shape[0], shard)
-        array[start : start + rows.sizes[dim]] = _stored(rows.variables[name].values)
-    overviews.write_part(folder, start, {n: _stored(rows.variables[n].values) for n in own["hven_overviews"]})
+        array[start : start + rows.sizes[dim]] = stored(rows.variables[name].values)
+    overviews.write_part(folder, start, {n: stored(rows.variables[n].values) for n in own["hven_overviews"]})
 
 
 def write_fixed(folder: Path, fixed: xr.Dataset) -> None:
@@ -94,7 +94,7 @@ def write_fixed(folder: Path, fixed: xr.Dataset) -> None:
     dim = head(folder)["hven_row_dim"]
     for name, variable in fixed.variables.items():
         if dim not in variable.dims and variable.size:
-            _open(folder, str(name))[...] = _stored(variable.values)
+            open_for_writing(folder, str(name))[...] = stored(variable.values)
 
 
 def update_attrs(folder: Path, attrs: dict[str, Any]) -> None:
@@ -125,7 +125,9 @@ def plain(value: Any) -> Any:
 
 def _group_attrs(dataset_type: DatasetType, template: xr.Dataset, shard: int) -> dict[str, Any]:
     auxiliary = [str(name) for name in template.coords if name not in template.dims]
+    declared = [v.name for v in dataset_type.variables if v.name in template.variables]
     own = {
+        "hven_variables": list(dict.fromkeys([*declared, *map(str, template.variables)])),
         "hven_dataset_type": str(dataset_type.type_name),
         "hven_row_dim": dataset_type.row_dim,
         "hven_has_rows": dataset_type.row_dim in template.dims,
@@ -160,7 +162,8 @@ def _create_array(
 
 
 @lru_cache(maxsize=512)
-def _open(folder: Path, name: str) -> zarr.Array[Any]:
+def open_for_writing(folder: Path, name: str) -> zarr.Array[Any]:
+    """One array of a product that is being written."""
     return zarr.open_array(folder / DATA / name, mode="r+", config=_CONFIG)
 
 
@@ -173,7 +176,8 @@ def _check_edges(name: str, start: int, length: int, total: int, shard: int) -> 
         )
 
 
-def _stored(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+def stored(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Values as they are on disk: times as int64 nanoseconds."""
     if values.dtype.kind == "M":
         return values.astype("datetime64[ns]").view(np.int64)
     return values.astype(object) if values.dtype.kind in "UO" else values

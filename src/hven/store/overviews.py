@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -48,9 +48,18 @@ def check(dataset_type: DatasetType, shard: int) -> None:
 
 def write_part(folder: Path, start: int, variables: Mapping[str, np.ndarray[Any, Any]]) -> None:
     """Keep the share of some rows, beginning at row `start` (a multiple of `BASE`), until `join`."""
-    if not variables:
-        return
-    cells = {f"{n}.{s}": v for n, values in variables.items() for s, v in reduce_rows(values).items()}
+    if variables:
+        keep_part(folder, start, [reduce_part(variables)])
+
+
+def reduce_part(variables: Mapping[str, np.ndarray[Any, Any]]) -> Cells:
+    """Cells of some rows, by ``variable.statistic``."""
+    return {f"{n}.{s}": v for n, values in variables.items() for s, v in reduce_rows(values).items()}
+
+
+def keep_part(folder: Path, start: int, pieces: Sequence[Cells]) -> None:
+    """Keep cells that follow each other, beginning at row `start`, until `join`."""
+    cells: dict[str, Any] = {key: np.concatenate([piece[key] for piece in pieces]) for key in pieces[0]}
     target = folder / _PARTS / f"{start:015d}.npz"
     target.parent.mkdir(exist_ok=True)
     partial = target.with_suffix(f".{os.getpid()}")

@@ -24,7 +24,7 @@ _OWN = frozenset({"units", "calendar"})
 def open_product(
     folder: Path, *, chunks: Mapping[str, int] | str | None = WHOLE_SHARDS, indexes: bool = True
 ) -> xr.Dataset:
-    """Open a product lazily.
+    """Open a product lazily, its variables in the order of their declaration.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ def open_product(
     if chunks is not None and not chunks:
         head = arrays.head(folder)
         chunks = {head["hven_row_dim"]: head["hven_shard_rows"]} if head["hven_has_rows"] else {}
-    return xr.open_dataset(
+    dataset = xr.open_dataset(
         folder / arrays.DATA,
         engine="zarr",
         consolidated=False,
@@ -56,6 +56,7 @@ def open_product(
         decode_timedelta=False,
         create_default_indexes=indexes,
     )
+    return _in_order(dataset, arrays.head(folder).get("hven_variables", ()))
 
 
 def form_of(folder: Path) -> str:
@@ -113,6 +114,12 @@ def _text(folder: Path, name: str) -> str:
         return (folder / name).read_text()
     except FileNotFoundError:
         raise DatasetNotFoundError(f"there is no product in {folder}: {name} is missing") from None
+
+
+def _in_order(dataset: xr.Dataset, names: Iterable[str]) -> xr.Dataset:
+    """Data variables as they were declared; a folder lists them in any order."""
+    variables = {name: dataset.variables[name] for name in names if name in dataset.data_vars}
+    return dataset.drop_vars(variables).assign(variables)
 
 
 def _known(folder: Path, names: Iterable[str]) -> list[str]:

@@ -18,7 +18,7 @@ from hven.core.errors import ChecksumError, ConflictError, DataError
 from hven.store.staging import fsync_folder, make_part_file
 from hven.store.version import new_version
 
-_BLOCK_BYTES = 4 << 20
+_BLOCK_BYTES = 1 << 20
 _COPY_BYTES = 64 << 20
 
 

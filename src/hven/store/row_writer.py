@@ -1,0 +1,161 @@
+"""Write an array product from its first row to its last, chunk by chunk as rows come.
+
+What `arrays.write_rows` writes shard by shard, for one writer that has all rows in order: no shard is ever held
+in memory.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, BinaryIO, Self
+
+import google_crc32c
+import numpy as np
+import zarr
+from numcodecs import Blosc
+from zarr.codecs import BloscCodec, ShardingCodec
+
+from hven.core.errors import SchemaError
+from hven.store import arrays, overviews
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+_SHUFFLES = ("noshuffle", "shuffle", "bitshuffle")
+_COMPRESSORS = 2
+
+
+class RowWriter:
+    """Takes the rows of a product that was laid out by `arrays.create`, in order.
+
+    Parameters
+    ----------
+    folder
+        Version folder that is being written.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        head = arrays.head(folder)
+        self._folder = folder
+        self._dim: str = head["hven_row_dim"]
+        self._shard: int = head["hven_shard_rows"]
+        self._overviews: list[str] = head["hven_overviews"]
+        self._row = 0
+        self._pool = ThreadPoolExecutor(_COMPRESSORS)
+        self._wide: dict[str, _ShardFiles] = {}
+        self._thin: dict[str, list[np.ndarray[Any, Any]]] = {}
+        self._cells: list[overviews.Cells] = []
+        for name, array in zarr.open_group(folder / arrays.DATA, mode="r+").arrays():
+            if self._dim in (array.metadata.dimension_names or ()):  # type: ignore[union-attr]
+                self._rows = array.shape[0]
+                if array.shards:
+                    self._wide[name] = _ShardFiles(folder / arrays.DATA / name, array, self._pool)
+                else:
+                    self._thin[name] = []
+
+    @property
+    def chunk_rows(self) -> int:
+        """Rows in the longest chunk: blocks are multiples of it."""
+        return max((file.chunk for file in self._wide.values()), default=1)
+
+    def write(self, rows: xr.Dataset) -> None:
+        """Add rows: whole chunks of every variable, and no more than are left of the shard.
+
+        Raises
+        ------
+        SchemaError
+            When they are not.
+        """
+        stop = self._row + rows.sizes[self._dim]
+        end = min(self._row - self._row % self._shard + self._shard, self._rows)
+        if stop > end or (stop < end and stop % overviews.BASE):
+            raise SchemaError(f"rows {self._row} to {stop} of {self._rows} are not whole chunks of one shard")
+        stored = {n: arrays.stored(rows.variables[n].values) for n in (*self._wide, *self._thin)}
+        for name, file in self._wide.items():
+            file.write(self._row, stored[name])
+        for name, pieces in self._thin.items():
+            pieces.append(stored[name])
+        self._cells += [overviews.reduce_part({n: stored[n] for n in self._overviews})] if self._overviews else []
+        self._row = stop
+        if stop == end:
+            self._end_shard()
+
+    def _end_shard(self) -> None:
+        start = (self._row - 1) // self._shard * self._shard
+        if self._cells:
+            overviews.keep_part(self._folder, start, self._cells)
+            self._cells.clear()
+        for name, pieces in self._thin.items():
+            arrays.open_for_writing(self._folder, name)[start : self._row] = np.concatenate(pieces)
+            pieces.clear()
+        for file in self._wide.values():
+            file.finish()
+
+    def __enter__(self) -> Self:
+        """Enter the block."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
+    ) -> None:
+        """Close what is open."""
+        self._pool.shutdown()
+        for file in self._wide.values():
+            file.close()
+
+
+class _ShardFiles:
+    """The shard files of one array, as the Zarr specification has them: chunks, index, checksum of the index."""
+
+    def __init__(self, folder: Path, array: zarr.Array[Any], pool: ThreadPoolExecutor) -> None:
+        self._folder, self._array, self._pool = folder, array, pool
+        self.chunk, self._shard = array.chunks[0], (array.shards or array.chunks)[0]
+        self._codec = _blosc(array)
+        self._index: list[tuple[int, int]] = []
+        self._file: BinaryIO | None = None
+
+    def write(self, row: int, values: np.ndarray[Any, Any]) -> None:
+        if row % self.chunk:
+            raise SchemaError(f"{self._folder}: row {row} does not begin a chunk of {self.chunk}")
+        if self._file is None:
+            key = self._array.metadata.encode_chunk_key((row // self._shard, *[0] * (self._array.ndim - 1)))
+            path = self._folder / key
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = path.open("wb", buffering=0)
+        chunks = [values[i : i + self.chunk] for i in range(0, len(values), self.chunk)]
+        for encoded in self._pool.map(self._encode, chunks):
+            self._index.append((self._index[-1][0] + self._index[-1][1] if self._index else 0, len(encoded)))
+            self._file.write(encoded)
+
+    def finish(self) -> None:
+        """End the shard with its index."""
+        if self._file is None:
+            return
+        index = np.full((self._shard // self.chunk, 2), 2**64 - 1, "<u8")
+        index[: len(self._index)] = self._index
+        checksum = google_crc32c.value(index.tobytes())
+        self._file.write(index.tobytes() + checksum.to_bytes(4, "little"))
+        self.close()
+        self._index.clear()
+
+    def close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def _encode(self, values: np.ndarray[Any, Any]) -> bytes:
+        if len(values) < self.chunk:
+            whole = np.full((self.chunk, *values.shape[1:]), self._array.fill_value, values.dtype)
+            whole[: len(values)] = values
+            values = whole
+        return self._codec.encode(np.ascontiguousarray(values))  # type: ignore[no-any-return]
+
+
+def _blosc(array: zarr.Array[Any]) -> Blosc:
+    """The array's codec, where it is one of ours."""
+    match array.metadata.codecs:  # type: ignore[union-attr]
+        case (ShardingCodec(codecs=(_, BloscCodec() as codec)),):
+            return Blosc(codec.cname, codec.clevel, _SHUFFLES.index(codec.shuffle), codec.blocksize)
+    raise SchemaError(f"{array.path}: shards are not written with these codecs")
