@@ -196,7 +196,7 @@ def test_form_counts_and_estimates(page, picture):
     box.press("Enter")
 
     expect(page.locator(NOTEBOOK).get_by_text("3 quanta, 2 done already, 1 to do")).to_be_visible()
-    expect(page.locator(NOTEBOOK).get_by_text("Estimate: 1 quanta")).to_be_visible()
+    expect(page.locator(NOTEBOOK).get_by_text("Estimate: 1 quantum")).to_be_visible()
     expect(submit).to_be_enabled()
     picture(page, "06-form")
 

@@ -38,6 +38,7 @@ class JobView:
     def __init__(self, obs: Observatory, handle: JobHandle) -> None:
         self._obs = obs
         self.handle = handle
+        self.follower = threading.Thread(target=self._follow, daemon=True)
         self.head = iw.HTML()
         self.bar = iw.IntProgress(min=0, max=1, layout=iw.Layout(width="280px"))
         self.counts = iw.HTML()
@@ -82,11 +83,9 @@ class JobView:
         self.log.value = f"<pre style='font-size:12px;line-height:1.4;overflow-x:auto'>{log}</pre>"
         show(self.details, visible=True)
 
-    def follow(self) -> threading.Thread:
+    def follow(self) -> None:
         """Refresh in the background until the job ends."""
-        thread = threading.Thread(target=self._follow, daemon=True)
-        thread.start()
-        return thread
+        self.follower.start()
 
     def _follow(self) -> None:
         pause = threading.Event()

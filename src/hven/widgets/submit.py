@@ -133,11 +133,12 @@ def _estimate(found: Estimate) -> str:
         return "Nothing to do: all of it is there already. Change an option to make it differently."
     if found.unknown:
         return f"Estimate: not known, {escape(', '.join(found.unknown))} has not run here yet ({ahead})"
-    parts = [f"{found.to_do} quanta"]
+    parts = [f"{found.to_do} {'quantum' if found.to_do == 1 else 'quanta'}"]
     if found.core_minutes is not None and found.wall_minutes is not None:
         parts += [f"{duration(found.core_minutes * 60)} of one core"]
     if found.peak_bytes is not None and found.output_bytes is not None:
         parts += [f"peak {size(found.peak_bytes)}", f"output {size(found.output_bytes)}"]
     if found.wall_minutes is not None:
-        parts += [f"about {duration(found.wall_minutes * 60)} ({ahead})"]
+        wall = f"about {duration(found.wall_minutes * 60)}" if found.wall_minutes > 1 else "less than a minute"
+        parts += [f"{wall} ({ahead})"]
     return f"Estimate: {' · '.join(parts)}"
