@@ -38,6 +38,20 @@ def test_a_pulse_is_found_at_its_place_time_and_level(search, frames):
         assert float(best["amplitude"]) == pytest.approx(15 * (60 * frames) ** 0.5, rel=0.25)
 
 
+@pytest.mark.parametrize("frames", [64, 128, 256, 512])
+def test_a_long_pulse_is_found_in_sums_of_frames(search, frames):
+    images = sky(22_000, side=4)
+    begin = 18_000
+    images[begin : begin + frames, 1, 2] += np.uint16(round(15 * (60 / frames) ** 0.5))
+    found = search(images, threshold=8.0)
+    best = found.isel(event=int(np.argmax(found["nsigma"].values)))
+    assert (int(best["y"]), int(best["x"])) == (1, 2)
+    assert abs(int(best["frame"]) - begin) <= frames // 4
+    assert int(best["level"]) == np.log2(frames)
+    assert float(best["duration"]) == pytest.approx(frames * 1e-3)
+    assert float(best["amplitude"]) == pytest.approx(15 * (60 * frames) ** 0.5, rel=0.3)
+
+
 @pytest.mark.parametrize("level", [3, 60, 700])
 def test_significance_of_noise_is_normal(search, level):
     images = sky(3000, level=level, side=16)
@@ -92,6 +106,17 @@ def test_any_block_length_gives_equal_pulses(search):
     whole = search(images, valid=valid)
     assert whole.sizes["event"] > 20
     for length in (1000, 2999):
+        assert search(images, valid=valid, length=length).identical(whole)
+
+
+def test_any_block_length_gives_equal_long_pulses(search):
+    images, valid = sky(90_000, side=4), np.ones((90_000, 4), bool)
+    images[60_000:60_300, 2, 2] += 12
+    valid[50_000:50_100, 1] = False
+    images[50_000:50_100, :2, 2:] = 0
+    whole = search(images, valid=valid)
+    assert set(whole["level"].values[whole["nsigma"].values > 12]) >= {6, 7, 8, 9}
+    for length in (25_003, 41_111):
         assert search(images, valid=valid, length=length).identical(whole)
 
 

@@ -5,13 +5,14 @@ absolute frame numbers. The background of a box is the boxes of the same phase r
 frames, but no more than 512: the dispersion, on which the significance hangs, is then known to 6 % for short pulses.
 The significance is that of an on/off measurement (Li & Ma 1983, ApJ 272, 317, eq. 17) with counts divided by the
 dispersion, variance over mean of the background and at least that of light; so it holds for few counts as for many.
-All sums are whole numbers below 2^53: exact, hence the same however the frames are cut.
+All sums are whole numbers, exact below 2^53, hence the same however the frames are cut: for pulses of 512 frames up to
+a mean of 23,000 counts a frame, for all shorter ones up to more.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -54,7 +55,7 @@ class Boxes(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """Thresholds of the levels searched, in normal deviations, and counts for one photon."""
+    """Thresholds of the levels, in normal deviations, infinite where not searched, and counts for one photon."""
 
     thresholds: tuple[float, ...]
     gain: float
@@ -87,7 +88,12 @@ def search(frames: Frames, first: int, own: range, how: Search, buffers: Buffers
         Two arrays (time, pixel) at least as long as the frames, in which the levels take turns.
     """
     levels = _levels(frames, first, len(how.thresholds), buffers)
-    found = [_best(_above(boxes, own, how), own) for boxes in levels]
+    wanted = (boxes for boxes in levels if how.thresholds[boxes.level] < math.inf)
+    return ordered([_best(_above(boxes, own, how), own) for boxes in wanted])
+
+
+def ordered(found: Sequence[Candidates]) -> Candidates:
+    """Candidates of all parts in order of frame, pixel and level."""
     joined = Candidates(*(np.concatenate(column) for column in zip(*found, strict=True)))
     order = np.lexsort((joined.level, joined.pixel, joined.frame))
     return Candidates(*(column[order] for column in joined))

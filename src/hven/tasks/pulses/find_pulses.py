@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Annotated
 
@@ -14,10 +15,16 @@ from hven.model import events
 from hven.model import frames as v
 from hven.model.task import Block, Config, Inputs, Output, Resources, Slot, Task
 from hven.tasks.frames.quadrants import Frames, whole_frames
-from hven.tasks.pulses.boxcar import AFTER, HALO, LAST_LEVEL, Buffers, Candidates, Search, search
+from hven.tasks.pulses.boxcar import AFTER, HALO, LAST_LEVEL, Buffers, Candidates, Search, ordered, search
 
 _SECOND = 1_000_000_000
 _ROWS_AT_ONCE = 16384
+_FACTOR = 16
+"""Frames that are summed for long pulses."""
+_OWN_LEVELS = LAST_LEVEL + 1
+_LONG_LEVELS = 4
+_OF_SUMS = _OWN_LEVELS - _LONG_LEVELS
+"""Level of the sums that is the first beyond those of frames; its boxes again begin every quarter of their length."""
 
 
 class PulseConfig(Config):
@@ -31,16 +38,18 @@ class PulseConfig(Config):
         Field(ge=0, le=1, description="Subtracted from the threshold for pulses of one frame."),
     ] = 0.5
     levels: Annotated[
-        int, Field(ge=1, le=LAST_LEVEL + 1, description="Pulse lengths searched: 1, 2, 4 ... frames.")
-    ] = LAST_LEVEL + 1
+        int, Field(ge=1, le=_OWN_LEVELS + _LONG_LEVELS, description="Pulse lengths searched: 1, 2, 4 ... frames.")
+    ] = _OWN_LEVELS + _LONG_LEVELS
     gain: Annotated[float, Field(gt=0, description="Recorded value of one photon; sets the least noise.")] = 1.0
 
 
 def run(inputs: Inputs, config: PulseConfig) -> Mapping[str, xr.Dataset]:
     """Find candidates that begin in the own rows.
 
-    The search is described in `hven.tasks.pulses.boxcar`. Boxes with a frame in which the pixel's quabo is missing are
-    neither candidates nor background. The first 32 pulse lengths of an observation have too little background.
+    The search is described in `hven.tasks.pulses.boxcar`. Pulses of more than 32 frames are searched in sums of 16, on
+    the same grid: a pulse of 64 frames is a box of four sums, which begins every 16 frames. Boxes with a frame in
+    which the pixel's quabo is missing are neither candidates nor background. The first 32 pulse lengths of an
+    observation have too little background.
 
     Returns
     -------
@@ -49,13 +58,19 @@ def run(inputs: Inputs, config: PulseConfig) -> Mapping[str, xr.Dataset]:
     """
     dataset = inputs["frames"]
     frames = whole_frames(dataset)
-    how = Search((config.threshold - config.relief, *[config.threshold] * (config.levels - 1)), config.gain)
     own = range(*inputs.own.indices(len(frames.images)))
     origin = inputs.start - own.start
-    shape = (min(len(frames.images), _ROWS_AT_ONCE + HALO + AFTER), frames.images.shape[1] * frames.images.shape[2])
+    own = range(own.start + origin, own.stop + origin)
+    rows = min(len(frames.images), _ROWS_AT_ONCE + HALO + AFTER)
+    shape = (rows, frames.images.shape[1] * frames.images.shape[2])
     buffers = (np.empty(shape, np.uint32), np.empty(shape, np.uint32))
+    thresholds = (config.threshold - config.relief, *[config.threshold] * (config.levels - 1))
+    how = Search(thresholds[:_OWN_LEVELS], config.gain)
     found = [_part(frames, origin, part, how, buffers) for part in _parts(own)]
-    joined = Candidates(*(np.concatenate(column) for column in zip(*found, strict=True)))
+    if config.levels > _OWN_LEVELS:
+        how = Search((math.inf,) * _OF_SUMS + thresholds[_OWN_LEVELS:], config.gain)
+        found += _long(frames, origin, own, how, buffers)
+    joined = ordered(found)
     detector = int(inputs.data_id("frames")["detector"])
     return {"pulses": _table(joined, dataset, origin, frames.images.shape[2], detector)}
 
@@ -66,9 +81,26 @@ def _parts(own: range) -> list[range]:
 
 
 def _part(frames: Frames, origin: int, part: range, how: Search, buffers: Buffers) -> Candidates:
-    rows = slice(max(0, part.start - HALO), part.stop + AFTER)
-    own = range(part.start + origin, part.stop + origin)
-    return search(Frames(frames.images[rows], frames.valid[rows]), rows.start + origin, own, how, buffers)
+    rows = slice(max(0, part.start - origin - HALO), max(0, part.stop - origin + AFTER))
+    return search(Frames(frames.images[rows], frames.valid[rows]), rows.start + origin, part, how, buffers)
+
+
+def _long(frames: Frames, origin: int, own: range, how: Search, buffers: Buffers) -> list[Candidates]:
+    """Pulses of more frames than the levels of frames hold, in sums on the grid of absolute frame numbers."""
+    first = -(-origin // _FACTOR)
+    rows = slice(first * _FACTOR - origin, None)
+    sums = _summed(Frames(frames.images[rows], frames.valid[rows]))
+    begins = range(-(-own.start // _FACTOR), -(-own.stop // _FACTOR))
+    found = [_part(sums, first, part, how, buffers) for part in _parts(begins)]
+    return [f._replace(frame=f.frame * _FACTOR, level=f.level + _LONG_LEVELS) for f in found]
+
+
+def _summed(frames: Frames) -> Frames:
+    number = len(frames.images) // _FACTOR
+    images = np.zeros((number, *frames.images.shape[1:]), np.uint32)
+    for frame in range(_FACTOR):
+        images += frames.images[frame : number * _FACTOR : _FACTOR]
+    return Frames(images, frames.valid[: number * _FACTOR].reshape(number, _FACTOR, frames.valid.shape[1]).all(1))
 
 
 def _table(found: Candidates, dataset: xr.Dataset, origin: int, width: int, detector: int) -> xr.Dataset:
@@ -101,13 +133,13 @@ def _duration(
 
 TASK = Task(
     name="pulses.find_pulses",
-    version="2",
-    doc="Pulses of 1 to 32 frames in each pixel over its own sliding background.",
+    version="3",
+    doc="Pulses of 1 to 512 frames in each pixel over its own sliding background.",
     inputs=(Slot("frames", (v.TIME, v.IMAGES, v.QUABO_VALID), "Counted photons as recorded.", order="time"),),
     outputs=(Output("pulses", events.PULSES, "Candidates above a low threshold.", dim="event"),),
     dimensions=("instrument", "day_obs", "observation", "detector"),
     config=PulseConfig,
     run=run,
-    block=Block("time", halo=HALO),
-    resources=Resources(memory_per_input_byte=5.0),
+    block=Block("time", length=131072, halo=HALO * _FACTOR),
+    resources=Resources(memory_per_input_byte=4.0),
 )
