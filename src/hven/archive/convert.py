@@ -130,22 +130,24 @@ def _prove(folder: Path, dim: str, source: Source, step: int, check: Callable[[]
 
 def _read_back(folder: Path, declared: Mapping[Hashable, xr.Variable], dim: str, step: int) -> Iterator[xr.Dataset]:
     """All variables in pieces that stay in the processor's cache; thin ones are read a whole shard at a time."""
-    wide = [str(n) for n, v in declared.items() if _is_wide(v, dim)]
-    thin = [str(n) for n in declared if n not in wide]
-    rows = next(v.sizes[dim] for v in declared.values() if dim in v.dims)
+    along = {str(n): v for n, v in declared.items() if dim in v.dims}
+    rows = next(iter(along.values())).sizes[dim]
     at_once = min(_CACHED_ROWS, step)
-    streams = [stream(folder, name, at_once) for name in wide]
+    thin, wide = (
+        {n: stream(folder, n, length) for n, v in along.items() if (_row_bytes(v) > _WIDE_BYTES) == is_wide}
+        for is_wide, length in ((False, step), (True, at_once))
+    )
+    fixed = read_rows(folder, [str(n) for n in declared if n not in along], 0, 0)
     for start in range(0, rows, step):
-        shard = read_rows(folder, thin, start, start + step)
+        shard = {n: next(values) for n, values in thin.items()}
         for first in range(0, min(step, rows - start), at_once):
-            piece = shard.isel({dim: slice(first, first + at_once)}, missing_dims="ignore")
-            values = zip(wide, map(next, streams), strict=True)
-            yield piece.assign({n: (declared[n].dims, v, declared[n].attrs) for n, v in values})
+            piece = {n: values[first : first + at_once] for n, values in shard.items()}
+            piece |= {n: next(values) for n, values in wide.items()}
+            yield fixed.assign({n: (along[n].dims, v.view(along[n].dtype)) for n, v in piece.items()})
 
 
-def _is_wide(variable: xr.Variable, dim: str) -> bool:
-    bytes_of_a_row = variable.dtype.itemsize * int(np.prod(variable.shape[1:]))
-    return variable.dims[:1] == (dim,) and variable.dtype.kind in "biuf" and bytes_of_a_row > _WIDE_BYTES
+def _row_bytes(variable: xr.Variable) -> int:
+    return int(variable.dtype.itemsize * np.prod(variable.shape[1:], dtype=np.int64))
 
 
 def _update(digests: Mapping[str, ArrayDigest], variables: Mapping[str, xr.Variable]) -> None:

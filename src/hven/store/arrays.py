@@ -83,7 +83,7 @@ def write_rows(folder: Path, start: int, rows: xr.Dataset) -> None:
     dim, shard = own["hven_row_dim"], own["hven_shard_rows"]
     names = [str(n) for n, v in rows.variables.items() if dim in v.dims]
     for name in names:
-        array = open_for_writing(folder, name)
+        array = _open(folder, name)
         _check_edges(name, start, rows.sizes[dim], array.shape[0], shard)
         array[start : start + rows.sizes[dim]] = stored(rows.variables[name].values)
     overviews.write_part(folder, start, {n: stored(rows.variables[n].values) for n in own["hven_overviews"]})
@@ -94,7 +94,7 @@ def write_fixed(folder: Path, fixed: xr.Dataset) -> None:
     dim = head(folder)["hven_row_dim"]
     for name, variable in fixed.variables.items():
         if dim not in variable.dims and variable.size:
-            open_for_writing(folder, str(name))[...] = stored(variable.values)
+            _open(folder, str(name))[...] = stored(variable.values)
 
 
 def update_attrs(folder: Path, attrs: dict[str, Any]) -> None:
@@ -162,8 +162,7 @@ def _create_array(
 
 
 @lru_cache(maxsize=512)
-def open_for_writing(folder: Path, name: str) -> zarr.Array[Any]:
-    """One array of a product that is being written."""
+def _open(folder: Path, name: str) -> zarr.Array[Any]:
     return zarr.open_array(folder / DATA / name, mode="r+", config=_CONFIG)
 
 

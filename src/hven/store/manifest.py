@@ -15,7 +15,7 @@ from hven.model.digest import digest_json
 MANIFEST = "manifest.json"
 PROVENANCE = "provenance.json"
 _READ_BYTES = 1 << 20
-_HASHERS = 2
+_HASHERS = 4  # they wait for the disk most of the time
 
 
 class FileRecord(BaseModel):

@@ -44,21 +44,20 @@ class RowWriter:
         self._overviews: list[str] = head["hven_overviews"]
         self._row = 0
         self._pool = ThreadPoolExecutor(_COMPRESSORS)
-        self._wide: dict[str, _ShardFiles] = {}
+        self._files: dict[str, _ShardFiles] = {}
         self._thin: dict[str, list[np.ndarray[Any, Any]]] = {}
         self._cells: list[overviews.Cells] = []
         for name, array in zarr.open_group(folder / arrays.DATA, mode="r+").arrays():
             if self._dim in (array.metadata.dimension_names or ()):  # type: ignore[union-attr]
                 self._rows = array.shape[0]
-                if array.shards:
-                    self._wide[name] = _ShardFiles(folder / arrays.DATA / name, array, self._pool)
-                else:
+                self._files[name] = _ShardFiles(folder / arrays.DATA / name, array, self._pool)
+                if not array.shards:
                     self._thin[name] = []
 
     @property
     def chunk_rows(self) -> int:
         """Rows in the longest chunk: blocks are multiples of it."""
-        return max((file.chunk for file in self._wide.values()), default=1)
+        return max((file.chunk for name, file in self._files.items() if name not in self._thin), default=1)
 
     def write(self, rows: xr.Dataset) -> None:
         """Add rows: whole chunks of every variable, and no more than are left of the shard.
@@ -72,11 +71,12 @@ class RowWriter:
         end = min(self._row - self._row % self._shard + self._shard, self._rows)
         if stop > end or (stop < end and stop % overviews.BASE):
             raise SchemaError(f"rows {self._row} to {stop} of {self._rows} are not whole chunks of one shard")
-        stored = {n: arrays.stored(rows.variables[n].values) for n in (*self._wide, *self._thin)}
-        for name, file in self._wide.items():
-            file.write(self._row, stored[name])
-        for name, pieces in self._thin.items():
-            pieces.append(stored[name])
+        stored = {n: arrays.stored(rows.variables[n].values) for n in self._files}
+        for name, values in stored.items():
+            if name in self._thin:
+                self._thin[name].append(values)
+            else:
+                self._files[name].write(self._row, values)
         self._cells += [overviews.reduce_part({n: stored[n] for n in self._overviews})] if self._overviews else []
         self._row = stop
         if stop == end:
@@ -88,9 +88,9 @@ class RowWriter:
             overviews.keep_part(self._folder, start, self._cells)
             self._cells.clear()
         for name, pieces in self._thin.items():
-            arrays.open_for_writing(self._folder, name)[start : self._row] = np.concatenate(pieces)
+            self._files[name].write(start, np.concatenate(pieces))
             pieces.clear()
-        for file in self._wide.values():
+        for file in self._files.values():
             file.finish()
 
     def __enter__(self) -> Self:
@@ -102,12 +102,12 @@ class RowWriter:
     ) -> None:
         """Close what is open."""
         self._pool.shutdown()
-        for file in self._wide.values():
+        for file in self._files.values():
             file.close()
 
 
 class _ShardFiles:
-    """The shard files of one array, as the Zarr specification has them: chunks, index, checksum of the index."""
+    """The files of one array, as the Zarr specification has them: chunks, and for several index and checksum."""
 
     def __init__(self, folder: Path, array: zarr.Array[Any], pool: ThreadPoolExecutor) -> None:
         self._folder, self._array, self._pool = folder, array, pool
@@ -130,13 +130,14 @@ class _ShardFiles:
             self._file.write(encoded)
 
     def finish(self) -> None:
-        """End the shard with its index."""
+        """End the shard, with its index if it has several chunks."""
         if self._file is None:
             return
-        index = np.full((self._shard // self.chunk, 2), 2**64 - 1, "<u8")
-        index[: len(self._index)] = self._index
-        checksum = google_crc32c.value(index.tobytes())
-        self._file.write(index.tobytes() + checksum.to_bytes(4, "little"))
+        if self._array.shards:
+            index = np.full((self._shard // self.chunk, 2), 2**64 - 1, "<u8")
+            index[: len(self._index)] = self._index
+            checksum = google_crc32c.value(index.tobytes())
+            self._file.write(index.tobytes() + checksum.to_bytes(4, "little"))
         self.close()
         self._index.clear()
 
@@ -156,6 +157,6 @@ class _ShardFiles:
 def _blosc(array: zarr.Array[Any]) -> Blosc:
     """The array's codec, where it is one of ours."""
     match array.metadata.codecs:  # type: ignore[union-attr]
-        case (ShardingCodec(codecs=(_, BloscCodec() as codec)),):
+        case (ShardingCodec(codecs=(_, BloscCodec() as codec)),) | (_, BloscCodec() as codec):
             return Blosc(codec.cname, codec.clevel, _SHUFFLES.index(codec.shuffle), codec.blocksize)
-    raise SchemaError(f"{array.path}: shards are not written with these codecs")
+    raise SchemaError(f"{array.path}: rows are not written with these codecs")

@@ -176,9 +176,11 @@ def _columns(array: NDArray[Any]) -> NDArray[Any]:
 
 def _by_position(dataset: xr.Dataset, layout: Layout) -> NDArray[np.int64]:
     keys = list(dict.fromkeys(layout.keys))
-    columns = [dataset[_RAW_KEYS.get(k, k)].values.astype(np.int64) for k in keys]
-    table = np.ascontiguousarray(np.stack(columns, axis=-1))
-    return table.reshape(dataset.sizes["time"], len(layout.keys))
+    rows = dataset.sizes["time"]
+    table = np.empty((rows, len(layout.keys) // len(keys), len(keys)), np.int64)
+    for number, key in enumerate(keys):
+        table[:, :, number] = _columns(dataset.variables[_RAW_KEYS.get(key, key)].values)
+    return table.reshape(rows, len(layout.keys))
 
 
 def _valid(numbers: Mapping[str, NDArray[Any]]) -> NDArray[np.bool_]:
