@@ -22,8 +22,7 @@ from hven.core.settings import Profile
 from hven.observatory import Observatory
 from hven.store.staging import unlock
 
-MEGABYTES = (330, 660, 1320)
-"""Two, four and eight blocks of whole shards."""
+MEGABYTES = (250, 500, 1000)
 ROUNDS = 3
 DAY_GB = 440
 """Two telescopes at 1 kHz for 24 hours."""
