@@ -162,6 +162,19 @@ def test_notebook_plots_an_event(page, picture):
     picture(page, "04-plot")
 
 
+def test_product_is_opened_from_the_list(page, picture):
+    kind = field(page, "Type", "select")
+    kind.wait_for(state="attached")
+    kind.select_option("L2/panoseti.showers")
+    expect(page.locator(f"{NOTEBOOK}.widget-html td:text-is('{OBSERVATION}')").first).to_be_visible()
+    page.locator(f"{NOTEBOOK}.widget-button:has-text('Open')").click()
+
+    expect(page.locator(NOTEBOOK).get_by_text("ds = obs.open('panoseti.showers', level='L2'")).to_be_visible()
+    expect(page.locator(f"{NOTEBOOK}.jp-OutputArea .jp-OutputArea .xr-wrap")).to_be_visible()
+    centre(kind)
+    picture(page, "05-browser")
+
+
 def test_dask_dashboard_answers_through_the_hub(page, address, picture):
     open_notebook(page, "02-process-and-submit")
     page.locator(f"{NOTEBOOK}.jp-Cell").first.click()
@@ -169,7 +182,7 @@ def test_dask_dashboard_answers_through_the_hub(page, address, picture):
     page.keyboard.press("Shift+Enter")
     link = page.locator(f"{NOTEBOOK}.jp-OutputArea a[href*='/proxy/']").first
     link.wait_for()
-    picture(page, "05-client")
+    picture(page, "06-client")
     answer = page.request.get(address + urlparse(link.get_attribute("href")).path)
 
     assert answer.status == 200
@@ -198,7 +211,7 @@ def test_form_counts_and_estimates(page, picture):
     expect(page.locator(NOTEBOOK).get_by_text("3 quanta, 2 done already, 1 to do")).to_be_visible()
     expect(page.locator(NOTEBOOK).get_by_text("Estimate: 1 quantum")).to_be_visible()
     expect(submit).to_be_enabled()
-    picture(page, "06-form")
+    picture(page, "07-form")
 
 
 def test_wrong_condition_is_explained_where_it_was_written(page, picture):
@@ -208,7 +221,7 @@ def test_wrong_condition_is_explained_where_it_was_written(page, picture):
 
     expect(page.locator(NOTEBOOK).get_by_role("alert")).to_contain_text("Did you mean 'detector'?")
     expect(page.locator(f"{NOTEBOOK}.widget-button:has-text('Submit')")).to_be_disabled()
-    picture(page, "07-wrong-condition")
+    picture(page, "08-wrong-condition")
     where.fill("")
     where.press("Enter")
     expect(page.locator(NOTEBOOK).get_by_role("alert")).to_have_count(0)
@@ -219,13 +232,13 @@ def test_job_runs_to_its_end_and_gives_the_dataset(page, site, picture):
     submit.click()
     page.locator(f"{NOTEBOOK}.widget-button:has-text('Cancel')").wait_for()
     submit.evaluate("element => element.scrollIntoView({block: 'start'})")
-    picture(page, "08-submitted")
+    picture(page, "09-submitted")
     expect(page.locator(NOTEBOOK).get_by_text("SUCCEEDED")).to_be_visible(timeout=LONG_MS)
     page.locator(f"{NOTEBOOK}.widget-button:has-text('Open result')").click()
 
     expect(page.locator(f"{NOTEBOOK}.jp-OutputArea .jp-OutputArea .xr-wrap")).to_be_visible()
     expect(page.locator(NOTEBOOK).get_by_text("ds = obs.open('panoseti.ph1024', level='L1'")).to_be_visible()
-    picture(page, "09-result")
+    picture(page, "10-result")
     with connect(site) as obs:
         newest = obs.one("panoseti.ph1024", "L1", observation=OBSERVATION, detector=1)
         assert obs.provenance(newest).config[OPTION] == VALUE
@@ -236,7 +249,7 @@ def test_tonight_says_what_is_wrong(dashboards, picture):
     expect(dashboards.get_by_text("FAIL", exact=True)).to_be_visible()
     expect(dashboards.get_by_text("more metrics beyond limits")).to_be_visible()
     expect(dashboards.locator("canvas").first).to_be_visible()
-    picture(dashboards, "10-tonight")
+    picture(dashboards, "11-tonight")
 
 
 def test_jobs_page_has_the_job(dashboards, picture):
@@ -244,7 +257,7 @@ def test_jobs_page_has_the_job(dashboards, picture):
 
     expect(dashboards.get_by_text("panoseti/calibrate")).to_be_visible()
     expect(dashboards.get_by_text("SUCCEEDED")).to_be_visible()
-    picture(dashboards, "11-jobs")
+    picture(dashboards, "12-jobs")
 
 
 def test_observation_page_shows_pictures(dashboards, picture):
@@ -255,7 +268,7 @@ def test_observation_page_shows_pictures(dashboards, picture):
     expect(maps.nth(1)).to_be_visible()
 
     assert colours(maps.first) > 50
-    picture(dashboards, "12-observation")
+    picture(dashboards, "13-observation")
 
 
 def test_nothing_was_asked_of_the_internet(requested, dashboards):
