@@ -1,13 +1,14 @@
-"""A hub with the dashboards behind it; alice may see them, bob may not."""
+"""A hub with dashboards and API: alice and carol may see pages, only alice may submit, bob may nothing."""
 
 import os
 import sys
 from pathlib import Path
 
 from hven.hub.proxy import proxy_command
+from hven.hub.roles import DASHBOARD, SCOPES, USE_API, USE_DASHBOARDS
 
 c = get_config()  # noqa: F821 - JupyterHub defines it
-public, hub, proxy_api, service = os.environ["TEST_PORTS"].split(",")
+public, hub, proxy_api, service, api = os.environ["TEST_PORTS"].split(",")
 state = Path(os.environ["HVEN_STATE"])
 kept = {name: os.environ[name] for name in ("HVEN_ROOT", "HVEN_STATE", "LD_LIBRARY_PATH") if name in os.environ}
 
@@ -20,17 +21,27 @@ c.ConfigurableHTTPProxy.command = proxy_command(Path(__file__).parents[2])
 c.ConfigurableHTTPProxy.pid_file = str(state / "proxy.pid")
 c.JupyterHub.authenticator_class = "shared-password"
 c.SharedPasswordAuthenticator.user_password = os.environ["TEST_PASSWORD"]
-c.Authenticator.allowed_users = {"alice", "bob"}
+c.Authenticator.allowed_users = {"alice", "bob", "carol"}
 c.JupyterHub.spawner_class = "simple"
+environment = {
+    **kept,
+    "HVEN_PUBLIC_URL": f"http://127.0.0.1:{public}",
+    "HVEN_API_URL": f"http://127.0.0.1:{public}/services/api",
+    "PYTHONUNBUFFERED": "1",
+}
 c.JupyterHub.services = [
     {
-        "name": "dashboards",
-        "url": f"http://127.0.0.1:{service}",
-        "command": [sys.executable, "-m", "hven.service.dashboards"],
+        "name": name,
+        "url": f"http://127.0.0.1:{port}",
+        "command": [sys.executable, "-m", f"hven.service.{name}"],
         "oauth_no_confirm": True,
-        "environment": {**kept, "HVEN_PUBLIC_URL": f"http://127.0.0.1:{public}", "PYTHONUNBUFFERED": "1"},
+        "oauth_client_allowed_scopes": DASHBOARD if name == "dashboards" else [],
+        "environment": environment,
     }
+    for name, port in (("dashboards", service), ("api", api))
 ]
+c.JupyterHub.custom_scopes = SCOPES
 c.JupyterHub.load_roles = [
-    {"name": "viewers", "users": ["alice"], "scopes": ["access:services!service=dashboards"]},
+    {"name": "viewers", "users": ["alice", "carol"], "scopes": [USE_DASHBOARDS, USE_API, "custom:hven:read"]},
+    {"name": "submitters", "users": ["alice"], "scopes": ["custom:hven:submit"]},
 ]

@@ -20,6 +20,7 @@ from hven.core.logging import configure, get_logger
 from hven.core.settings import load_settings
 from hven.hub.layout import source_folder
 from hven.observatory import Observatory, connect
+from hven.service.job_actions import JobActions
 from hven.service.panel_auth import HubAuthProvider, callback_route
 
 FIRST_PAGE = "tonight"
@@ -44,7 +45,14 @@ def find_pages(folder: Path) -> dict[str, str]:
 
 
 def make_server(
-    pages: Mapping[str, str], observatory: Observatory, *, url: str, prefix: str, public: str, auth: Any
+    pages: Mapping[str, str],
+    observatory: Observatory,
+    *,
+    url: str,
+    prefix: str,
+    public: str,
+    auth: Any,
+    act: JobActions | None = None,
 ) -> Any:
     """Make a Panel server that listens; its `io_loop` is still to be started.
 
@@ -62,17 +70,22 @@ def make_server(
         Host and port that people's browsers see; no other may open a websocket.
     auth
         A Bokeh AuthProvider.
+    act
+        Changes jobs for the pages; without it they have no buttons.
     """
     import panel as pn  # noqa: PLC0415 - takes seconds; a mistake in the environment should not wait for it
 
+    from hven.views import frame  # noqa: PLC0415 - heavy
+
     where, base = urlparse(url), prefix.rstrip("/")
     pn.extension("tabulator")
-    pn.state.cache["observatory"] = observatory
+    pn.state.cache.update({frame.OBSERVATORY: observatory, frame.JOB_ACTIONS: act})
     home = (r"/?", RedirectHandler, {"url": f"{base}/{FIRST_PAGE}", "permanent": False})
     server = pn.serve(
         dict(pages), address=where.hostname, port=where.port or 0, prefix=base, websocket_origin=_names(public),
         auth_provider=auth, extra_patterns=[callback_route(), home], cookie_secret=secrets.token_hex(32),
         use_xheaders=True, show=False, start=False, num_threads=THREADS, verbose=False,
+        include_cookies=["user"], include_headers=["Host"],  # a page carries these back: the login is not among them
     )  # fmt: skip
     server.start()
     return server
@@ -98,9 +111,11 @@ def main() -> None:
     configure(json=True)
     observatory = connect(load_settings())
     pages = find_pages(source_folder() / "dashboards")
+    auth = HubAuthProvider()
     server = make_server(
         pages, observatory, url=os.environ["JUPYTERHUB_SERVICE_URL"], prefix=os.environ["JUPYTERHUB_SERVICE_PREFIX"],
-        public=urlparse(os.environ["HVEN_PUBLIC_URL"]).netloc, auth=HubAuthProvider(),
+        public=urlparse(os.environ["HVEN_PUBLIC_URL"]).netloc, auth=auth,
+        act=JobActions(os.environ["HVEN_API_URL"], auth.tokens),
     )  # fmt: skip
     threading.Thread(target=warm_up, args=(observatory,), name="warm-up", daemon=True).start()
     log.info("dashboards listen", pages=sorted(pages), port=server.port)

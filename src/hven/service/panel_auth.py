@@ -63,10 +63,16 @@ class HubAuthProvider(AuthProvider):
     ----------
     hub
         Made from the `JUPYTERHUB_*` environment by default; the login handler uses the same one.
+
+    Attributes
+    ----------
+    tokens
+        Each visitor's own token of their latest login, which stays in this process.
     """
 
     def __init__(self, hub: HubOAuth | None = None) -> None:
         self._hub = hub or HubOAuth.instance()
+        self.tokens: dict[str, str] = {}
         super().__init__()  # reads the properties below
 
     @property
@@ -111,6 +117,7 @@ class HubAuthProvider(AuthProvider):
         if not self._hub.check_scopes(self._hub.access_scopes, model):
             raise HTTPError(403, "this account may not see the dashboards")
         name = str(model["name"])
+        self.tokens[name] = str(self._hub.get_token(handler))
         _tell_panel(handler, name)
         return name
 

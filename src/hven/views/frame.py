@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from html import escape
 from typing import Any
 
@@ -25,6 +26,9 @@ PAGES = {
 
 OBSERVATORY = "observatory"
 """Key in Panel's cache under which the server keeps what the pages show."""
+
+JOB_ACTIONS = "job actions"
+"""Key in Panel's cache under which the server keeps what changes jobs: a callable of user, verb and job number."""
 
 log = get_logger(__name__)
 
@@ -58,6 +62,12 @@ def serve(name: str, make: Callable[[Observatory, Url], Content]) -> None:
     if OBSERVATORY not in pn.state.cache:
         pn.state.cache[OBSERVATORY] = connect()
     page(name, make, pn.state.cache[OBSERVATORY], Url.of_session()).servable()
+
+
+def job_actions() -> Callable[[str, int], Any] | None:
+    """What changes jobs in the visitor's name, called with a verb and a job's number; None where nothing can."""
+    act, user = pn.state.cache.get(JOB_ACTIONS), pn.state.user
+    return partial(act, user) if act and user else None
 
 
 def page(name: str, make: Callable[[Observatory, Url], Content], observatory: Observatory, url: Url) -> pn.ui.Page:

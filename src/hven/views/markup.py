@@ -58,6 +58,20 @@ def problem(error: Exception) -> str:
     return empty("This part of the page failed", f"{type(error).__name__}: {error}. The service's log has the details.")
 
 
+def said(state: str, what: str, hint: str = "") -> str:
+    """Say what came of something, and what to do next."""
+    return (
+        f'<p role="status" class="said" style="--state:{mark(state).colour}">{mark(state).svg()} {escape(what)} '
+        f'<span class="quiet">{escape(hint)}</span></p>'
+    )
+
+
+def change(pane: pn.pane.HTML, body: str) -> None:
+    """Send what a pane shows only when it has changed, so that nothing flickers."""
+    if pane.object != body:
+        pane.object = body
+
+
 def table(columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> str:
     """Table of HTML cells; a column is right-aligned where its first cell is a number."""
     listed = [list(row) for row in rows]

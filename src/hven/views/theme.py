@@ -98,6 +98,8 @@ pre {{ background: var(--soft); border-radius: 4px; padding: {SPACE}px; margin: 
 .empty .what {{ font-size: {TEXT["section"]}px; font-weight: 600; margin-bottom: {SPACE // 2}px; }}
 .empty p {{ color: var(--quiet); overflow-wrap: anywhere; }}
 .empty code {{ color: initial; color: currentColor; }}
+.said {{ border-left: 4px solid var(--state); padding: {SPACE // 2}px {SPACE}px; margin: {SPACE}px 0;
+         overflow-wrap: anywhere; }}
 .legend {{ display: flex; flex-wrap: wrap; gap: {SPACE // 2}px {2 * SPACE}px; font-size: {TEXT["small"]}px; }}
 .legend span {{ display: inline-flex; gap: 6px; align-items: center; }}
 .scroll {{ overflow-x: auto; }}

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import os
 import re
+import secrets
 import signal
 import socket
 import subprocess
@@ -13,12 +16,15 @@ from pathlib import Path
 
 import httpx
 import pytest
-from bokeh.util.token import generate_jwt_token, generate_session_id
+from bokeh.util.token import generate_jwt_token, generate_session_id, get_token_payload
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
+from hven.batch.model import JobRequest
+from hven.batch.store import JobStore
 from hven.core.errors import ConfigurationError
 from hven.hub.proxy import proxy_command
+from hven.registry.database import Database
 
 SUPPORT = Path(__file__).parents[2] / "support"
 PASSWORD = "a-password-for-tests"
@@ -27,16 +33,29 @@ GUARDED = ("/tonight", "/jobs", "/tonight/autoload.js?bokeh-autoload-element=1",
 
 
 @pytest.fixture(scope="module")
-def hub(tmp_path_factory):
+def folder(tmp_path_factory):
+    """Folder of the observatory, and of the hub's log."""
+    return tmp_path_factory.mktemp("hub")
+
+
+@pytest.fixture(scope="module")
+def jobs(folder):
+    """Job table that the services read."""
+    database = Database(f"sqlite:///{folder / 'state' / 'platform.sqlite'}")
+    yield JobStore(database)
+    database.close()
+
+
+@pytest.fixture(scope="module")
+def hub(folder):
     """Address of a hub that serves the dashboards of an empty observatory."""
     try:
         proxy_command(SUPPORT.parents[1])
     except ConfigurationError as error:
         pytest.skip(f"{error.message}; install it with: make up")
-    folder = tmp_path_factory.mktemp("hub")
     (folder / "data").mkdir()
     (folder / "state").mkdir()
-    ports = _free_ports(4)
+    ports = _free_ports(5)
     environment = {
         **os.environ,
         "HVEN_ROOT": str(folder / "data"),
@@ -49,7 +68,8 @@ def hub(tmp_path_factory):
         process = subprocess.Popen(command, env=environment, cwd=folder, stdout=log, stderr=log, start_new_session=True)
     address = f"http://127.0.0.1:{ports[0]}"
     try:
-        _wait(address, process, folder / "hub.log")
+        _wait(f"{address}{PREFIX}/tonight", 302, process, folder / "hub.log")
+        _wait(f"{address}/services/api/health", 401, process, folder / "hub.log")
         yield address
     finally:
         process.send_signal(signal.SIGTERM)
@@ -70,11 +90,11 @@ def _free_ports(count):
     return ports
 
 
-def _wait(address, process, log):
+def _wait(address, answer, process, log):
     for _ in range(300):
         assert process.poll() is None, log.read_text()
         try:
-            if httpx.get(f"{address}{PREFIX}/tonight").status_code == 302:
+            if httpx.get(address).status_code == answer:
                 return
         except httpx.TransportError:
             pass
@@ -177,8 +197,126 @@ def test_a_browser_that_calls_itself_guest_is_still_nobody(hub):
     assert answer.status_code == 302
 
 
-def _token(browser):
-    page = browser.get(f"{PREFIX}/tonight").text
+SAY_S = 30
+
+
+@pytest.fixture
+def submit(hub, jobs):
+    """Queue a job of somebody's."""
+    return lambda user: jobs.submit(JobRequest(pipeline="panoseti/nightly"), user=user)
+
+
+def test_a_button_changes_the_visitors_own_job(hub, alice, jobs, submit):
+    job = submit("alice")
+    with _Page(hub, alice, f"jobs?job={job.id}") as page:
+        page.press("Hold")
+        page.wait_for("is held")
+        assert jobs.get(job.id).state == "HELD"
+        page.press("Let go")
+        page.wait_for("is in the queue again")
+        assert jobs.get(job.id).state == "READY"
+
+
+def test_cancelling_asks_first(hub, alice, jobs, submit):
+    job = submit("alice")
+    with _Page(hub, alice, f"jobs?job={job.id}") as page:
+        page.press("Cancel …")
+        page.wait_for(f"Cancel job {job.id:04d}?")
+        assert jobs.get(job.id).state == "READY"
+        page.press("Yes, cancel it")
+        page.wait_for("is cancelled")
+    assert jobs.get(job.id).state == "DELETED"
+    assert jobs.events(job_id=job.id)[0].who == "alice"
+
+
+def test_a_guest_who_may_not_submit_is_refused_in_words(hub, login, jobs, submit):
+    job = submit("carol")
+    with _Page(hub, login("carol"), f"jobs?job={job.id}") as page:
+        page.press("Hold")
+        page.wait_for("does not allow to submit")
+    assert jobs.get(job.id).state == "READY"
+
+
+def test_nobody_changes_the_job_of_somebody_else(hub, alice, jobs, submit):
+    job = submit("carol")
+    with _Page(hub, alice, f"jobs?job={job.id}") as page:
+        page.press("Hold")
+        page.wait_for("is carol")
+    assert jobs.get(job.id).state == "READY"
+
+
+def test_the_visitors_token_stays_in_the_service(hub, alice, folder, submit):
+    submit("alice")
+    signed = next(c.value for c in alice.cookies.jar if c.path == f"{PREFIX}/" and c.name == "service-dashboards")
+    secret = base64.b64decode(signed.strip('"').split("|")[4].partition(":")[2]).decode()
+    assert len(secret) > 20
+    page = alice.get(f"{PREFIX}/jobs?job=1").text
+    carried = get_token_payload(re.search(r'"token":\s*"([^"]+)"', page)[1])
+    assert set(carried["cookies"]) == {"user"}
+    for text in (page, str(carried), (folder / "hub.log").read_text()):
+        assert secret not in text
+        assert signed.strip('"') not in text
+
+
+class _Page:
+    """A page as a browser has it: what it shows, and buttons to press."""
+
+    def __init__(self, hub, browser, page):
+        self._opened = _socket(hub, _token(browser, page), browser, page=page.partition("?")[0])
+
+    def __enter__(self):
+        self._channel = self._opened.__enter__()
+        self.wait_for("ACK", then=1)
+        self._send("PULL-DOC-REQ", {})
+        self._document = self.wait_for("PULL-DOC-REPLY", then=1)
+        return self
+
+    def __exit__(self, *error):
+        self._opened.__exit__(*error)
+
+    def press(self, label):
+        found = next(m for m in _models(json.loads(self._document)) if _label(m) == label)
+        values = {
+            "type": "map",
+            "entries": [["model", {"id": found["id"]}], ["node", "click"], ["data", {"type": "map", "entries": []}]],
+        }
+        event = {"type": "event", "name": "dom_event", "values": values}
+        self._send("PATCH-DOC", {"events": [{"kind": "MessageSent", "msg_type": "bokeh_event", "msg_data": event}]})
+
+    def wait_for(self, words, then=0):
+        """Wait until the service sends some words; give the frame so many text frames later."""
+        end = time.monotonic() + SAY_S
+        while time.monotonic() < end:
+            frame = _bytes(self._channel.recv(timeout=SAY_S)).decode(errors="replace")
+            if words in frame:
+                for _ in range(2 * then):  # metadata, content
+                    frame = self._channel.recv(timeout=SAY_S)
+                return frame
+        raise AssertionError(f"the page never said {words!r}")
+
+    def _send(self, kind, content):
+        for part in ({"msgid": secrets.token_hex(8), "msgtype": kind}, {}, content):
+            self._channel.send(json.dumps(part))
+
+
+def _models(tree):
+    if isinstance(tree, dict):
+        if "id" in tree and "attributes" in tree:
+            yield tree
+        for value in tree.values():
+            yield from _models(value)
+    elif isinstance(tree, list):
+        for value in tree:
+            yield from _models(value)
+
+
+def _label(model):
+    data = model["attributes"].get("data")
+    return data.get("attributes", {}).get("label") if isinstance(data, dict) else None
+
+
+def _token(browser, page="tonight"):
+    page = browser.get(f"{PREFIX}/{page}").text
     return re.search(r'"token":\s*"([^"]+)"', page)[1]
 
 
@@ -188,14 +326,14 @@ def _forged():
     return generate_jwt_token(session, signed=False, expiration=300, extra_payload=nothing)
 
 
-def _socket(hub, token, browser, origin=None):
+def _socket(hub, token, browser, origin=None, page="tonight"):
     headers = {}
     if browser is not None:
         headers["Cookie"] = "; ".join(
             f"{c.name}={c.value}" for c in browser.cookies.jar if c.path in {"/", f"{PREFIX}/"}
         )
     return connect(
-        f"{hub.replace('http', 'ws')}{PREFIX}/tonight/ws", subprotocols=["bokeh", token], origin=origin or hub,
+        f"{hub.replace('http', 'ws')}{PREFIX}/{page}/ws", subprotocols=["bokeh", token], origin=origin or hub,
         additional_headers=headers, open_timeout=20,
     )  # fmt: skip
 

@@ -14,6 +14,7 @@ from hven.hub.status import ServiceStatus
 from hven.registry.database import Database
 from hven.views import frame, markup, warm
 from hven.views.pages import observations, system
+from hven.views.pages.job_actions import ACTIONS
 from hven.views.url import Url
 
 
@@ -90,10 +91,49 @@ def test_jobs_show_state_data_and_user(empty):
         assert word in text
 
 
+def test_a_job_that_waits_says_its_place_and_offers_nothing_without_an_api(empty):
+    store = JobStore(Database(empty.settings.platform_url))
+    first, second = (store.submit(JobRequest(pipeline="panoseti/nightly"), user="eva") for _ in range(2))
+    ahead = store.get(second.id).position
+    text = text_of(empty, "jobs", job=str(second.id))
+    assert f"{ahead} ahead" in text
+    assert ahead == store.get(first.id).position + 1
+    assert buttons_of(empty, second.id) == []
+
+
+def test_a_job_that_is_not_among_the_newest_is_said_to_be_so(empty):
+    JobStore(Database(empty.settings.platform_url)).submit(JobRequest(pipeline="panoseti/nightly"), user="eva")
+    assert "Job 9999 is not among the newest" in text_of(empty, "jobs", job="9999")
+
+
+@pytest.mark.parametrize(
+    ("done", "offered"),
+    [
+        ((), ["Hold", "Cancel …"]),
+        (("hold",), ["Let go", "Cancel …"]),
+        (("cancel",), ["Restart"]),
+    ],
+)
+def test_buttons_offer_what_can_be_done(empty, monkeypatch, done, offered):
+    store = JobStore(Database(empty.settings.platform_url))
+    job = store.submit(JobRequest(pipeline="panoseti/nightly"), user="eva")
+    for verb in done:
+        getattr(store, verb)(job.id, who="eva")
+    monkeypatch.setattr(frame, "job_actions", lambda: store.get)
+    assert buttons_of(empty, job.id) == offered
+
+
+def buttons_of(observatory, job_id):
+    page = frame.page("jobs", warm.PAGES["jobs"], observatory, Url(job=str(job_id)))
+    offered = {a.label for a in ACTIONS}
+    return [b.label for b in page.select(pn.ui.Button) if b.visible and b.label in offered]
+
+
 def test_a_name_from_outside_cannot_become_markup(empty):
     store = JobStore(Database(empty.settings.platform_url))
     store.submit(JobRequest(pipeline="x/<script>alert(1)</script>"), user="<img src=x>")
     text = text_of(empty, "jobs")
+    assert "x/&lt;script&gt;" in text
     assert "<script>" not in text
     assert "<img" not in text
 
