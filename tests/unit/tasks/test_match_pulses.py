@@ -20,12 +20,16 @@ def ids(*detectors):
 def telescopes(raw_frames):
     """Pulses found in two movies with the same flashes of light."""
 
-    def find(flashes, rows=2048, sigma=8.0, status=("wr-locked", "wr-locked"), delay_ns=0):
+    def find(
+        flashes, *, rows=2048, sigma=8.0, status=("wr-locked", "wr-locked"), delay_ns=0, level=LEVEL, varies=False
+    ):
         tables = []
         for detector in (0, 1):
-            images = np.random.default_rng(detector).poisson(LEVEL, (rows, 32, 32)).astype("uint16")
+            draw = np.random.default_rng(detector)
+            images = draw.poisson(level, (rows, 32, 32)).astype("uint16")
             for frame, y, x in flashes:
-                images[frame, y, x] += np.uint16(round(sigma * LEVEL**0.5))
+                light = sigma * level**0.5
+                images[frame, y, x] += np.uint16(draw.poisson(light) if varies else round(light))
             dataset = raw_frames(images, clock_status=status[detector])
             dataset = dataset.assign_coords(time=dataset["time"] + np.timedelta64(detector * delay_ns, "ns"))
             given = {"frames": dataset}
@@ -42,10 +46,11 @@ def matched(tables, **config):
     ]
 
 
-def test_pulses_of_8_sigma_in_each_of_two_telescopes_are_recovered(telescopes):
+@pytest.mark.parametrize(("level", "varies"), [(30, False), (200, False), (30, True), (60, True), (200, True)])
+def test_pulses_of_8_sigma_in_each_of_two_telescopes_are_recovered(telescopes, level, varies):
     draw = np.random.default_rng(9)
     flashes = [(100 + 8 * n, *draw.integers(0, 32, 2).tolist()) for n in range(240)]
-    found = matched(telescopes(flashes))
+    found = matched(telescopes(flashes, level=level, varies=varies))
     frame = (found["time"].values.astype("int64") - 1_700_000_040_000_000_000) // 1_000_000
     seen = set(zip(frame.tolist(), found["y"].values.tolist(), found["x"].values.tolist(), strict=True))
     recovered = [any((f + d, y, x) in seen for d in (-3, -2, -1, 0, 1)) for f, y, x in flashes]
