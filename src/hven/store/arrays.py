@@ -12,6 +12,7 @@ import zarr
 from zarr.core.array_spec import ArrayConfigParams
 
 from hven.core.errors import SchemaError
+from hven.model.data_id import Level
 from hven.model.dataset_type import DatasetType
 from hven.store import codecs, overviews
 
@@ -63,7 +64,8 @@ def create(folder: Path, dataset_type: DatasetType, template: xr.Dataset, rows: 
 def write_rows(folder: Path, start: int, rows: xr.Dataset) -> None:
     """Write whole shards of every variable along the row dim.
 
-    Several processes may write different shards at the same time.
+    Several processes may write different shards at the same time, but for L0: there files hold several shards' rows
+    of thin variables.
 
     Parameters
     ----------
@@ -144,7 +146,8 @@ def _create_array(
     shape = tuple(rows if d == dataset_type.row_dim else n for d, n in variable.sizes.items())
     dtype = codecs.storage_dtype(variable.dtype)
     along_rows = variable.dims[:1] == (dataset_type.row_dim,)
-    cut = codecs.layout(shape, dtype, shard if along_rows else max(1, *shape, 1))
+    joined = codecs.JOINED if dataset_type.level is Level.L0 and dtype.kind != "T" else 1
+    cut = codecs.layout(shape, dtype, shard if along_rows else max(1, *shape, 1), joined=joined if along_rows else 1)
     declared = {v.name: v.attrs for v in dataset_type.variables}.get(name, {})
     attrs = {**declared, **variable.attrs, **(codecs.TIME_ATTRS if variable.dtype.kind == "M" else {})}
     group.create_array(

@@ -17,6 +17,8 @@ from hven.model.dataset_type import DatasetType
 MAX_SHARD_ROWS = 65536
 MAX_SHARD_BYTES = 256 << 20
 CHUNK_BYTES = 2 << 20
+JOINED = 16
+"""Chunks of a thin variable in one file at L0, where one writer has all rows in order."""
 BLOCK_BYTES = 512 << 10
 """What zstd compresses at a time; left to itself, blosc cuts far smaller and takes twice the time for less."""
 TIME_ATTRS = {"units": "nanoseconds since 1970-01-01", "calendar": "proleptic_gregorian"}
@@ -61,10 +63,11 @@ def shard_rows(dataset_type: DatasetType, sizes: Mapping[str, int]) -> int:
     return min(MAX_SHARD_ROWS, 1 << max(0, (MAX_SHARD_BYTES // widest).bit_length() - 1))
 
 
-def layout(shape: tuple[int, ...], dtype: np.dtype[Any], shard: int) -> Layout:
+def layout(shape: tuple[int, ...], dtype: np.dtype[Any], shard: int, *, joined: int = 1) -> Layout:
     """Cut an array along its first dim.
 
-    A thin variable gets one long chunk to a shard's rows; a wide one gets chunks of 1 to 4 MB in shards.
+    A thin variable gets one long chunk to a shard's rows, `joined` of them in a file; a wide one gets chunks of 1 to
+    4 MB in shards.
     An array shorter than a shard gets chunks and shard no longer than it needs.
     """
     if not shape:
@@ -72,6 +75,8 @@ def layout(shape: tuple[int, ...], dtype: np.dtype[Any], shard: int) -> Layout:
     rest = shape[1:]
     rows = max(1, shape[0])
     chunk = 1 << max(0, (CHUNK_BYTES // max(1, row_bytes(dtype, rest))).bit_length() - 1)
+    if chunk >= shard and joined > 1 and rows > shard:
+        return Layout((shard, *_at_least_one(rest)), (shard * min(joined, -(-rows // shard)), *_at_least_one(rest)))
     if chunk >= min(rows, shard):
         return Layout((min(rows, shard), *_at_least_one(rest)), None)
     whole = min(shard, -(-rows // chunk) * chunk)

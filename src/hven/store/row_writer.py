@@ -51,7 +51,7 @@ class RowWriter:
             if self._dim in (array.metadata.dimension_names or ()):  # type: ignore[union-attr]
                 self._rows = array.shape[0]
                 self._files[name] = _ShardFiles(folder / arrays.DATA / name, array, self._pool)
-                if not array.shards:
+                if not array.shards or array.chunks[0] == self._shard:
                     self._thin[name] = []
 
     @property
@@ -91,7 +91,8 @@ class RowWriter:
             self._files[name].write(start, np.concatenate(pieces))
             pieces.clear()
         for file in self._files.values():
-            file.finish()
+            if self._row % file.shard == 0 or self._row == self._rows:
+                file.finish()
 
     def __enter__(self) -> Self:
         """Enter the block."""
@@ -100,10 +101,12 @@ class RowWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
     ) -> None:
-        """Close what is open."""
+        """Close what is open; raises SchemaError when rows were never written."""
         self._pool.shutdown()
         for file in self._files.values():
             file.close()
+        if kind is None and self._row < self._rows:
+            raise SchemaError(f"rows {self._row} to {self._rows} were never written")
 
 
 class _ShardFiles:
@@ -111,7 +114,7 @@ class _ShardFiles:
 
     def __init__(self, folder: Path, array: zarr.Array[Any], pool: ThreadPoolExecutor) -> None:
         self._folder, self._array, self._pool = folder, array, pool
-        self.chunk, self._shard = array.chunks[0], (array.shards or array.chunks)[0]
+        self.chunk, self.shard = array.chunks[0], (array.shards or array.chunks)[0]
         self._codec = _blosc(array)
         self._index: list[tuple[int, int]] = []
         self._file: BinaryIO | None = None
@@ -120,7 +123,7 @@ class _ShardFiles:
         if row % self.chunk:
             raise SchemaError(f"{self._folder}: row {row} does not begin a chunk of {self.chunk}")
         if self._file is None:
-            key = self._array.metadata.encode_chunk_key((row // self._shard, *[0] * (self._array.ndim - 1)))
+            key = self._array.metadata.encode_chunk_key((row // self.shard, *[0] * (self._array.ndim - 1)))
             path = self._folder / key
             path.parent.mkdir(parents=True, exist_ok=True)
             self._file = path.open("wb", buffering=0)
@@ -134,7 +137,7 @@ class _ShardFiles:
         if self._file is None:
             return
         if self._array.shards:
-            index = np.full((self._shard // self.chunk, 2), 2**64 - 1, "<u8")
+            index = np.full((self.shard // self.chunk, 2), 2**64 - 1, "<u8")
             index[: len(self._index)] = self._index
             checksum = google_crc32c.value(index.tobytes())
             self._file.write(index.tobytes() + checksum.to_bytes(4, "little"))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -64,7 +65,7 @@ def files(folder: Path) -> dict[str, bytes]:
     return {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
 
 
-@pytest.mark.parametrize("rows", [1, 300, CHUNK, 10_000, SHARD + CHUNK + 7])
+@pytest.mark.parametrize("rows", [1, 300, CHUNK, 10_000, SHARD, SHARD + CHUNK + 7])
 @pytest.mark.parametrize("step", [CHUNK, 4 * CHUNK])
 def test_row_by_row_is_what_shard_by_shard_is(publish, tmp_path: Path, rows: int, step: int):
     movie = make_movie(rows)
@@ -102,16 +103,32 @@ def test_rows_that_are_not_whole_chunks_of_one_shard_are_refused(tmp_path: Path,
 def test_chunks_are_as_long_as_the_layout_says(tmp_path: Path, rows: int, expected: int):
     with stage(tmp_path, REF) as staging:
         arrays.create(staging.path, MOVIE, make_movie(1), rows)
-        with RowWriter(staging.path) as writer:
-            assert writer.chunk_rows == expected
+        writer = RowWriter(staging.path)
+        assert writer.chunk_rows == expected
+
+
+def test_thin_variables_of_many_shards_share_a_file(tmp_path: Path):
+    rows = 17 * SHARD + 5
+    narrow = replace(MOVIE, variables=tuple(v for v in MOVIE.variables if v.name != "images"), overviews=())
+    movie = make_movie(1).drop_vars("images").isel(time=np.zeros(rows, int))
+    movie["good"] = ("time", np.random.default_rng(5).random(rows) > 0.5)
+    with stage(tmp_path, REF) as staging:
+        arrays.create(staging.path, narrow, movie, rows)
+        fill(staging.path, movie, SHARD)
+        product = staging.publish(provenance(staging, narrow), narrow)
+    folder = tmp_path / product.path
+
+    assert len([p for p in (folder / "data.zarr/good/c").iterdir() if p.is_file()]) == 2
+    np.testing.assert_array_equal(open_product(folder, chunks=None)["good"], movie["good"])
+    np.testing.assert_array_equal(np.concatenate([p.copy() for p in stream(folder, "good", SHARD)]), movie["good"])
 
 
 def test_a_shard_without_its_end_is_found_out(tmp_path: Path):
     movie = make_movie(SHARD + CHUNK)
     with stage(tmp_path, REF) as staging:
         arrays.create(staging.path, MOVIE, movie, SHARD + CHUNK)
-        with RowWriter(staging.path) as writer:
-            writer.write(movie.isel(time=slice(0, SHARD)))
+        with pytest.raises(SchemaError, match="never written"):
+            fill(staging.path, movie.isel(time=slice(0, SHARD)), SHARD)
         with pytest.raises(SchemaError, match="never written"):
             staging.publish(provenance(staging, MOVIE), MOVIE)
         with pytest.raises(SchemaError, match="never written"):
