@@ -110,7 +110,7 @@ def _showers(random, begin, detector):
     values = {k: ("event", (v * random.uniform(0.5, 1.5, count)).astype(dataset[k].dtype)) for k, v in _SHOWER.items()}
     extra = {"time": ("event", _times(begin, count, 30 * NS)), "detector": ("event", np.full(count, detector, "int32")),
              "frame": ("event", np.arange(count))}  # fmt: skip
-    return dataset.assign(values | extra).set_coords("time")
+    return dataset.assign(values | extra).set_coords("time").assign_attrs(pixel_deg=0.3125)
 
 
 def _housekeeping(begin):

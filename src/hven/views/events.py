@@ -102,8 +102,7 @@ class Events:
         ]
 
     def _scale(self) -> float:
-        record = queries.read(self._observatory, self._product).hven.provenance
-        return float(record.config.get("pixel_deg", PIXEL_DEG))
+        return float(queries.read(self._observatory, self._product).attrs["pixel_deg"])
 
     def _table(self) -> pn.widgets.Tabulator:
         shown = self.events[list(self._kind.columns)].copy()
@@ -116,10 +115,6 @@ class Events:
             text_align=dict.fromkeys(shown.columns[1:], "right"),
             margin=(theme.SPACE, 0),
         )  # fmt: skip
-
-
-PIXEL_DEG = 0.3125
-"""Pixel of a PANOSETI camera on the sky, where the product does not say it."""
 
 
 def in_pixels(event: Mapping[Any, Any], shape: tuple[int, ...], pixel_deg: float) -> dict[str, float]:

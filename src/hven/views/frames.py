@@ -15,7 +15,7 @@ from hven.core.errors import DatasetNotFoundError
 from hven.model.data_id import Level
 from hven.model.product import Product
 from hven.observatory import Observatory
-from hven.views import formats, queries, theme
+from hven.views import formats, markup, queries, theme
 from hven.views.figures.images import pixel_map
 from hven.views.figures.series import light_curves, waterfall, waterfall_data
 from hven.views.frame import section
@@ -56,6 +56,7 @@ class Frames:
         self.units = formats.unit(str(self.cells["mean"].attrs.get("units", "")))
         self.pixels = queries.brightest(self.cells, SHOWN_PIXELS)
         self._curves = pn.pane.Bokeh(sizing_mode="stretch_width", margin=0)
+        self._note = markup.html("", margin=(0, 0, theme.SPACE, 0))
         self._held = what.startswith("ph")
         self._waterfall = waterfall(self.cells, units=self.units, held=self._held)
         self._waterfall.on_event(RangesUpdate, self._zoomed)
@@ -72,10 +73,13 @@ class Frames:
         both = pn.FlexBox(left, right, flex_wrap="wrap", sizing_mode="stretch_width")
         both.styles = {"align-items": "flex-start"}
         right.styles = {"flex": "1 1 480px"}
-        note = (
-            f"{self.raw.ref.type}; every point stands for {self.cells.attrs['rows_per_point']:,} frames; zoom for more"
-        )
-        return section("Frames", both, note=note, line=queries.opening(self.raw))
+        self._tell()
+        return section("Frames", self._note, both, note=str(self.raw.ref.type), line=queries.opening(self.raw))
+
+    def _tell(self) -> None:
+        count = self.cells.attrs["rows_per_point"]
+        stands = "is one frame" if count == 1 else f"stands for {count:,} frames; zoom for more"
+        markup.change(self._note, f"<p class='quiet'>Every point {stands}.</p>")
 
     def _need(self, key: str) -> Product:
         product = self._products[key]
@@ -121,6 +125,7 @@ class Frames:
         cells = queries.look(self._observatory, self.raw, RAW, begin, end)
         if cells.sizes["time"] > 1:
             self.cells = cells
+            self._tell()
             self._waterfall.select_one({"name": "waterfall"}).data = waterfall_data(cells, held=self._held)
             self._draw_curves()
 

@@ -18,12 +18,12 @@ from hven.model.product import Product
 from hven.model.quantum import QuantumState
 from hven.model.query import DataQuery
 from hven.observatory import Observatory
-from hven.qc.queries import UNLIMITED, judged
+from hven.qc.queries import UNLIMITED
 
 PRODUCTS = ("id", "level", "type", "what", "day_obs", "observation", "detector", "begin_ns", "end_ns", "rows",
             "size_bytes", "created_ns", "flags", "product")  # fmt: skip
-METRICS = ("day_obs", "observation", "detector", "what", "metric", "unit", "begin", "end", "grain", "value", "status",
-           "lower", "upper", "lower_err", "upper_err", "advice")  # fmt: skip
+METRICS = ("day_obs", "observation", "detector", "type", "what", "metric", "unit", "begin", "end", "grain", "value",
+           "status", "lower", "upper", "lower_err", "upper_err", "advice")  # fmt: skip
 FRAMES = ("img16", "img8", "ph256", "ph1024")
 WHOLE = "observation"
 """Grain of a metric that stands for a whole observation."""
@@ -91,15 +91,13 @@ def metrics(observatory: Observatory, found: pd.DataFrame) -> pd.DataFrame:
 
 def _measured(observatory: Observatory, row: dict[Any, Any]) -> pd.DataFrame:
     table = _judged(observatory, row["product"])
-    names = {k: row[k] for k in ("day_obs", "observation", "detector")}
+    names = {k: row[k] for k in ("day_obs", "observation", "detector", "type")}
     return table.assign(**names, what=str(row["what"]).removesuffix(".qc"))[list(METRICS)]
 
 
 @lru_cache(maxsize=4096)
 def _judged(observatory: Observatory, product: Product) -> pd.DataFrame:
-    name = product.ref.type
-    limits = observatory.instruments[name.instrument].resources / "thresholds.yaml"
-    return judged(_frame(read(observatory, product)), limits, name.name.removesuffix(".qc"))
+    return observatory.quality(product)
 
 
 def worst_of(measured: pd.DataFrame, keys: list[str]) -> dict[tuple[Any, ...], str]:
@@ -143,6 +141,25 @@ def opening(product: Product) -> str:
     name = product.ref.type
     keys = "".join(f", {k}={v!r}" for k, v in product.ref.data_id.items() if k != "instrument")
     return f'ds = obs.open("{name.name}", level="{name.level}"{keys})'
+
+
+def judging(name: str, metric: str, grain: str) -> str:
+    """Lines that give a metric of many products in a notebook, judged as the pages judge it."""
+    return (
+        "import pandas as pd\n"
+        f'rows = pd.concat([obs.quality(product) for product in obs.query("{name}", level="L2")])\n'
+        f"rows.query(\"metric == '{metric}' and grain == '{grain}'\")"
+    )
+
+
+def explanations(observatory: Observatory, of_night: pd.DataFrame, limit: int) -> list[str]:
+    """Why frames of a night are not calibrated: the platform's own words, for so many datasets at most."""
+    raw, calibrated = frames(of_night), frames(of_night, Level.L1)
+    there = set(zip(calibrated["observation"], calibrated["detector"], calibrated["type"], strict=True))
+    missing = [p for p, *key in zip(raw["product"], raw["observation"], raw["detector"], raw["type"], strict=True)
+               if tuple(key) not in there]  # fmt: skip
+    asked = [(p.ref.type.name, {k: v for k, v in p.ref.data_id.items() if k != "instrument"}) for p in missing[:limit]]
+    return [str(observatory.explain(name, level="L1", **keys)) for name, keys in asked]
 
 
 def read(observatory: Observatory, product: Product) -> xr.Dataset:

@@ -69,6 +69,33 @@ def test_showers_carry_an_image_with_an_ellipse(night):
     assert [f for f in figures if f.title.text and f.title.text.startswith("shower at")]
 
 
+def test_what_is_missing_is_explained_in_the_platforms_words(night):
+    from hven.views import queries
+
+    found = queries.products(night)
+    lost = found[~((found["level"] == "L1") & (found["what"] == "ph1024") & (found["detector"] == 254))]
+    texts = queries.explanations(night, lost, 5)
+    assert len(texts) == 1
+    assert texts[0].startswith("L1/panoseti.ph1024 with day_obs=20251021")
+
+
+@pytest.mark.parametrize(
+    ("name", "line"), [("trends", "obs.query(&quot;"), ("observation", "obs.quality(obs.product(")]
+)
+def test_metrics_can_be_opened_in_a_notebook(night, name, line):
+    assert line in text_of(night, name, tab="Quality", dataset="254.img16")
+
+
+def test_the_line_for_a_metric_gives_its_rows(night):
+    from hven.views import queries
+
+    scope = {"obs": night}
+    *setup, last = queries.judging("panoseti.img16.qc", "host_lag", "observation").splitlines()
+    exec("\n".join(setup), scope)  # noqa: S102 - as somebody would in a notebook
+    rows = eval(last, scope)  # noqa: S307
+    assert set(rows["metric"]) == {"host_lag"}
+
+
 def test_provenance_names_inputs_and_digests(night):
     text = text_of(night, "observation", tab="Provenance", dataset="1.ph1024")
     assert "frames.subtract_pedestal" in text

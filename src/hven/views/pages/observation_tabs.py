@@ -14,6 +14,7 @@ import panel as pn
 
 from hven.model.data_id import Level
 from hven.model.metric import SEVERITY
+from hven.model.product import Product
 from hven.observatory import Observatory
 from hven.views import formats, markup, queries, states, theme, verdict
 from hven.views.events import Events
@@ -48,7 +49,7 @@ def everything(
 ) -> pn.ui.Tabs:
     """Tabs; each is made when it is first opened, and the open one is in the address."""
     makers: dict[str, Callable[[], Any]] = {
-        "Quality": partial(_quality, url, measured, what),
+        "Quality": partial(_quality, url, measured, what, queries.pick(found, Level.L2, f"{what}.qc", detector)),
         "Player": frames.player,
         "Events": partial(_events, observatory, found, what, detector),
         "Housekeeping": partial(_housekeeping, observatory, found, detector),
@@ -70,8 +71,8 @@ def everything(
     return tabs
 
 
-def _quality(url: Url, measured: pd.DataFrame, what: str) -> Any:
-    if not len(measured):
+def _quality(url: Url, measured: pd.DataFrame, what: str, product: Product | None) -> Any:
+    if product is None or not len(measured):
         text = "The nightly pipeline measures each observation after it is calibrated."
         return markup.html(markup.empty("Not measured yet", text, "hven submit panoseti/nightly"))
     whole = measured[measured["grain"] == queries.WHOLE]
@@ -87,7 +88,8 @@ def _quality(url: Url, measured: pd.DataFrame, what: str) -> Any:
         callback=lambda: StringIO(measured.to_csv(index=False)), filename=f"{what}-quality.csv", label="Download CSV",
         variant="outlined", size="small", margin=(theme.SPACE, 0),
     )  # fmt: skip
-    return section("Quality metrics", markup.html(counts), table, download, note="whole observation, the worst first")
+    return section("Quality metrics", markup.html(counts), table, download, note="whole observation, the worst first",
+                   line=f'obs.quality(obs.product("{product.id}"))')  # fmt: skip
 
 
 def _metric(url: Url, row: dict[Any, Any], hours: pd.DataFrame | None, what: str) -> list[markup.Cell]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from html import escape
 from typing import Any
 
 import pandas as pd
@@ -20,6 +21,8 @@ from hven.views.url import Url
 
 POLL_MS = 5000
 SPARKS = 8
+EXPLAINED = 10
+"""So many missing datasets are explained."""
 FACTS = 2
 """Place of the facts among the sections of a night that has some."""
 
@@ -85,7 +88,7 @@ def _sections(observatory: Observatory, url: Url, found: pd.DataFrame, night: in
         *top,
         markup.html(markup.facts(_facts(raw, of_night)), margin=(0, 0, 3 * theme.SPACE, 0)),
         guarded(partial(_timeline, observatory, url, raw, measured)),
-        guarded(partial(_completeness, of_night, url, night)),
+        guarded(partial(_completeness, observatory, of_night)),
         guarded(partial(_sparks, measured, url)),
     ]
 
@@ -114,7 +117,7 @@ def _timeline(observatory: Observatory, url: Url, raw: pd.DataFrame, measured: p
                    note="a cell for each observation and detector; click one to open it; UTC")  # fmt: skip
 
 
-def _completeness(of_night: pd.DataFrame, url: Url, night: int) -> pn.Column:
+def _completeness(observatory: Observatory, of_night: pd.DataFrame) -> pn.Column:
     raw = queries.frames(of_night)
     whole = len(raw)
     calibrated = len(queries.frames(of_night, Level.L1))
@@ -126,9 +129,23 @@ def _completeness(of_night: pd.DataFrame, url: Url, night: int) -> pn.Column:
         "measured (L2 quality)": _step(measured, whole),
     }
     cells = "".join(f"<div>{states.chip(s)}<b>{n}</b>{name}</div>" for name, (n, s) in steps.items())
-    todo = markup.link("What is missing?", url.to("observations", night=night)) if calibrated < whole else ""
-    return section("Completeness", markup.html(f'<div class="steps">{cells}</div><p class="quiet">{todo}</p>'),
-                   note="datasets of frames")  # fmt: skip
+    parts = [markup.html(f'<div class="steps">{cells}</div>')]
+    if calibrated < whole:
+        parts.append(_missing(observatory, of_night))
+    return section("Completeness", *parts, note="datasets of frames")
+
+
+def _missing(observatory: Observatory, of_night: pd.DataFrame) -> pn.Column:
+    """What is missing and why; looked up when somebody asks."""
+    answer = markup.html("")
+
+    def tell(_event: Any) -> None:
+        texts = queries.explanations(observatory, of_night, EXPLAINED)
+        answer.object = "".join(f"<pre>{escape(text)}</pre><br>" for text in texts)
+
+    ask = pn.ui.Button(label="What is missing?", on_click=tell, size="small", variant="outlined",
+                       margin=(theme.SPACE, 0))  # fmt: skip
+    return pn.Column(ask, answer, sizing_mode="stretch_width", margin=0)
 
 
 def _step(count: int, whole: int) -> tuple[str, str]:

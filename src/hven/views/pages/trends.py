@@ -67,7 +67,8 @@ def _body(url: Url, measured: pd.DataFrame, *, metric: str, what: str, grain: st
     unit = f" in {formats.unit(last['unit'])}" if formats.unit(last["unit"]) else ""
     return pn.Column(
         section(title + unit, pn.pane.Bokeh(plot, sizing_mode="stretch_width"),
-                note=f"{what}; {limits or 'no limits'}{note}"),
+                note=f"{what}; {limits or 'no limits'}{note}",
+                line=queries.judging(last["type"], metric, str(last["grain"]))),
         section("Beyond its limits", _bad(url, rows)),
         _download(rows, metric), sizing_mode="stretch_width",
     )  # fmt: skip
