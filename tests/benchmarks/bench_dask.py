@@ -22,7 +22,7 @@ from hven.store.codecs import limit_threads
 
 MEGABYTES = 330
 """Two blocks of whole shards."""
-REPEATS = 5
+REPEATS = 3
 
 
 class PlainProcesses:

@@ -23,7 +23,7 @@ from hven.observatory import Observatory
 from hven.store.staging import unlock
 
 MEGABYTES = (250, 500, 1000)
-ROUNDS = 3
+ROUNDS = 2
 DAY_GB = 440
 """Two telescopes at 1 kHz for 24 hours."""
 
