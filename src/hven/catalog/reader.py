@@ -5,6 +5,7 @@ Intake's own drivers ignore parameters that they do not know, and so read other 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -79,6 +80,10 @@ class InstrumentCatalog(BaseReader):  # type: ignore[misc] # intake has no types
 
     def _read(self, url: str) -> Catalog:
         return Catalog.from_yaml_file(url)
+
+    def __iter__(self) -> Iterator[str]:
+        """Names of the entries."""
+        return iter(self.read())
 
     def __getitem__(self, name: str) -> ProductReader:
         """Entry of the instrument; UnknownNameError lists those there are."""

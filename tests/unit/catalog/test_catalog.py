@@ -77,6 +77,10 @@ def test_a_wrong_value_is_answered_with_those_there_are(entry, root):
         entry(**{**GIVEN, "detector": 7}).read()
 
 
+def test_an_instrument_lists_its_entries(repository, root):
+    assert NAME in list(intake.open_catalog(repository / "catalogs" / "main.yaml")["panoseti"])
+
+
 def test_an_unknown_entry_is_answered_with_those_there_are(repository, root):
     with pytest.raises(UnknownNameError, match=NAME):
         intake.open_catalog(repository / "catalogs" / "main.yaml")["panoseti"]["ph1024"]
