@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from html import escape
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets as iw
@@ -94,4 +96,11 @@ def _html(found: pd.DataFrame) -> str:
         shown[name] = shown[name].dt.strftime("%Y-%m-%d %H:%M:%S")
     shown["size"] = [size(value) for value in shown["size"]]
     titles = {"begin": "begin (UTC)", "end": "end (UTC)"}
-    return shown.rename(columns=titles).to_html(border=0, index=False, classes="dataframe", justify="left")
+    head = _row("th", shown.rename(columns=titles).columns)
+    body = "".join(_row("td", row) for row in shown.itertuples(index=False))
+    return f"<table style='border-collapse:collapse;line-height:1.5'>{head}{body}</table>"
+
+
+def _row(kind: str, values: Iterable[object]) -> str:
+    style = "text-align:left;padding:2px 16px 2px 0;border-bottom:1px solid var(--jp-border-color2)"
+    return f"<tr>{''.join(f"<{kind} style='{style}'>{escape(str(value))}</{kind}>" for value in values)}</tr>"

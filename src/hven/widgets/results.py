@@ -27,7 +27,7 @@ class Results:
         self._obs = obs
         self._products: dict[str, Product] = {}
         self.dataset: Any = None
-        self.choice = iw.Dropdown(description="Product", style=LABEL, layout=iw.Layout(width="640px"))
+        self.choice = iw.Dropdown(description="Product", style=LABEL, layout=iw.Layout(width="720px"))
         self.open = iw.Button(description="Open result", icon="folder-open", button_style="success")
         self.line = iw.HTML()
         self.output = iw.Output()
