@@ -75,7 +75,7 @@ def joint_threshold(config: MatchConfig, level: int, distance: int = 0) -> float
     Examples
     --------
     >>> round(joint_threshold(MatchConfig(), 0), 2), round(joint_threshold(MatchConfig(), 5, 1), 2)
-    (6.86, 7.52)
+    (6.85, 7.52)
     """
     length = 2**level
     step = max(1, length // 4)
