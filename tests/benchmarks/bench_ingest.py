@@ -15,10 +15,9 @@ from harness import Figure, interleave
 from movie import write_movie
 from night import ingest, observatory
 
-from hven.archive.convert import Source, convert
+from hven.archive.convert import Source, convert, write
 from hven.instruments import load
 from hven.model.data_id import Level
-from hven.store import arrays
 
 MEGABYTES = 400
 REPEATS = 3
@@ -41,7 +40,7 @@ def _conversion(folder: Path, run: Path, raw: list[Path], gigabytes: float) -> I
     reader = PANOSETI.formats[TYPE.name]
     source = Source(tuple(raw), reader, reader.inspect(raw), {})
     functions = [
-        _afresh(folder / "written", lambda out: _write(out, source)),
+        _afresh(folder / "written", lambda out: write(out, TYPE, source, check=lambda: None)),
         _afresh(folder / "proven", lambda out: convert(out, TYPE, source, check=lambda: None)),
     ]
     if importlib.util.find_spec("pypff") is not None:
@@ -55,14 +54,6 @@ def _conversion(folder: Path, run: Path, raw: list[Path], gigabytes: float) -> I
     for theirs in peer:
         note = f"pypff {theirs.cpu / gigabytes:.1f} CPU-s/GB; with our proof {theirs.cpu / proven.cpu:.1f}x"
         yield Figure("conversion against pypff", theirs.cpu / written.cpu, "x CPU", ">=", 5, note)
-
-
-def _write(out: Path, source: Source) -> None:
-    """Parse, compress and write; what the conversion does before its proof."""
-    rows = source.inspection.rows
-    shard = arrays.create(out, TYPE, source.format.read(source.paths, 0, 1), rows)
-    for start in range(0, rows, shard):
-        arrays.write_rows(out, start, source.format.read(source.paths, start, min(start + shard, rows)))
 
 
 def _whole(folder: Path, run: Path, gigabytes: float) -> Iterator[Figure]:

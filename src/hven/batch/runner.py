@@ -42,7 +42,7 @@ class Verdict:
 
 def process(settings: Settings, job: Job, watch: Watch) -> Sequence[QuantumRecord]:
     """Run the job's pipeline."""
-    from hven.batch import work  # noqa: PLC0415 - numpy, xarray and Dask take seconds, when the lease is renewed already
+    from hven.batch import work
 
     return work.process(settings, job, watch)
 

@@ -32,17 +32,17 @@ def make_engine(settings: EngineSettings, profile: str = "") -> Engine:
     if settings.kind == "inprocess":
         return InProcess(size.workers * size.threads_per_worker)
     if settings.kind == "address":
-        from hven.cluster.address import AddressEngine  # noqa: PLC0415 - distributed is slow to import
+        from hven.cluster.address import AddressEngine
 
         return AddressEngine(settings.address, settings.keys)
-    from hven.cluster.local import LocalEngine  # noqa: PLC0415 - distributed is slow to import
+    from hven.cluster.local import LocalEngine
 
     return LocalEngine(size)
 
 
 def client(settings: Settings, profile: str = "", *, service_prefix: str = "") -> Client:
     """Dask client for a notebook, on a cluster of its own behind TLS; see `hven.cluster.local.notebook_client`."""
-    from hven.cluster.local import notebook_client  # noqa: PLC0415 - distributed is slow to import
+    from hven.cluster.local import notebook_client
 
     return notebook_client(find_profile(settings.engine, profile), service_prefix=service_prefix)
 

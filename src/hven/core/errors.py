@@ -104,7 +104,7 @@ class UnknownNameError(ConfigurationError):
     status_code = 404
 
     def __init__(self, what: str, name: str, known: object) -> None:
-        from difflib import get_close_matches  # noqa: PLC0415 - only when an error is made
+        from difflib import get_close_matches
 
         names = sorted(str(k) for k in known)  # type: ignore[attr-defined]
         close = get_close_matches(name, names, n=1)

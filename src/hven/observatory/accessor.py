@@ -60,7 +60,7 @@ class HvenAccessor:
         SchemaError
             When the dataset has no flag variables.
         """
-        import pandas as pd  # noqa: PLC0415 - slow to import
+        import pandas as pd
 
         rows = [row for name, array in self._dataset.variables.items() for row in _flags(str(name), array)]
         if not rows:
@@ -69,7 +69,7 @@ class HvenAccessor:
 
     def describe(self) -> pd.DataFrame:
         """Variables with dims, dtype, units and meaning."""
-        import pandas as pd  # noqa: PLC0415 - slow to import
+        import pandas as pd
 
         rows = [
             (str(n), ", ".join(map(str, v.dims)), str(v.dtype), v.attrs.get("units", ""), v.attrs.get("long_name", ""))

@@ -26,7 +26,7 @@ class Description:
     @property
     def table(self) -> pd.DataFrame:
         """Variables with dims, dtype, units and meaning."""
-        import pandas as pd  # noqa: PLC0415 - slow to import
+        import pandas as pd
 
         return pd.DataFrame(self.rows(), columns=list(COLUMNS)).set_index("variable")
 

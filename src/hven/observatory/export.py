@@ -81,8 +81,8 @@ def _zarr(dataset: xr.Dataset, target: Path, facts: dict[str, str]) -> None:
 
 
 def _parquet(dataset: xr.Dataset, target: Path, facts: dict[str, str]) -> None:
-    import pyarrow as pa  # noqa: PLC0415 - slow to import
-    import pyarrow.parquet as pq  # noqa: PLC0415 - the same
+    import pyarrow as pa
+    import pyarrow.parquet as pq
 
     wide = [str(n) for n, v in dataset.variables.items() if v.ndim != 1]
     if wide or len(dataset.dims) != 1:
@@ -107,7 +107,7 @@ def _units(array: xr.DataArray) -> str:
 
 def _fits(dataset: xr.Dataset, target: Path, facts: dict[str, str]) -> None:
     try:
-        from astropy.io import fits  # noqa: PLC0415 - slow to import, and an extra
+        from astropy.io import fits
     except ModuleNotFoundError:
         raise ConfigurationError("FITS needs astropy", hint='Install it with: pip install "hven[fits]".') from None
     primary = fits.PrimaryHDU()

@@ -22,7 +22,7 @@ def not_there(
     what = f"{level}/{dataset_type.rpartition('/')[2]}" if level else dataset_type
     if collection:
         return nothing_fits(what, query, collection)
-    from hven.observatory.explain import explain  # noqa: PLC0415 - tasks are slow to import
+    from hven.observatory.explain import explain
 
     cause = explain(obs, obs.dataset_type(dataset_type, level), query).broken
     return nothing_fits(what, query, "", f": {cause.about}: {cause.text}" if cause else "")

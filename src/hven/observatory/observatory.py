@@ -85,7 +85,7 @@ class Observatory(Reading):
         ConfigurationError
             When neither data ID nor inputs are given, or the name cannot be used.
         """
-        from hven.observatory import save  # noqa: PLC0415 - xarray is slow to import
+        from hven.observatory import save
 
         ids = [str(d.attrs["hven_id"]) for d in (*inputs, dataset) if "hven_id" in d.attrs]
         sources = [self.product(i) for i in dict.fromkeys(ids)]
@@ -134,7 +134,7 @@ class Observatory(Reading):
         ConflictError
             When the file is there already.
         """
-        from hven.observatory import export  # noqa: PLC0415 - xarray is slow to import
+        from hven.observatory import export
 
         product = self.one(dataset_type, level, where=where, collection=collection, **data_id)
         path = Path(target) if target else Path(f"{export.file_stem(product)}.{file_format}")
@@ -149,7 +149,7 @@ class Observatory(Reading):
 
             obs.catalog()["L1/panoseti.ph1024"](day_obs=20251021, observation="...", detector=254).read()
         """
-        from hven.catalog.make import make_catalog  # noqa: PLC0415 - intake is slow to import
+        from hven.catalog.make import make_catalog
 
         return make_catalog(self.dataset_types, root=str(self.root))
 
@@ -182,13 +182,13 @@ class Observatory(Reading):
 
     def pipelines(self) -> dict[str, Pipeline]:
         """Pipelines of all instruments, by name, e.g. ``panoseti/calibrate``."""
-        from hven.pipeline.load import load_pipeline, pipeline_names  # noqa: PLC0415 - `import hven` stays quick
+        from hven.pipeline.load import load_pipeline, pipeline_names
 
         return {n: load_pipeline(i, n) for i in self.instruments.values() for n in pipeline_names(i)}
 
     def task_of(self, step: Step) -> Task:
         """Task of a pipeline's step; its `config` says what can be chosen."""
-        from hven.pipeline.bind import find_task  # noqa: PLC0415 - tasks are slow to import
+        from hven.pipeline.bind import find_task
 
         return find_task(step.task)
 
@@ -229,8 +229,8 @@ class Observatory(Reading):
         ConfigurationError
             When the config does not fit.
         """
-        from hven.pipeline.load import load_pipeline  # noqa: PLC0415 - `import hven` stays quick
-        from hven.pipeline.run import run_pipeline  # noqa: PLC0415 - tasks are slow to import
+        from hven.pipeline.load import load_pipeline
+        from hven.pipeline.run import run_pipeline
 
         instrument = self.instrument_of(pipeline)
         loaded = load_pipeline(instrument, pipeline)
@@ -254,25 +254,25 @@ class Observatory(Reading):
 
     def _engine(self, client: Client | None) -> Engine:
         if client is None:
-            from hven.cluster.make import make_engine  # noqa: PLC0415 - `import hven` stays quick
+            from hven.cluster.make import make_engine
 
             return make_engine(self.settings.engine)
-        from hven.cluster.client import ClientEngine  # noqa: PLC0415 - distributed is slow to import
+        from hven.cluster.client import ClientEngine
 
         return ClientEngine(client)
 
     def client(self, profile: str = "") -> Client:
         """Dask client on a cluster of one's own; `profile` is one of the site's sizes, its default if empty."""
-        from hven.cluster.make import client  # noqa: PLC0415 - `import hven` stays quick
+        from hven.cluster.make import client
 
         return client(self.settings, profile)
 
     @cached_property
     def jobs(self) -> Jobs:
         """Batch service in the name of this user."""
-        from hven.batch.jobs import DirectJobs  # noqa: PLC0415 - `import hven` stays quick
-        from hven.batch.store import JobStore  # noqa: PLC0415 - the same
-        from hven.registry.database import Database  # noqa: PLC0415 - the same
+        from hven.batch.jobs import DirectJobs
+        from hven.batch.store import JobStore
+        from hven.registry.database import Database
 
         store = JobStore(Database(self.settings.platform_url))
         return DirectJobs(self.settings, store, self.registry, user=self.user, operator=True)
@@ -307,7 +307,7 @@ class Observatory(Reading):
         ConfigurationError
             When the config does not fit the pipeline.
         """
-        from hven.batch.jobs import JobHandle  # noqa: PLC0415 - `import hven` stays quick
+        from hven.batch.jobs import JobHandle
 
         job = self.jobs.submit(_request(pipeline, where, config, job_class, data_id))
         return JobHandle(self.jobs, job.id)
@@ -341,7 +341,7 @@ def _run_name(pipeline: str) -> str:
 def _request(
     pipeline: str, where: str, config: Changes | None, job_class: str, data_id: Mapping[str, Any]
 ) -> JobRequest:
-    from hven.batch.model import JobClass, JobRequest  # noqa: PLC0415 - `import hven` stays quick
+    from hven.batch.model import JobClass, JobRequest
 
     if job_class not in list(JobClass):
         raise UnknownNameError("job class", job_class, JobClass)

@@ -213,7 +213,7 @@ class Reading:
 
     def open_product(self, product: Product, *, chunks: Chunks = SHARDS) -> xr.Dataset:
         """Open exactly this version of a product, lazily."""
-        from hven.observatory import opening  # noqa: PLC0415 - xarray is slow to import
+        from hven.observatory import opening
 
         return opening.open_product(self.root, product, chunks=chunks)
 
@@ -233,7 +233,7 @@ class Reading:
         UnknownNameError
             When the variable has no overview.
         """
-        from hven.store.overview_read import read_overview  # noqa: PLC0415 - xarray is slow to import
+        from hven.store.overview_read import read_overview
 
         folder = self.root / product.path
         return read_overview(folder, variable, max_points=cells, begin_ns=begin_ns, end_ns=end_ns)
@@ -248,7 +248,7 @@ class Reading:
         AmbiguousNameError
             When several observations fit.
         """
-        from hven.observatory.tree import tree  # noqa: PLC0415 - xarray is slow to import
+        from hven.observatory.tree import tree
 
         found = self.query("", level=level, where=where, collection=collection, **data_id)
         if not found:
@@ -261,13 +261,13 @@ class Reading:
 
     def explain(self, dataset_type: str, level: str | None = None, **data_id: object) -> Explanation:
         """Why a product is there or not: the chain back to its raw files, and its first broken link."""
-        from hven.observatory.explain import explain  # noqa: PLC0415 - tasks are slow to import
+        from hven.observatory.explain import explain
 
         return explain(self, self.dataset_type(dataset_type, level), DataQuery.of(**data_id))  # type: ignore[arg-type] # `where` is no data ID key
 
     def provenance(self, product: Product | str) -> Provenance:
         """Provenance record of a product, by record or id."""
-        from hven.store.read import read_provenance  # noqa: PLC0415 - xarray is slow to import
+        from hven.store.read import read_provenance
 
         found = self.product(product) if isinstance(product, str) else product
         return read_provenance(self.root / found.path)
@@ -280,7 +280,7 @@ class Reading:
         pandas.DataFrame
             Columns `metric, unit, begin, end, grain, value, status, advice, lower, upper, lower_err, upper_err`.
         """
-        from hven.qc.queries import judged  # noqa: PLC0415 - pandas is slow to import
+        from hven.qc.queries import judged
 
         thresholds = self.instruments[product.ref.type.instrument].resources / "thresholds.yaml"
         metrics = self.open_product(product, chunks=None).to_dataframe().reset_index(drop=True)

@@ -17,7 +17,7 @@ _AFTER_KEYS = (*TIMES, "rows", "size", "flags", "task", "run", "user", "id", "pa
 
 def table(products: Sequence[Product]) -> pd.DataFrame:
     """One row for each product: level, type, data ID keys that occur, times (UTC), size and origin."""
-    import pandas as pd  # noqa: PLC0415 - slow to import
+    import pandas as pd
 
     keys = [key for key in KEYS if any(key in p.ref.data_id for p in products)]
     frame = pd.DataFrame([_row(p, keys) for p in products], columns=["level", "type", *keys, *_AFTER_KEYS])

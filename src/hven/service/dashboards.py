@@ -73,9 +73,9 @@ def make_server(
     act
         Changes jobs for the pages; without it they have no buttons.
     """
-    import panel as pn  # noqa: PLC0415 - takes seconds; a mistake in the environment should not wait for it
+    import panel as pn
 
-    from hven.views import frame  # noqa: PLC0415 - heavy
+    from hven.views import frame
 
     where, base = urlparse(url), prefix.rstrip("/")
     pn.extension("tabulator")
@@ -93,7 +93,7 @@ def make_server(
 
 def warm_up(observatory: Observatory) -> None:
     """Draw once what every page needs, so that the first visitor does not wait for imports."""
-    from hven.views import warm  # noqa: PLC0415 - heavy
+    from hven.views import warm
 
     try:
         warm.everything(observatory)

@@ -15,7 +15,7 @@ from hven.model.instrument import Instrument
 
 def simulate(folder: Path, *, night: int = 20251021, seed: int = 1, scale: float = 1.0) -> Any:
     """Write a simulated night; see `hven.instruments.panoseti.simulator.simulate`."""
-    from hven.instruments.panoseti.simulator import simulate as run  # noqa: PLC0415 - a catalog needs no simulator
+    from hven.instruments.panoseti.simulator import simulate as run
 
     return run(folder, night=night, seed=seed, scale=scale)
 

@@ -26,8 +26,8 @@ class _Formats(Mapping[str, Format]):
 
 @cache
 def _formats() -> Mapping[str, Format]:
-    from hven.instruments.panoseti.frames import FrameFormat  # noqa: PLC0415 - loads numba and xarray
-    from hven.instruments.panoseti.housekeeping import HousekeepingFormat  # noqa: PLC0415 - the same
+    from hven.instruments.panoseti.frames import FrameFormat
+    from hven.instruments.panoseti.housekeeping import HousekeepingFormat
 
     frames = {f"panoseti.{name}": FrameFormat(product) for name, product in PRODUCTS.items()}
     return MappingProxyType({**frames, HOUSEKEEPING: HousekeepingFormat()})
