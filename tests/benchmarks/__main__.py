@@ -1,4 +1,4 @@
-"""`make bench`: every benchmark in its own process, one after the other, figures beside their targets."""
+"""`make bench`: one benchmark after the other, figures beside their targets."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import resource
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -100,8 +100,15 @@ def run_block(job: BlockJob | None) -> BlockResult | None:
     for name, folder in job.in_place.items():
         if name in outputs:
             outputs[name] = _write(task, name, outputs[name], folder, job)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    return BlockResult(job.quantum, job.block, outputs, time.perf_counter() - wall, time.process_time() - cpu, peak)
+    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+    return BlockResult(job.quantum, job.block, outputs, wall, cpu, _peak_bytes())
+
+
+def _peak_bytes() -> int:
+    """Most memory that this process has held; `ru_maxrss` would also count that of the process it was started from."""
+    status = Path("/proc/self/status").read_text()
+    (kilobytes,) = re.findall(r"^VmHWM:\s+(\d+) kB$", status, re.MULTILINE)
+    return int(kilobytes) * 1024
 
 
 def read_inputs(job: BlockJob, task: Task) -> Inputs:
