@@ -32,8 +32,8 @@ def figures() -> Iterator[Figure]:
         run = write_movie(folder, MEGABYTES)
         raw = sorted(run.glob("*.dp_img16*.pff"))
         gigabytes = sum(p.stat().st_size for p in raw) / 1e9
-        yield from _conversion(folder, run, raw, gigabytes)
         yield from _whole(folder, run, gigabytes)
+        yield from _conversion(folder, run, raw, gigabytes)
 
 
 def _conversion(folder: Path, run: Path, raw: list[Path], gigabytes: float) -> Iterator[Figure]:
