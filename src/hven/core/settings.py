@@ -77,6 +77,22 @@ class BatchSettings(_Strict):
     lease_s: Annotated[float, Field(gt=0, description="A runner that is silent for so long is taken for dead.")] = 30.0
 
 
+class ServerSettings(_Strict):
+    """Accounts and groups of an installation for many users; see docs/operator-guide.md."""
+
+    prefix: Annotated[Path, Field(description="Where the platform is installed, readable by all.")] = Path("/opt/hven")
+    services_group: Annotated[str, Field(description="Group of the service accounts.")] = "hven"
+    users_group: Annotated[str, Field(description="May log in; reads what is for the collaboration.")] = "hven-users"
+    operators_group: Annotated[str, Field(description="May operate; reads what is for operators.")] = "hven-operators"
+    copiers_group: Annotated[str, Field(description="May deliver raw files.")] = "l0-copiers"
+    archive_account: str = "hven-archive"
+    batch_account: str = "hven-batch"
+    api_account: str = "hven-api"
+    dashboards_account: str = "hven-dash"
+    culler_account: str = "hven-cull"
+    user_quota_gb: Annotated[float, Field(gt=0, description="Of a user's own products.")] = 100.0
+
+
 class Settings(_Strict):
     """Everything an installation can choose.
 
@@ -95,6 +111,9 @@ class Settings(_Strict):
     hub: HubSettings = HubSettings()
     ingest: IngestSettings = IngestSettings()
     batch: BatchSettings = BatchSettings()
+    server: Annotated[
+        ServerSettings | None, Field(description="Real Unix users; without it the try-out, one trust domain.")
+    ] = None
     registry_url: Annotated[str, Field(description="SQLAlchemy URL; empty is SQLite in the state folder.")] = ""
     platform_url: Annotated[str, Field(description="SQLAlchemy URL of jobs and ledgers; empty is SQLite.")] = ""
 
