@@ -62,7 +62,7 @@ class DataId(Mapping[str, Value]):
     DataId(instrument='panoseti')
     """
 
-    __slots__ = ("_hash", "_values")
+    __slots__ = ("_hash", "_text", "_values")
 
     def __init__(self, values: Mapping[str, Value] | None = None, /, **more: Value) -> None:
         given = {**(values or {}), **more}
@@ -71,6 +71,7 @@ class DataId(Mapping[str, Value]):
                 raise UnknownNameError("data ID key", key, KEYS)
         self._values = {key: _typed(key, given[key]) for key in KEYS if key in given}
         self._hash = hash(tuple(self._values.items()))
+        self._text = ""
 
     def __getitem__(self, key: str) -> Value:
         """Value of a key."""
@@ -106,7 +107,9 @@ class DataId(Mapping[str, Value]):
 
     def __str__(self) -> str:
         """Keys and values as `key=value`, comma separated."""
-        return ", ".join(f"{k}={v}" for k, v in self._values.items())
+        if not self._text:
+            self._text = ", ".join([f"{k}={v}" for k, v in self._values.items()])
+        return self._text
 
     def __reduce__(self) -> tuple[object, ...]:
         """Pickle by value."""

@@ -18,11 +18,13 @@ from sqlalchemy.exc import ArgumentError, InterfaceError, NoSuchModuleError, Ope
 from hven.core.errors import ConfigurationError, ServiceUnavailableError
 
 _BUSY_TIMEOUT_MS = 30_000
+_CACHE_KB = 16 * 1024  # a batch of some thousand rows with its indexes; SQLite's own 2 MB spill it in the middle
 _PRAGMAS = (
     f"PRAGMA busy_timeout = {_BUSY_TIMEOUT_MS}",
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",
     "PRAGMA foreign_keys = ON",
+    f"PRAGMA cache_size = {-_CACHE_KB}",
 )
 _LOCK = sa.text("SELECT pg_advisory_xact_lock(hashtext(current_schema()), 2)")
 
@@ -168,7 +170,7 @@ def _begin(connection: Connection) -> None:
 
 def _postgresql(url: URL) -> sa.Engine:
     try:
-        return sa.create_engine(url.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
+        return sa.create_engine(url.set(drivername="postgresql+psycopg"), pool_pre_ping=True, paramstyle="format")
     except ModuleNotFoundError:
         raise ConfigurationError(
             "PostgreSQL needs its driver", hint='Install it with: pip install "hven[postgres]".'

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import batched
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 
@@ -15,6 +14,7 @@ from hven.model.collection import AccessClass, CollectionKind
 from hven.model.data_id import KEYS, DatasetRef, TypeName
 from hven.model.product import Product
 from hven.model.query import DataQuery
+from hven.registry.bulk import insert_rows, upsert_rows
 from hven.registry.rows import product_of, product_row
 from hven.registry.schema import collection, member, product, product_input
 from hven.registry.where import PRODUCT_NAMES, Name, condition
@@ -49,6 +49,7 @@ def register(connection: Connection, products: Sequence[Product], inputs: Mappin
     """Add products that are not there yet and tag them in their defaults; the number of them."""
     new = add(connection, products, inputs)
     for name, tagged in by_defaults(new).items():
+        add_collections(connection, [name], CollectionKind.TAGGED)
         put(connection, name, tagged)
     return len(new)
 
@@ -62,17 +63,15 @@ def add(connection: Connection, products: Sequence[Product], inputs: Mapping[str
     if not new:
         return []
     add_collections(connection, {p.run for p in new.values()}, CollectionKind.RUN)
-    add_collections(connection, by_defaults(new.values()), CollectionKind.TAGGED)
     try:
-        connection.execute(sa.insert(product), [product_row(p) for p in new.values()])
+        insert_rows(connection, product, map(product_row, new.values()))
     except IntegrityError as error:
         raise ConflictError(
             f"another product of the same run has the same quantum key and output: {error.orig}",
             hint="Tag the product that is there instead of making it again.",
         ) from error
-    links = [{"product_id": i, "input_id": j} for i in new for j in dict.fromkeys(inputs.get(i, ()))]
-    if links:
-        connection.execute(sa.insert(product_input), links)
+    links = ({"product_id": i, "input_id": j} for i in new for j in dict.fromkeys(inputs.get(i, ())))
+    insert_rows(connection, product_input, links)
     return list(new.values())
 
 
@@ -104,16 +103,9 @@ def add_collections(connection: Connection, names: Iterable[str], kind: Collecti
 
 def put(connection: Connection, name: str, products: Iterable[Product]) -> None:
     """Put products into a TAGGED collection; the last of the same type and data ID stays."""
-    insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
     last = {p.ref: p.id for p in products}
-    for ids in batched(last.values(), _AT_ONCE):
-        rows = sa.select(sa.literal(name), product.c.type, product.c.level, product.c.data_key, product.c.id)
-        statement = insert(member).from_select([c.name for c in member.c], rows.where(product.c.id.in_(ids)))
-        connection.execute(
-            statement.on_conflict_do_update(
-                index_elements=[c.name for c in member.primary_key], set_={"product_id": statement.excluded.product_id}
-            )
-        )
+    rows = ({"collection": name, **_place(ref), "product_id": product_id} for ref, product_id in last.items())
+    upsert_rows(connection, member, rows)
 
 
 def get(connection: Connection, product_id: str) -> Product:

@@ -6,11 +6,11 @@ import json
 from collections.abc import Sequence
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 
 from hven.model.quantum import QuantumRecord, QuantumState
 from hven.model.query import DataQuery
+from hven.registry.bulk import upsert_rows
 from hven.registry.products import fits
 from hven.registry.rows import quantum_of, quantum_row
 from hven.registry.schema import quantum
@@ -19,14 +19,7 @@ from hven.registry.where import QUANTUM_NAMES
 
 def record(connection: Connection, records: Sequence[QuantumRecord]) -> None:
     """Keep records; a later one of the same run, step and data ID replaces the former."""
-    insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
-    statement = insert(quantum)
-    keys = [c.name for c in quantum.primary_key]
-    others = {c.name: statement.excluded[c.name] for c in quantum.c if c.name not in keys}
-    if records:
-        connection.execute(
-            statement.on_conflict_do_update(index_elements=keys, set_=others), [quantum_row(r) for r in records]
-        )
+    upsert_rows(connection, quantum, map(quantum_row, records))
 
 
 def find(

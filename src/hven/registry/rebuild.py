@@ -12,6 +12,7 @@ from sqlalchemy.engine import Connection
 
 from hven.core.errors import ConflictError, DatasetNotFoundError
 from hven.core.logging import get_logger
+from hven.model.collection import CollectionKind
 from hven.model.product import Product
 from hven.registry import calibrations, collections, entries, products, quanta, schema
 from hven.registry.database import Database
@@ -65,6 +66,7 @@ def _products(connection: Connection, root: Path) -> int:
         inputs = {p.id: inputs_of(root, p) for p in some}
         added = products.add(connection, some, inputs)
         for name, candidates in products.by_defaults(added).items():
+            products.add_collections(connection, [name], CollectionKind.TAGGED)
             products.put(connection, name, _current(root, candidates))
         count += len(added)
     return count
