@@ -113,8 +113,8 @@ def _prove(folder: Path, dim: str, source: Source, step: int, check: Callable[[]
         for block in _read_back(folder, found.variables, dim, step):
             check()
             along = {str(n): v for n, v in block.variables.items() if v.dims[:1] == (dim,)}
-            for name, variable in along.items():
-                digests.setdefault(name, ArrayDigest(variable.dtype, variable.shape[1:]))
+            for name in along:
+                digests.setdefault(name, ArrayDigest())
             hashing = hasher.submit(_update, digests, along)
             for piece in source.format.encode(block):
                 raw.compare(piece)

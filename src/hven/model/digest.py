@@ -5,16 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from blake3 import blake3
 
 if TYPE_CHECKING:
     import xarray as xr
 
-SEGMENT_BYTES = 8 << 20
 _READ_BYTES = 64 << 20
 
 
@@ -32,67 +31,38 @@ def digest_json(value: object) -> str:
 class ArrayDigest:
     """Digest of one array, fed with its rows in order, in pieces of any length.
 
-    The array is cut into segments of about `SEGMENT_BYTES` (a power of two of rows, so the cuts depend on dtype and
-    row shape alone); the digest is the sha256 of the segments' sha256. Segments are hashed in parallel.
-
     Parameters
     ----------
-    dtype, row_shape
-        Of the array, without its first dim.
     threads
-        How many segments are hashed at the same time.
+        How many hash at the same time.
 
     Examples
     --------
-    >>> whole, parts = ArrayDigest(np.dtype("i8"), ()), ArrayDigest(np.dtype("i8"), ())
+    >>> whole, parts = ArrayDigest(), ArrayDigest()
     >>> whole.update(np.arange(10))
     >>> parts.update(np.arange(4)); parts.update(np.arange(4, 10))
     >>> whole.hexdigest() == parts.hexdigest()
     True
     """
 
-    def __init__(self, dtype: np.dtype[Any], row_shape: tuple[int, ...], *, threads: int = 1) -> None:
-        row_bytes = max(1, dtype.itemsize * int(np.prod(row_shape, dtype=np.int64)))
-        self._segment = 1 << max(0, (SEGMENT_BYTES // row_bytes).bit_length() - 1)
-        self._threads = threads
-        self._outer = hashlib.sha256()
-        self._inner = hashlib.sha256()
-        self._filled = 0
+    def __init__(self, *, threads: int = 1) -> None:
+        self._blake3 = blake3(max_threads=threads)
 
     def update(self, values: np.ndarray[Any, Any]) -> None:
         """Add rows."""
-        head = min(len(values), -self._filled % self._segment)
-        self._add(values[:head])
-        starts = range(head, len(values) - self._segment + 1, self._segment)
-        whole = [values[i : i + self._segment] for i in starts]
-        for segment in self._map(whole):
-            self._outer.update(segment)
-        self._add(values[head + len(whole) * self._segment :])
+        if _is_text(values.dtype):
+            for item in values.ravel():
+                self._blake3.update(str(item).encode() + b"\0")
+        elif values.size:
+            self._blake3.update(np.ascontiguousarray(values).reshape(-1).view(np.uint8))
 
     def hexdigest(self) -> str:
-        """sha256 of everything added so far."""
-        outer = self._outer.copy()
-        if self._filled:
-            outer.update(self._inner.digest())
-        return outer.hexdigest()
-
-    def _add(self, values: np.ndarray[Any, Any]) -> None:
-        _update(self._inner, values)
-        self._filled += len(values)
-        if self._filled == self._segment:
-            self._outer.update(self._inner.digest())
-            self._inner, self._filled = hashlib.sha256(), 0
-
-    def _map(self, segments: list[np.ndarray[Any, Any]]) -> Iterator[bytes]:
-        if self._threads == 1 or len(segments) == 1:
-            yield from map(_digest, segments)
-        elif segments:
-            with ThreadPoolExecutor(self._threads) as pool:
-                yield from pool.map(_digest, segments)
+        """BLAKE3 of everything added so far."""
+        return self._blake3.hexdigest()
 
 
 def digest_dataset(dataset: xr.Dataset, *, arrays: Mapping[str, str] | None = None, threads: int = 1) -> str:
-    """sha256 of structure, coordinates, arrays and attributes; lazy data are read a part at a time.
+    """Digest of structure, coordinates, arrays and attributes; lazy data are read a part at a time.
 
     Attributes named `history` or starting with `hven_` say how and where a product was made and do not count.
 
@@ -124,8 +94,8 @@ def digest_dataset(dataset: xr.Dataset, *, arrays: Mapping[str, str] | None = No
 
 
 def digest_array(variable: xr.Variable, *, threads: int = 1) -> str:
-    """sha256 of one array's values, read a part at a time; see `ArrayDigest`."""
-    digest = ArrayDigest(variable.dtype, variable.shape[1:], threads=threads)
+    """Digest of one array's values, read a part at a time; see `ArrayDigest`."""
+    digest = ArrayDigest(threads=threads)
     if not variable.ndim:
         digest.update(np.asarray(variable.values).reshape(1))
         return digest.hexdigest()
@@ -153,17 +123,3 @@ def _plain(attrs: Mapping[Any, Any]) -> dict[str, Any]:
         for k, v in attrs.items()
         if k != "history" and not str(k).startswith("hven_")
     }
-
-
-def _digest(values: np.ndarray[Any, Any]) -> bytes:
-    digest = hashlib.sha256()
-    _update(digest, values)
-    return digest.digest()
-
-
-def _update(digest: hashlib._Hash, values: np.ndarray[Any, Any]) -> None:
-    if _is_text(values.dtype):
-        for item in values.ravel():
-            digest.update(str(item).encode() + b"\0")
-    elif values.size:
-        digest.update(np.ascontiguousarray(values).reshape(-1).view(np.uint8))
