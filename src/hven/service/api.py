@@ -16,7 +16,7 @@ from hven.core.settings import load_settings
 from hven.observatory import connect
 from hven.registry.database import Database
 from hven.service.app import create_app
-from hven.service.auth import Caller, HubAuthentication
+from hven.service.auth import BY_HUB, Caller, HubAuthentication
 
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
@@ -49,7 +49,7 @@ def main(environ: Mapping[str, str] = os.environ) -> None:
         return DirectJobs(observatory.settings, store, observatory.registry, user=caller.name, operator=operator)
 
     prefix = environ.get("JUPYTERHUB_SERVICE_PREFIX", "")
-    app = create_app(observatory, jobs_of, HubAuthentication(), prefix=prefix)
+    app = create_app(observatory, jobs_of, {BY_HUB: HubAuthentication()}, prefix=prefix)
     uvicorn.run(app, host=host, port=port, access_log=False, server_header=False, log_level="warning")
 
 

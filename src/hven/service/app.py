@@ -16,7 +16,7 @@ from hven.batch.jobs import Jobs
 from hven.core.errors import AccessDeniedError, ConfigurationError, HvenError, describe
 from hven.core.logging import get_logger
 from hven.observatory import Observatory
-from hven.service.auth import Auth, Caller
+from hven.service.auth import Auths, Caller
 from hven.service.handlers import identity, jobs, pipelines, products, status, types
 
 Next = Callable[[Request], Awaitable[Response]]
@@ -24,7 +24,9 @@ Next = Callable[[Request], Awaitable[Response]]
 _log = get_logger(__name__)
 
 
-def create_app(observatory: Observatory, jobs_of: Callable[[Caller], Jobs], auth: Auth, *, prefix: str = "") -> FastAPI:
+def create_app(
+    observatory: Observatory, jobs_of: Callable[[Caller], Jobs], auths: Auths, *, prefix: str = ""
+) -> FastAPI:
     """Make the API.
 
     Parameters
@@ -33,15 +35,15 @@ def create_app(observatory: Observatory, jobs_of: Callable[[Caller], Jobs], auth
         What it serves.
     jobs_of
         Jobs in the name of a caller.
-    auth
-        Says who is calling.
+    auths
+        Say who is calling, by scheme of the `Authorization` header.
     prefix
         Path below which the hub's proxy hands requests on, e.g. ``/services/api``.
     """
     app = FastAPI(title="hven", docs_url=None, redoc_url=None, openapi_url=None)
     app.state.observatory = observatory
     app.state.jobs_of = jobs_of
-    app.state.auth = auth
+    app.state.auths = auths
     for handler in (identity, products, types, pipelines, jobs, status):
         app.include_router(handler.router, prefix=prefix.rstrip("/"))
     app.middleware("http")(_guard)

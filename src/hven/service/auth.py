@@ -1,8 +1,9 @@
-"""Who is calling the API: the hub says it, for every request."""
+"""Who is calling the API: asked for every request, of whoever knows the scheme of its credential."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -14,7 +15,10 @@ from hven.core.errors import AccessDeniedError, ServiceUnavailableError
 CACHE_S = 30
 """The hub's answer about a token holds so long: a revoked token works no longer than that."""
 
-_HEADER = re.compile(r"(?:token|bearer) +([A-Za-z0-9._~+/=-]{1,512})", re.IGNORECASE)
+BY_HUB = "token"
+"""Scheme of the hub's tokens; `bearer` is another word for it."""
+
+_HEADER = re.compile(r"([a-z]{1,16}) +([A-Za-z0-9._~+/=:-]{1,512})", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +41,15 @@ class Caller:
 
 
 class Auth(Protocol):
-    """Finds out who is calling."""
+    """Finds out who is calling, for one scheme of the `Authorization` header."""
 
-    async def caller(self, token: str) -> Caller | None:
-        """Owner of a token, or None where the token is nobody's; raises AccessDeniedError for the wrong service."""
+    async def caller(self, secret: str) -> Caller | None:
+        """Owner of a secret, or None where it is nobody's; raises AccessDeniedError for the wrong service."""
         ...
+
+
+Auths = Mapping[str, Auth]
+"""By scheme, in lower case: what follows the scheme's word in the header is the secret."""
 
 
 class HubAuthentication:
@@ -56,10 +64,10 @@ class HubAuthentication:
     def __init__(self, hub: HubAuth | None = None) -> None:
         self._hub = hub or HubAuth(cache_max_age=CACHE_S)
 
-    async def caller(self, token: str) -> Caller | None:
+    async def caller(self, secret: str) -> Caller | None:
         """Owner of a token that may use this service."""
         try:
-            model: dict[str, Any] | None = await self._hub.user_for_token(token, sync=False)
+            model: dict[str, Any] | None = await self._hub.user_for_token(secret, sync=False)
         except HTTPError as error:
             raise ServiceUnavailableError("the hub does not say who is calling") from error
         if model is None:
@@ -70,13 +78,16 @@ class HubAuthentication:
         return Caller(name, frozenset(model["scopes"]))
 
 
-def token_of(authorization: str) -> str:
-    """Token in an `Authorization` header; empty where there is none.
+def credential_of(authorization: str) -> tuple[str, str]:
+    """Scheme and secret of an `Authorization` header; empty where there is none.
 
     Examples
     --------
-    >>> token_of("token abc"), token_of("Bearer abc"), token_of("Basic abc")
-    ('abc', 'abc', '')
+    >>> credential_of("token abc"), credential_of("Bearer abc"), credential_of("abc")
+    (('token', 'abc'), ('token', 'abc'), ('', ''))
     """
     found = _HEADER.fullmatch(authorization.strip())
-    return found.group(1) if found else ""
+    if not found:
+        return "", ""
+    scheme = found.group(1).lower()
+    return (BY_HUB if scheme == "bearer" else scheme), found.group(2)

@@ -9,13 +9,13 @@ from fastapi import Depends, HTTPException, Request
 from hven.batch.jobs import Jobs
 from hven.core.errors import AccessDeniedError, describe
 from hven.observatory import Observatory
-from hven.service.auth import Auth, Caller, token_of
+from hven.service.auth import Auths, Caller, credential_of
 
 
 async def _caller(request: Request) -> Caller:
-    auth: Auth = request.app.state.auth
-    token = token_of(request.headers.get("authorization", ""))
-    caller = await auth.caller(token) if token else None
+    auths: Auths = request.app.state.auths
+    scheme, secret = credential_of(request.headers.get("authorization", ""))
+    caller = await auths[scheme].caller(secret) if scheme in auths else None
     if caller is None:
         error = AccessDeniedError("nobody is logged in", hint="Send a hub token in the Authorization header.")
         raise HTTPException(401, describe(error), {"WWW-Authenticate": "token"})
