@@ -41,3 +41,29 @@ class Validity:
     product_id: str
     begin_ns: int
     end_ns: int
+
+
+def run_name(pipeline: str, stamp: str, *, owner: str = "") -> str:
+    """RUN collection of a pipeline's products: the observatory's, or somebody's own.
+
+    Examples
+    --------
+    >>> run_name("panoseti/calibrate", "20251022T071822Z")
+    'panoseti/runs/calibrate/20251022T071822Z'
+    >>> run_name("panoseti/calibrate", "20251022T071822Z-7", owner="ada")
+    'u/ada/calibrate/20251022T071822Z-7'
+    """
+    instrument, _, verb = pipeline.partition("/")
+    return f"u/{owner}/{verb or 'all'}/{stamp}" if owner else f"{instrument}/runs/{verb or 'all'}/{stamp}"
+
+
+def owner_of(collection: str) -> str:
+    """Whose own a collection is, by its name; empty for the observatory's.
+
+    Examples
+    --------
+    >>> owner_of("u/ada/my-flat"), owner_of("panoseti/defaults")
+    ('ada', '')
+    """
+    head, _, rest = collection.partition("/")
+    return rest.partition("/")[0] if head == "u" else ""

@@ -6,13 +6,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import reduce
 
-from hven.core.errors import CalibrationMissingError
 from hven.model.data_id import DataId, DatasetRef, TypeName, Value
 from hven.model.dataset_type import DatasetType
 from hven.model.product import Product
 from hven.model.query import DataQuery
 from hven.model.task import Slot
 from hven.pipeline.bind import BoundStep
+from hven.pipeline.calibrations import Calibrations
 from hven.registry.protocol import Registry
 
 Source = Product | int
@@ -54,7 +54,7 @@ class _Shelf:
     below: dict[DataId, list[DataId]] = field(default_factory=dict)
 
 
-def build_graph(steps: Iterable[BoundStep], registry: Registry, query: DataQuery) -> list[Quantum]:
+def build_graph(steps: Iterable[BoundStep], registry: Registry, query: DataQuery, *, owner: str = "") -> list[Quantum]:
     """One quantum for each data ID for which all required inputs exist or will be made.
 
     Parameters
@@ -66,26 +66,30 @@ def build_graph(steps: Iterable[BoundStep], registry: Registry, query: DataQuery
     query
         Chooses data IDs. A `multiple` slot gets all datasets below a chosen data ID, whatever the query says about
         the finer keys, so that a product never depends on how it was asked for.
+    owner
+        Whose run it is, empty for the observatory's. Somebody's own run takes calibrations first from itself, then from
+        their collections `u/<owner>/...`, then from the observatory's; a shared one takes only what is certified.
 
     Returns
     -------
     list of Quantum
         In topological order.
     """
-    builder = _Builder(registry, query)
+    builder = _Builder(registry, query, owner)
     for step in steps:
         builder.add(step)
     return builder.quanta
 
 
 class _Builder:
-    def __init__(self, registry: Registry, query: DataQuery) -> None:
+    def __init__(self, registry: Registry, query: DataQuery, owner: str) -> None:
         self.registry = registry
         self.query = query
+        self.owner = owner
         self.quanta: list[Quantum] = []
         self._made: dict[TypeName, dict[DataId, int]] = {}
         self._found: dict[tuple[TypeName, bool, tuple[str, ...]], list[Product]] = {}
-        self._calibrations: dict[tuple[DatasetRef, int], Product | str] = {}
+        self._calibrations = Calibrations(registry, owner)
 
     def add(self, step: BoundStep) -> None:
         slots = {s.name: s for s in step.task.inputs if s.name in step.inputs and not s.calibration}
@@ -104,12 +108,12 @@ class _Builder:
         for slot in step.task.inputs:
             if slot.calibration and slot.name in step.inputs:
                 found = self._calibration(step.inputs[slot.name], data_id, begin)
-                if isinstance(found, Product):
-                    inputs[slot.name] = ((found.ref, found),)
+                if not isinstance(found, str):
+                    inputs[slot.name] = (found,)
                 elif not slot.optional:
                     missing = found
         number = len(self.quanta)
-        depends = frozenset(s for s in sources if isinstance(s, int))
+        depends = frozenset(s for slot in inputs.values() for _, s in slot if isinstance(s, int))
         self.quanta.append(Quantum(number, step, data_id, inputs, depends, begin, missing))
         for dataset_type in step.outputs.values():
             self._made.setdefault(dataset_type.type_name, {})[data_id] = number
@@ -147,19 +151,18 @@ class _Builder:
             self._found[key] = self.registry.find(dataset_type.type_name, query)
         return self._found[key]
 
-    def _calibration(self, types: tuple[DatasetType, ...], data_id: DataId, begin_ns: int) -> Product | str:
+    def _calibration(
+        self, types: tuple[DatasetType, ...], data_id: DataId, begin_ns: int
+    ) -> tuple[DatasetRef, Source] | str:
         """Calibration of the first type that has one, or why there is none."""
         reasons = []
         for dataset_type in types:
             ref = DatasetRef(dataset_type.type_name, data_id.subset(dataset_type.keys))
-            if (ref, begin_ns) not in self._calibrations:
-                try:
-                    self._calibrations[ref, begin_ns] = self.registry.calibration(ref, begin_ns)
-                except CalibrationMissingError as error:
-                    self._calibrations[ref, begin_ns] = str(error)
-            found = self._calibrations[ref, begin_ns]
+            if self.owner and (number := self._made.get(ref.type, {}).get(ref.data_id)) is not None:
+                return ref, number
+            found = self._calibrations.find(ref, begin_ns)
             if isinstance(found, Product):
-                return found
+                return found.ref, found
             reasons.append(found)
         return "; ".join(reasons)
 

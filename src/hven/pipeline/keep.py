@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from hven.core.errors import DatasetNotFoundError
+from hven.model.collection import owner_of
 from hven.model.product import Product
 from hven.model.quantum import QuantumRecord
 from hven.pipeline.work import Place
@@ -22,17 +23,18 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Keeper:
-    """Publish first, register second, make current third; records go in batches."""
+    """Publish first, register second, make current third; records go in batches, and `told` hears of them."""
 
     registry: Registry
     place: Place
+    told: Callable[[Sequence[QuantumRecord]], None]
     _new: list[Product] = field(default_factory=list)
     _inputs: dict[str, list[str]] = field(default_factory=dict)
     _records: list[QuantumRecord] = field(default_factory=list)
 
     def existing(self, works: Sequence[Work]) -> dict[str, list[Product]]:
         """All outputs of each quantum key that are on disk, whether registered or left there by a killed run."""
-        registered = self.registry.by_quantum([w.key for w in works])
+        registered = self.registry.by_quantum([w.key for w in works], owner=self.place.owner)
         known = {}
         for work in works:
             products = [self._there(work, name, registered.get((work.key, name))) for name in work.quantum.step.outputs]
@@ -42,14 +44,9 @@ class Keeper:
         return known
 
     def _there(self, work: Work, output: str, product: Product | None) -> Product | None:
-        if product is not None and self._ours(product) and (self.place.root / product.path).is_dir():
+        if product is not None and (self.place.root / product.path).is_dir():
             return product
         return self._unregistered(work, output)
-
-    def _ours(self, product: Product) -> bool:
-        """Whether a product may stand for one of this run: its own owner's, or the observatory's."""
-        owner = product.run.split("/")[1] if product.run.startswith("u/") else ""
-        return owner in {"", self.place.owner}
 
     def _unregistered(self, work: Work, output: str) -> Product | None:
         """Published but not registered: what a killed run leaves."""
@@ -99,9 +96,10 @@ class Keeper:
             self._make_current(product)
         if records:
             self.registry.record_quanta(records)
+            self.told(records)
         self._inputs = {}
 
     def _make_current(self, product: Product) -> None:
-        owner = product.run.split("/")[1] if product.run.startswith("u/") else ""
+        owner = owner_of(product.run)
         if owner == self.place.owner and read_current(self.place.root, product.ref, user=owner) != product.path:
             set_current(self.place.root, product)

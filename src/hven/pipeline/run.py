@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from hven.cluster.engine import Engine
 from hven.core.logging import get_logger
 from hven.core.settings import Settings
+from hven.model.collection import owner_of
 from hven.model.instrument import Instrument
 from hven.model.pipeline import Pipeline
+from hven.model.quantum import QuantumRecord
 from hven.model.query import DataQuery
 from hven.pipeline.bind import bind
 from hven.pipeline.execute import Execution
@@ -34,6 +36,7 @@ def run_pipeline(
     user: str,
     config: Mapping[str, Mapping[str, Any]] | None = None,
     progress: Callable[[Progress], None] | None = None,
+    told: Callable[[Sequence[QuantumRecord]], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
     force: bool = False,
     block_rows: int | None = None,
@@ -58,13 +61,16 @@ def run_pipeline(
     query
         Chooses data IDs.
     run
-        RUN collection of what is made, e.g. ``panoseti/runs/calibrate/20251022T071822Z`` or ``u/ada/...``.
+        RUN collection of what is made, e.g. ``panoseti/runs/calibrate/20251022T071822Z`` (shared: tagged in the
+        instrument's defaults), or one's own, ``u/ada/calibrate/20251022T071822Z``.
     user
         Recorded as the maker.
     config
         Values that replace the pipeline's, by step or task name.
     progress
         Called with counts as quanta and blocks end.
+    told
+        Called with the records of quanta once they are in the registry.
     cancelled
         Asked between blocks.
     force
@@ -86,9 +92,9 @@ def run_pipeline(
     """
     steps = bind(pipeline, instrument, config)
     instrument_query = DataQuery({"instrument": (instrument.name,), **query.values}, query.where)
-    graph = build_graph(steps, registry, instrument_query)
+    graph = build_graph(steps, registry, instrument_query, owner=owner_of(run))
     place = Place(settings.root, settings.site, run, user, pipeline.name)
-    keeper = Keeper(registry, place)
+    keeper = Keeper(registry, place, told or _deaf)
     _log.info("run begins", pipeline=pipeline.name, run=run, quanta=len(graph), cores=engine.cores)
     execution = Execution(
         graph, engine, keeper, place, progress or _silent, cancelled or _never, force=force, block_rows=block_rows
@@ -104,6 +110,10 @@ def run_pipeline(
 
 
 def _silent(_progress: Progress) -> None:
+    return None
+
+
+def _deaf(_records: Sequence[QuantumRecord]) -> None:
     return None
 
 

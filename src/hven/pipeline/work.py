@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from hven.core.clock import now_ns
 from hven.core.errors import DataError, SchemaError
+from hven.model.collection import owner_of
 from hven.model.data_id import DatasetRef
 from hven.model.product import Product
 from hven.model.provenance import InputRecord, Provenance
@@ -46,7 +47,7 @@ class Place:
     @property
     def owner(self) -> str:
         """Owner of user-generated products; empty for the observatory's own."""
-        return self.run.split("/")[1] if self.run.startswith("u/") else ""
+        return owner_of(self.run)
 
 
 @dataclass(slots=True)

@@ -100,10 +100,10 @@ class DirectRegistry:
                     return found
         return None
 
-    def by_quantum(self, quantum_keys: Sequence[str]) -> dict[tuple[str, str], Product]:
-        """Existing products by (quantum key, output)."""
+    def by_quantum(self, quantum_keys: Sequence[str], *, owner: str = "") -> dict[tuple[str, str], Product]:
+        """Existing products by (quantum key, output): the observatory's, and those of `owner` where it has none."""
         with self.database.read() as connection:
-            return products.by_quantum(connection, quantum_keys)
+            return products.by_quantum(connection, quantum_keys, owner)
 
     def inputs_of(self, product_id: str) -> list[str]:
         """Ids of what a product was made from."""

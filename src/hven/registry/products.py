@@ -10,7 +10,7 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 
 from hven.core.errors import ConflictError, DatasetNotFoundError
-from hven.model.collection import AccessClass, CollectionKind
+from hven.model.collection import AccessClass, CollectionKind, owner_of
 from hven.model.data_id import KEYS, DatasetRef, TypeName
 from hven.model.product import Product
 from hven.model.query import DataQuery
@@ -79,7 +79,7 @@ def by_defaults(products: Iterable[Product]) -> dict[str, list[Product]]:
     """Products by the collection in which `find` and `open` look by default; what users saved is in none."""
     found: dict[str, list[Product]] = {}
     for one_of in products:
-        if not one_of.run.startswith("u/"):
+        if not owner_of(one_of.run):
             found.setdefault(defaults(one_of.ref), []).append(one_of)
     return found
 
@@ -160,13 +160,17 @@ def fits(query: DataQuery, names: Mapping[str, Name]) -> list[sa.ColumnElement[b
     ]
 
 
-def by_quantum(connection: Connection, keys: Sequence[str]) -> dict[tuple[str, str], Product]:
-    """Products by quantum key and output; the newest where several runs have one."""
+def by_quantum(connection: Connection, keys: Sequence[str], owner: str) -> dict[tuple[str, str], Product]:
+    """Products by quantum key and output: the observatory's newest, else the newest of `owner`."""
     found: dict[tuple[str, str], Product] = {}
+    own: dict[tuple[str, str], Product] = {}
     for some in batched(dict.fromkeys(keys), _AT_ONCE):
         statement = sa.select(product).where(product.c.quantum_key.in_(some)).order_by(product.c.id)
-        found |= {(row.quantum_key, row.output): product_of(row) for row in connection.execute(statement)}
-    return found
+        for row in connection.execute(statement):
+            whose = owner_of(row.run)
+            if whose in {"", owner}:
+                (own if whose else found)[row.quantum_key, row.output] = product_of(row)
+    return own | found
 
 
 def inputs_of(connection: Connection, product_id: str) -> list[str]:

@@ -48,8 +48,8 @@ class Registry(Protocol):
         """Look one dataset up."""
         ...
 
-    def by_quantum(self, quantum_keys: Sequence[str]) -> dict[tuple[str, str], Product]:
-        """Existing products by (quantum key, output)."""
+    def by_quantum(self, quantum_keys: Sequence[str], *, owner: str = "") -> dict[tuple[str, str], Product]:
+        """Existing products by (quantum key, output): the observatory's, and those of `owner` where it has none."""
         ...
 
     def inputs_of(self, product_id: str) -> list[str]:

@@ -108,6 +108,28 @@ def test_calibration_is_looked_up_at_the_begin_of_the_data(observatory, steps, o
     assert ("no calibration" in early.missing) is not optional
 
 
+def test_somebodys_own_run_takes_its_own_calibration_first_and_then_their_certified_ones(observatory, steps):
+    registry = observatory.registry
+    raw(registry, 1)
+    ref = DatasetRef(TypeName.parse("L1/tiny.levels"), tiny.data_id(1))
+    names = ("tiny/calib/levels", "u/ada/calib/levels", "u/bert/calib/levels")
+    shared, adas, _berts = (made(registry, ref) for _ in names)
+    for name, product in zip(names, (shared, adas, _berts), strict=True):
+        registry.certify(name, Validity(product.id, 0, 200))
+    (signal,) = with_calibration(steps, optional=False)
+    levels = next(s for s in steps if s.name == "levels")
+
+    def calibration_of(steps, owner):
+        last = build_graph(steps, registry, DataQuery(), owner=owner)[-1]
+        return last.inputs["levels"][0][1], last.depends
+
+    assert calibration_of([signal], "") == (shared, frozenset())
+    assert calibration_of([signal], "ada") == (adas, frozenset())
+    assert calibration_of([signal], "carol") == (shared, frozenset())
+    assert calibration_of([levels, signal], "") == (shared, frozenset())
+    assert calibration_of([levels, signal], "ada") == (0, {0})
+
+
 def test_missing_calibration_blocks_and_says_so(observatory, steps, monkeypatch):
     observatory.add(1)
     monkeypatch.setattr("hven.pipeline.run.bind", lambda *_: with_calibration(steps, optional=False))

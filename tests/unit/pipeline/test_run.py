@@ -200,7 +200,47 @@ def test_user_run_goes_to_the_users_tree_and_not_to_the_defaults(observatory):
     assert all(p.path.parts[:2] == ("users", "ada") for p in report.products)
     assert observatory.registry.find(SIGNAL) == []
     assert all(r.reused for r in observatory.process(run="u/ada/again").records)
+    assert not any(r.reused for r in observatory.process(run="u/bert/mine").records)
     assert not any(r.reused for r in observatory.process().records)
+
+
+def test_what_is_shared_satisfies_somebodys_own_run_and_keeps_its_place(observatory):
+    observatory.add(1)
+    shared = observatory.process()
+    collections = observatory.registry.collections()
+    own = observatory.process(run="u/ada/again")
+    assert all(r.reused for r in own.records)
+    assert {p.id for p in own.products} == {p.id for p in shared.products}
+    assert {p.id for p in observatory.registry.find()} >= {p.id for p in shared.products}
+    assert observatory.registry.collections() == collections
+    assert not (observatory.root / "users").exists()
+
+
+def test_somebodys_own_run_changes_nothing_that_is_shared(observatory):
+    observatory.add(1)
+    observatory.process()
+    before = [observatory.registry.find(), observatory.registry.collections()]
+    files = {p: p.read_bytes() for p in (observatory.root).rglob("current")}
+    report = observatory.process(run="u/ada/other", config={"peaks": {"threshold": 25.0}})
+    made = [p for p in report.products if p.run == "u/ada/other"]
+    assert {p.ref.type.name for p in made} == {"tiny.peaks", "tiny.pairs"}
+    after = observatory.registry.collections()
+    assert [observatory.registry.find(), [c for c in after if c.name != "u/ada/other"]] == before
+    assert {p: p.read_bytes() for p in files} == files
+    assert {p.id for p in observatory.registry.find(collection="u/ada/other")} == {p.id for p in made}
+
+
+def test_records_are_told_once_they_can_be_found(observatory):
+    observatory.add(1)
+    told = []
+
+    def hear(records):
+        known = {(r.step, r.data_id) for r in observatory.registry.quanta()}
+        assert {(r.step, r.data_id) for r in records} <= known
+        told.extend(records)
+
+    report = observatory.process(told=hear)
+    assert {(r.step, r.data_id, r.state) for r in report.records} <= {(r.step, r.data_id, r.state) for r in told}
 
 
 def test_published_but_unregistered_product_is_found_again(observatory, tmp_path):

@@ -100,6 +100,20 @@ def test_by_quantum_finds_what_exists(registry):
     assert registry.by_quantum(["k", "other"]) == {("k", "calibrated"): made}
 
 
+def test_by_quantum_gives_what_is_shared_else_ones_own_and_never_somebody_elses(registry):
+    shared, adas, berts, newer = (
+        product(quantum_key="k", run=run)
+        for run in ("panoseti/runs/calibrate/1", "u/ada/calibrate/1", "u/bert/calibrate/1", "u/ada/calibrate/2")
+    )
+    registry.register([adas, berts], inputs={})
+    assert registry.by_quantum(["k"]) == {}
+    assert registry.by_quantum(["k"], owner="Ada") == {}
+    assert registry.by_quantum(["k"], owner="bert") == {("k", "calibrated"): berts}
+
+    registry.register([shared, newer], inputs={})
+    assert registry.by_quantum(["k"]) == registry.by_quantum(["k"], owner="ada") == {("k", "calibrated"): shared}
+
+
 def test_inputs_and_outputs_are_followed_both_ways(registry):
     raw, calibrated = product("L0/panoseti.ph1024"), product()
     registry.register([raw], inputs={})

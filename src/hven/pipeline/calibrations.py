@@ -1,0 +1,51 @@
+"""Which calibration a quantum gets."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+from hven.core.errors import CalibrationMissingError
+from hven.model.collection import CollectionKind, owner_of
+from hven.model.data_id import DatasetRef
+from hven.model.product import Product
+from hven.registry.protocol import Registry
+
+
+class Calibrations:
+    """Looks calibrations up for one graph, each once.
+
+    Parameters
+    ----------
+    registry
+        Knows them.
+    owner
+        Whose run it is: their own CALIBRATION collections are searched before the observatory's. Empty for the
+        observatory's own runs.
+    """
+
+    def __init__(self, registry: Registry, owner: str) -> None:
+        self.registry = registry
+        self.owner = owner
+        self._known: dict[tuple[DatasetRef, int], Product | str] = {}
+
+    def find(self, ref: DatasetRef, time_ns: int) -> Product | str:
+        """Calibration valid at a time, or why there is none."""
+        if (ref, time_ns) not in self._known:
+            self._known[ref, time_ns] = self._look(ref, time_ns)
+        return self._known[ref, time_ns]
+
+    def _look(self, ref: DatasetRef, time_ns: int) -> Product | str:
+        reason = ""
+        for collection in (*self._own, ""):
+            try:
+                return self.registry.calibration(ref, time_ns, collection=collection)
+            except CalibrationMissingError as error:
+                reason = str(error)
+        return reason
+
+    @cached_property
+    def _own(self) -> list[str]:
+        if not self.owner:
+            return []
+        calibrations = (c.name for c in self.registry.collections() if c.kind == CollectionKind.CALIBRATION)
+        return [name for name in calibrations if owner_of(name) == self.owner]
