@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from filelock import FileLock
 from hypothesis import HealthCheck, settings
 
 REPOSITORY = Path(__file__).parents[1]
@@ -76,3 +77,50 @@ def database_url(request, tmp_path):
     with admin.connect() as connection:
         connection.execute(sa.text(f"DROP DATABASE {name} WITH (FORCE)"))
     admin.dispose()
+
+
+@pytest.fixture(scope="session")
+def accounts():
+    """Real Unix users: see `accounts.Accounts`."""
+    import accounts as users
+
+    require(os.geteuid() == 0, "making Unix users needs root", "sudo make test")
+    with users.accounts() as made:
+        yield made
+
+
+def _of_run(config: pytest.Config) -> Path:
+    """Folder that all test processes of a run share."""
+    own = config._tmp_path_factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+
+@pytest.fixture(scope="session")
+def installation(request, accounts):
+    """hven installed for many users by the operator's command, once for all test processes: see `installation.py`."""
+    import installation as installing
+
+    noted = _of_run(request.config) / "installation"
+    with FileLock(f"{noted}.lock"):
+        if not noted.exists():
+            installing.sweep()
+            prefix = installing.new_folder("installation")
+            installing.install(prefix, accounts)
+            noted.write_text(str(prefix))
+    return installing.Installation(Path(noted.read_text()))
+
+
+@pytest.fixture
+def server_site(accounts, installation):
+    """An empty site of its own on the installation: see `installation.Site`."""
+    import installation as installing
+
+    with installing.open_folder("site") as folder:
+        yield installing.make_site(folder, accounts, installation)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Remove the installation of the run after its last test process."""
+    noted = _of_run(session.config) / "installation"
+    if "PYTEST_XDIST_WORKER" not in os.environ and noted.exists():
+        shutil.rmtree(noted.read_text(), ignore_errors=True)

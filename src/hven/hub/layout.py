@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -97,17 +98,26 @@ def last_lines(log: Path, count: int = 8) -> str:
 
 
 def source_folder() -> Path:
-    """Folder of the checkout that this hven runs from.
+    """Folder with the platform's configuration, proxy, notebooks and pages: the checkout's, else the installation's.
 
     Raises
     ------
     SettingsError
-        When hven is not installed from a checkout.
+        When hven runs from neither.
     """
-    folder = checkout(Path(__file__))
+    folder = checkout(Path(__file__)) or installed_share(Path(sys.prefix))
     if folder is None:
         raise SettingsError(
-            f"{Path(__file__).parents[1]} is no checkout",
-            hint="The platform runs from a checkout: clone it and use `make up`.",
+            f"{Path(__file__).parents[1]} belongs to no checkout and no installation",
+            hint="Run the platform from a checkout with `make up`, or install it with platform/install.sh.",
         )
     return folder
+
+
+def installed_share(environment: Path) -> Path | None:
+    """Files of the installation to which a Python environment belongs, or None.
+
+    `platform/install.sh` makes the environment `<prefix>/venv` and the files `<prefix>/share/hven`.
+    """
+    share = environment.parent / "share" / "hven"
+    return share if (share / "platform" / "jupyterhub_config.py").exists() else None

@@ -1,0 +1,154 @@
+"""hven installed for many users, as the operator's one command does it; and sites on it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from accounts import Account, Accounts
+
+from hven.core.settings import Settings, load_settings
+
+REPOSITORY = Path(__file__).parents[2]
+_MARK = "hvt-run-"
+_OLD_S = 7200.0
+
+
+@dataclass(frozen=True)
+class Installation:
+    """What `platform/install.sh` made."""
+
+    prefix: Path
+
+    @property
+    def python(self) -> Path:
+        """Interpreter that everybody can run."""
+        return self.prefix / "venv" / "bin" / "python"
+
+    @property
+    def hven(self) -> Path:
+        """The command line."""
+        return self.prefix / "venv" / "bin" / "hven"
+
+    @property
+    def share(self) -> Path:
+        """Configuration of the hub, proxy, notebooks, pages and catalogs."""
+        return self.prefix / "share" / "hven"
+
+
+@dataclass(frozen=True)
+class Site:
+    """A data root and a state folder on an installation, and the site file that names them."""
+
+    installation: Installation
+    file: Path
+    settings: Settings
+
+    @property
+    def root(self) -> Path:
+        return self.settings.root
+
+    @property
+    def state(self) -> Path:
+        return self.settings.state
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Variables by which processes find this site."""
+        return {"HVEN_SITE": str(self.file)}
+
+    def run(self, account: Account, *words: object, **more: Any) -> subprocess.CompletedProcess[str]:
+        """Run `hven` as somebody."""
+        return account.run(self.installation.hven, *words, env=self.environment, **more)
+
+
+def install(prefix: Path, accounts: Accounts, *more: object) -> Installation:
+    """Run the operator's command, then give the environment byte code that is there already: compiling takes long."""
+    script = REPOSITORY / "platform" / "install.sh"
+    done = subprocess.run(
+        ["sh", script, "--prefix", prefix, "--no-bytecode", *more],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={k: v for k, v in os.environ.items() if not k.startswith(("HVEN_", "PYTHON", "VIRTUAL_ENV"))},
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    _share_bytecode(prefix / "venv")
+    return Installation(prefix)
+
+
+def _share_bytecode(environment: Path) -> None:
+    """Byte code of the packages that the checkout's environment has compiled fits: their files are the same."""
+    own = REPOSITORY / ".venv" / "lib"
+    for folder in own.rglob("__pycache__"):
+        target = environment / "lib" / folder.relative_to(own)
+        if target.parent.is_dir() and not target.exists():
+            shutil.copytree(folder, target, copy_function=os.link)
+
+
+def make_site(folder: Path, accounts: Accounts, installation: Installation, **settings: Any) -> Site:
+    """A site of its own in a folder that everybody can pass; `settings` as in a site file."""
+    folder.mkdir(mode=0o755, exist_ok=True)
+    values = {
+        "site": "test",
+        "root": str(folder / "data"),
+        "state": str(folder / "state"),
+        **settings,
+        "server": {**accounts.server(installation.prefix), **settings.get("server", {})},
+    }
+    file = folder / "site.yaml"
+    file.write_text(yaml.safe_dump(values))
+    file.chmod(0o644)
+    site = Site(installation, file, load_settings(file, environ={}))
+    prepare(site)
+    return site
+
+
+def prepare(site: Site) -> None:
+    """Make the data root and the state folder, as the installer does."""
+    server = site.settings.server
+    assert server
+    site.root.mkdir(mode=0o755)
+    site.state.mkdir(mode=0o770)
+    shutil.chown(site.state, "root", server.services_group)
+    site.state.chmod(0o2770)
+    for name in ("incoming", "L0", "L1", "L2", "users", "journal", "quarantine"):
+        path = site.root / name
+        path.mkdir()
+        shutil.chown(path, "root" if name in {"incoming", "users"} else server.archive_account, server.services_group)
+        path.chmod(0o2755 if name in {"incoming", "users", "L0"} else 0o2775)
+
+
+def new_folder(name: str) -> Path:
+    """A temporary folder that everybody can pass and read: pytest's own are closed."""
+    folder = Path(tempfile.mkdtemp(prefix=f"{_MARK}{os.getpid()}-{name}-", dir="/tmp"))
+    folder.chmod(0o755)
+    return folder
+
+
+@contextmanager
+def open_folder(name: str) -> Iterator[Path]:
+    """The same, removed at the end."""
+    folder = new_folder(name)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def sweep() -> None:
+    """Remove what killed test runs have left."""
+    for folder in Path("/tmp").glob(f"{_MARK}*"):
+        pid = folder.name.removeprefix(_MARK).partition("-")[0]
+        old = time.time() - folder.stat().st_mtime > _OLD_S
+        if old and not Path("/proc", pid).exists():
+            shutil.rmtree(folder, ignore_errors=True)
