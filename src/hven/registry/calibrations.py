@@ -7,12 +7,14 @@ from sqlalchemy.engine import Connection
 
 from hven.core.clock import format_utc
 from hven.core.errors import AmbiguousNameError, CalibrationMissingError, ConfigurationError, ConflictError
+from hven.model.access import Viewer
 from hven.model.collection import CollectionKind, Validity
 from hven.model.data_id import DatasetRef
 from hven.model.product import Product
 from hven.registry import collections, products
 from hven.registry.rows import product_of, scope
 from hven.registry.schema import collection, product, validity
+from hven.registry.visible import visible
 
 
 def check(connection: Connection, name: str, new: Validity) -> Product:
@@ -49,10 +51,10 @@ def certify(connection: Connection, name: str, new: Validity, ref: DatasetRef) -
     )
 
 
-def lookup(connection: Connection, ref: DatasetRef, time_ns: int, name: str) -> Product:
+def lookup(connection: Connection, ref: DatasetRef, time_ns: int, name: str, viewer: Viewer | None = None) -> Product:
     """Calibration valid at a time; without a collection all of `<instrument>/calib/...` are looked at."""
-    for names in _search(connection, ref, name):
-        found = _valid(connection, ref, time_ns, names)
+    for names in _search(connection, ref, name, viewer):
+        found = _valid(connection, ref, time_ns, names, viewer)
         if len({p.id for _, p in found}) > 1:
             listed = ", ".join(f"{p.id} in {c}" for c, p in found)
             raise AmbiguousNameError(
@@ -67,17 +69,21 @@ def lookup(connection: Connection, ref: DatasetRef, time_ns: int, name: str) -> 
     )
 
 
-def _search(connection: Connection, ref: DatasetRef, name: str) -> list[list[str]]:
+def _search(connection: Connection, ref: DatasetRef, name: str, viewer: Viewer | None) -> list[list[str]]:
     if name:
-        return [[leaf] for leaf, kind in collections.leaves(connection, name) if kind == CollectionKind.CALIBRATION]
+        leaves = collections.leaves(connection, name, viewer)
+        return [[leaf] for leaf, kind in leaves if kind == CollectionKind.CALIBRATION]
     below = collection.c.name.startswith(f"{_instrument(ref)}/calib", autoescape=True)
-    wanted = below & (collection.c.kind == str(CollectionKind.CALIBRATION))
+    wanted = below & (collection.c.kind == str(CollectionKind.CALIBRATION)) & visible(viewer, collection.c.name)
     return [list(connection.scalars(sa.select(collection.c.name).where(wanted).order_by(collection.c.name)))]
 
 
-def _valid(connection: Connection, ref: DatasetRef, time_ns: int, names: list[str]) -> list[tuple[str, Product]]:
+def _valid(
+    connection: Connection, ref: DatasetRef, time_ns: int, names: list[str], viewer: Viewer | None
+) -> list[tuple[str, Product]]:
     among = _for(ref, *names).where(validity.c.begin_ns <= time_ns, validity.c.end_ns > time_ns).subquery()
-    rows = connection.execute(sa.select(product, among.c.collection).join(among, among.c.product_id == product.c.id))
+    there = sa.select(product, among.c.collection).join(among, among.c.product_id == product.c.id)
+    rows = connection.execute(there.where(visible(viewer, product.c.run)))
     return [(row.collection, product_of(row)) for row in rows]
 
 

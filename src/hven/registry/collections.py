@@ -8,28 +8,34 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from hven.core.errors import ConfigurationError, ConflictError, UnknownNameError
+from hven.model.access import Viewer
 from hven.model.collection import AccessClass, Collection, CollectionKind
 from hven.registry.schema import chain, collection, member, product, validity
+from hven.registry.visible import visible
 
 
-def all_of(connection: Connection) -> list[Collection]:
-    """All collections, by name."""
+def all_of(connection: Connection, viewer: Viewer | None = None) -> list[Collection]:
+    """All collections that a viewer may see, by name; without a viewer all."""
     children: dict[str, list[str]] = {}
-    for row in connection.execute(sa.select(chain).order_by(chain.c.name, chain.c.position)):
+    seen = visible(viewer, chain.c.child)
+    for row in connection.execute(sa.select(chain).where(seen).order_by(chain.c.name, chain.c.position)):
         children.setdefault(row.name, []).append(row.child)
     return [
         Collection(
             row.name, CollectionKind(row.kind), AccessClass(row.access), row.doc, tuple(children.get(row.name, ()))
         )
-        for row in connection.execute(sa.select(collection).order_by(collection.c.name))
+        for row in connection.execute(
+            sa.select(collection).where(visible(viewer, collection.c.name)).order_by(collection.c.name)
+        )
     ]
 
 
-def kind_of(connection: Connection, name: str) -> CollectionKind:
-    """Kind of a collection; UnknownNameError lists those that exist."""
-    kind = connection.scalar(sa.select(collection.c.kind).where(collection.c.name == name))
+def kind_of(connection: Connection, name: str, viewer: Viewer | None = None) -> CollectionKind:
+    """Kind of a collection; UnknownNameError lists those that exist for the viewer."""
+    seen = visible(viewer, collection.c.name)
+    kind = connection.scalar(sa.select(collection.c.kind).where(collection.c.name == name, seen))
     if kind is None:
-        raise UnknownNameError("collection", name, connection.scalars(sa.select(collection.c.name)))
+        raise UnknownNameError("collection", name, connection.scalars(sa.select(collection.c.name).where(seen)))
     return CollectionKind(kind)
 
 
@@ -66,15 +72,14 @@ def define(connection: Connection, new: Collection) -> None:
         connection.execute(sa.insert(chain), rows)
 
 
-def leaves(connection: Connection, name: str) -> list[tuple[str, CollectionKind]]:
-    """Collections to search for a name, in order: itself, or what a chain leads to, each once."""
-    kind = kind_of(connection, name)
+def leaves(connection: Connection, name: str, viewer: Viewer | None = None) -> list[tuple[str, CollectionKind]]:
+    """Collections to search for a name, in order: itself, or what a chain leads the viewer to, each once."""
+    kind = kind_of(connection, name, viewer)
     if kind != CollectionKind.CHAINED:
         return [(name, kind)]
-    children: Sequence[str] = connection.scalars(
-        sa.select(chain.c.child).where(chain.c.name == name).order_by(chain.c.position)
-    ).all()
-    return list(dict.fromkeys(leaf for child in children for leaf in leaves(connection, child)))
+    below = sa.select(chain.c.child).where(chain.c.name == name, visible(viewer, chain.c.child))
+    children: Sequence[str] = connection.scalars(below.order_by(chain.c.position)).all()
+    return list(dict.fromkeys(leaf for child in children for leaf in leaves(connection, child, viewer)))
 
 
 def holds(names: Sequence[str], kind: CollectionKind) -> sa.ColumnElement[bool]:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from copy import copy
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from sqlalchemy.engine import Connection
+
 from hven.core.errors import ConflictError
+from hven.model.access import Viewer
 from hven.model.collection import Collection, CollectionKind, Validity
 from hven.model.data_id import DatasetRef, TypeName
 from hven.model.product import Product
@@ -18,6 +22,7 @@ from hven.registry.database import Database
 from hven.registry.entries import collection_entry, quantum_entry, tag_entry, validity_entry
 from hven.registry.journal import EDITS, QUANTA, Journal
 from hven.registry.protocol import ALL
+from hven.registry.visible import visible
 from hven.store.current import set_current
 
 _MANY = 1000
@@ -36,6 +41,7 @@ class DirectRegistry:
 
     def __init__(self, url: str, root: Path) -> None:
         self.root = root
+        self.viewer: Viewer | None = None
         self.database = Database(url)
         self.edits = Journal(root / EDITS)
         self.quanta_journal = Journal(root / QUANTA)
@@ -53,6 +59,12 @@ class DirectRegistry:
         """Give connections back."""
         self.close()
 
+    def seen_by(self, viewer: Viewer) -> Self:
+        """The same as somebody may see it: what they may not is not there, in no list, count or message."""
+        view = copy(self)
+        view.viewer = viewer
+        return view
+
     def register(self, products_: Sequence[Product], *, inputs: Mapping[str, Sequence[str]]) -> None:
         """Add published products and tag them in their instrument's defaults."""
         with self.database.write() as connection:
@@ -63,7 +75,7 @@ class DirectRegistry:
     def get(self, product_id: str) -> Product:
         """Product by id; raises DatasetNotFoundError."""
         with self.database.read() as connection:
-            return products.get(connection, product_id)
+            return products.get(connection, product_id, self.viewer)
 
     def find(
         self,
@@ -74,46 +86,51 @@ class DirectRegistry:
         limit: int | None = None,
     ) -> list[Product]:
         """Products that fit a query, in order of data ID; of a RUN all versions, else one for each dataset."""
+        seen = visible(self.viewer, schema.product.c.run)
         with self.database.read() as connection:
             if not collection:
                 wanted = [type_name.instrument] if type_name else list(map(str, query.values.get("instrument", ())))
                 among = collections.holds(collections.default_names(connection, wanted), CollectionKind.TAGGED)
-                return list(products.find(connection, type_name, query, among, limit))
-            leaves = collections.leaves(connection, collection)
+                return list(products.find(connection, type_name, query, among & seen, limit))
+            leaves = collections.leaves(connection, collection, self.viewer)
             if len(leaves) == 1:
-                name, kind = leaves[0]
-                return list(products.find(connection, type_name, query, collections.holds([name], kind), limit))
+                among = collections.holds([leaves[0][0]], leaves[0][1]) & seen
+                return list(products.find(connection, type_name, query, among, limit))
             first: dict[DatasetRef, Product] = {}
             for name, kind in leaves:
-                for found in products.find(connection, type_name, query, collections.holds([name], kind), None):
+                among = collections.holds([name], kind) & seen
+                for found in products.find(connection, type_name, query, among, None):
                     first.setdefault(found.ref, found)
         return sorted(first.values(), key=lambda p: (p.ref.data_id.sort_key(), p.ref.type))[:limit]
 
     def find_one(self, ref: DatasetRef, *, collection: str = "") -> Product | None:
         """Look one dataset up."""
         with self.database.read() as connection:
-            if not collection:
-                return products.one(connection, ref, products.defaults(ref), CollectionKind.TAGGED)
-            for name, kind in collections.leaves(connection, collection):
+            leaves = [(products.defaults(ref), CollectionKind.TAGGED)]
+            if collection:
+                leaves = collections.leaves(connection, collection, self.viewer)
+            for name, kind in leaves:
                 found = products.one(connection, ref, name, kind)
-                if found is not None:
+                if found is not None and self._seen(connection, [found.id]):
                     return found
         return None
 
     def by_quantum(self, quantum_keys: Sequence[str], *, owner: str = "") -> dict[tuple[str, str], Product]:
         """Existing products by (quantum key, output): the observatory's, and those of `owner` where it has none."""
         with self.database.read() as connection:
-            return products.by_quantum(connection, quantum_keys, owner)
+            return products.by_quantum(connection, quantum_keys, owner, self.viewer)
 
     def inputs_of(self, product_id: str) -> list[str]:
         """Ids of what a product was made from."""
         with self.database.read() as connection:
-            return products.inputs_of(connection, product_id)
+            known = self._seen(connection, [product_id])
+            return self._seen(connection, products.inputs_of(connection, product_id)) if known else []
 
     def outputs_of(self, product_id: str) -> list[str]:
         """Ids of what was made from a product."""
         with self.database.read() as connection:
-            return products.outputs_of(connection, product_id)
+            known = self._seen(connection, [product_id])
+            return self._seen(connection, products.outputs_of(connection, product_id)) if known else []
 
     def define(self, collection: Collection) -> None:
         """Make a collection, or change its access class, text or children (journaled)."""
@@ -125,7 +142,7 @@ class DirectRegistry:
     def collections(self) -> list[Collection]:
         """All collections, by name."""
         with self.database.read() as connection:
-            return collections.all_of(connection)
+            return collections.all_of(connection, self.viewer)
 
     def tag(self, collection: str, product_ids: Sequence[str]) -> None:
         """Put products into a TAGGED collection, replacing those of the same type and data ID (journaled).
@@ -153,7 +170,7 @@ class DirectRegistry:
     def calibration(self, ref: DatasetRef, time_ns: int, *, collection: str = "") -> Product:
         """Calibration valid at a time; raises CalibrationMissingError."""
         with self.database.read() as connection:
-            return calibrations.lookup(connection, ref, time_ns, collection)
+            return calibrations.lookup(connection, ref, time_ns, collection, self.viewer)
 
     def record_quanta(self, records: Sequence[QuantumRecord]) -> None:
         """Keep how quanta ended (journaled)."""
@@ -166,7 +183,14 @@ class DirectRegistry:
     ) -> list[QuantumRecord]:
         """Quantum records, newest first."""
         with self.database.read() as connection:
-            return quanta.find(connection, run=run, state=state, output=output, query=query)
+            return quanta.find(connection, run=run, state=state, output=output, query=query, viewer=self.viewer)
+
+    def _seen(self, connection: Connection, ids: list[str]) -> list[str]:
+        """Those of some products that the viewer may see."""
+        if self.viewer is None:
+            return ids
+        seen = products.seen_among(connection, ids, self.viewer)
+        return [product_id for product_id in ids if product_id in seen]
 
     def close(self) -> None:
         """Give connections back."""

@@ -10,13 +10,15 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 
 from hven.core.errors import ConflictError, DatasetNotFoundError
-from hven.model.collection import AccessClass, CollectionKind, owner_of
+from hven.model.access import UNCLASSED, Viewer
+from hven.model.collection import CollectionKind, owner_of
 from hven.model.data_id import KEYS, DatasetRef, TypeName
 from hven.model.product import Product
 from hven.model.query import DataQuery
 from hven.registry.bulk import insert_rows, upsert_rows
 from hven.registry.rows import product_of, product_row
 from hven.registry.schema import collection, member, product, product_input
+from hven.registry.visible import visible
 from hven.registry.where import PRODUCT_NAMES, Name, condition
 
 _AT_ONCE = 1000
@@ -97,7 +99,7 @@ def add_collections(connection: Connection, names: Iterable[str], kind: Collecti
         if known.get(name, kind) != kind:
             raise ConflictError(f"collection {name} is {known[name]}, not {kind}")
     if missing:
-        common = {"kind": str(kind), "access": str(AccessClass.COLLABORATION), "doc": ""}
+        common = {"kind": str(kind), "access": str(UNCLASSED), "doc": ""}
         connection.execute(sa.insert(collection), [{"name": name, **common} for name in missing])
 
 
@@ -108,9 +110,10 @@ def put(connection: Connection, name: str, products: Iterable[Product]) -> None:
     upsert_rows(connection, member, rows)
 
 
-def get(connection: Connection, product_id: str) -> Product:
-    """Product by id."""
-    row = connection.execute(sa.select(product).where(product.c.id == product_id)).one_or_none()
+def get(connection: Connection, product_id: str, viewer: Viewer | None = None) -> Product:
+    """Product by id, if the viewer may see it."""
+    seen = visible(viewer, product.c.run)
+    row = connection.execute(sa.select(product).where(product.c.id == product_id, seen)).one_or_none()
     if row is None:
         raise DatasetNotFoundError(f"no product {product_id}", hint="`hven find` lists products with their ids.")
     return product_of(row)
@@ -160,12 +163,15 @@ def fits(query: DataQuery, names: Mapping[str, Name]) -> list[sa.ColumnElement[b
     ]
 
 
-def by_quantum(connection: Connection, keys: Sequence[str], owner: str) -> dict[tuple[str, str], Product]:
+def by_quantum(
+    connection: Connection, keys: Sequence[str], owner: str, viewer: Viewer | None = None
+) -> dict[tuple[str, str], Product]:
     """Products by quantum key and output: the observatory's newest, else the newest of `owner`."""
     found: dict[tuple[str, str], Product] = {}
     own: dict[tuple[str, str], Product] = {}
     for some in batched(dict.fromkeys(keys), _AT_ONCE):
-        statement = sa.select(product).where(product.c.quantum_key.in_(some)).order_by(product.c.id)
+        wanted = product.c.quantum_key.in_(some) & visible(viewer, product.c.run)
+        statement = sa.select(product).where(wanted).order_by(product.c.id)
         for row in connection.execute(statement):
             whose = owner_of(row.run)
             if whose in {"", owner}:
@@ -183,6 +189,16 @@ def outputs_of(connection: Connection, product_id: str) -> list[str]:
     """Ids of what was made from a product, sorted."""
     statement = sa.select(product_input.c.product_id).where(product_input.c.input_id == product_id)
     return sorted(connection.scalars(statement))
+
+
+def seen_among(connection: Connection, ids: Iterable[str], viewer: Viewer) -> set[str]:
+    """Those of some products' ids that a viewer may see."""
+    seen = visible(viewer, product.c.run)
+    found = (
+        connection.scalars(sa.select(product.c.id).where(product.c.id.in_(some), seen))
+        for some in batched(dict.fromkeys(ids), _AT_ONCE)
+    )
+    return {product_id for some in found for product_id in some}
 
 
 def _place(ref: DatasetRef) -> dict[str, str]:

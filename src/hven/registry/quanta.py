@@ -8,12 +8,14 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from hven.model.access import Viewer
 from hven.model.quantum import QuantumRecord, QuantumState
 from hven.model.query import DataQuery
 from hven.registry.bulk import upsert_rows
 from hven.registry.products import fits
 from hven.registry.rows import quantum_of, quantum_row
 from hven.registry.schema import quantum
+from hven.registry.visible import visible
 from hven.registry.where import QUANTUM_NAMES
 
 
@@ -23,10 +25,16 @@ def record(connection: Connection, records: Sequence[QuantumRecord]) -> None:
 
 
 def find(
-    connection: Connection, *, run: str, state: QuantumState | None, output: str, query: DataQuery
+    connection: Connection,
+    *,
+    run: str,
+    state: QuantumState | None,
+    output: str,
+    query: DataQuery,
+    viewer: Viewer | None = None,
 ) -> list[QuantumRecord]:
     """Quantum records, newest first."""
-    statement = sa.select(quantum).where(*fits(query, QUANTUM_NAMES))
+    statement = sa.select(quantum).where(visible(viewer, quantum.c.run), *fits(query, QUANTUM_NAMES))
     if run:
         statement = statement.where(quantum.c.run == run)
     if state is not None:

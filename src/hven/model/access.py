@@ -1,0 +1,46 @@
+"""Who may see what, and who may write where: one rule for the registry, the API, the pages and the file modes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hven.model.collection import AccessClass, owner_of
+
+UNCLASSED = AccessClass.COLLABORATION
+"""Class of a collection for which nobody has said another."""
+
+
+@dataclass(frozen=True, slots=True)
+class Viewer:
+    """Somebody who looks at products: a name, and the access classes that are open to them."""
+
+    name: str
+    classes: frozenset[AccessClass]
+
+
+def may_see(viewer: Viewer, collection: str, access: AccessClass) -> bool:
+    """Whether somebody may see a collection and what is born in it.
+
+    A person's own is for that person alone; the observatory's is for those to whom its class is open.
+
+    Examples
+    --------
+    >>> ada = Viewer("ada", frozenset({AccessClass.PUBLIC}))
+    >>> may_see(ada, "panoseti/raw/all", AccessClass.PUBLIC), may_see(ada, "panoseti/raw/all", AccessClass.OPERATORS)
+    (True, False)
+    >>> may_see(ada, "u/ada/flat", AccessClass.OPERATORS), may_see(ada, "u/bert/flat", AccessClass.PUBLIC)
+    (True, False)
+    """
+    owner = owner_of(collection)
+    return owner == viewer.name if owner else access in viewer.classes
+
+
+def owns(name: str, collection: str) -> bool:
+    """Whether a collection is somebody's own, so that they may change it; the observatory's take the right to operate.
+
+    Examples
+    --------
+    >>> owns("ada", "u/ada/flat"), owns("ada", "u/bert/flat"), owns("", "panoseti/defaults")
+    (True, False, False)
+    """
+    return bool(name) and owner_of(collection) == name
