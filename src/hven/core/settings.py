@@ -55,7 +55,10 @@ class EngineSettings(_Strict):
 class HubSettings(_Strict):
     """JupyterHub and its services; everything listens on loopback."""
 
-    port: Annotated[int, Field(ge=1024, le=65535, description="The one address people use.")] = 8000
+    port: Annotated[int, Field(ge=1, le=65535, description="The one address people use.")] = 8000
+    public_url: Annotated[
+        str, Field(description="Address in people's browsers where a web server with TLS stands in front.")
+    ] = ""
     user: Annotated[str, Field(description="The try-out's login; empty takes the Unix user's name.")] = ""
     guests: Annotated[tuple[str, ...], Field(description="More logins with the same password, try-out only.")] = ()
     idle_timeout_s: int = 3600
@@ -77,6 +80,21 @@ class BatchSettings(_Strict):
     lease_s: Annotated[float, Field(gt=0, description="A runner that is silent for so long is taken for dead.")] = 30.0
 
 
+class OidcSettings(_Strict):
+    """Login at an OpenID Connect provider; who somebody is on this machine, its Unix accounts still say."""
+
+    client_id: str
+    client_secret_file: Annotated[Path, Field(description="Readable by root only.")]
+    authorize_url: str
+    token_url: str
+    userdata_url: str
+    name_claim: Annotated[str, Field(description="Claim that names the person.")] = "preferred_username"
+    accounts: Annotated[
+        dict[str, str], Field(description="Unix account by the provider's name, where they differ.")
+    ] = {}
+    login_service: Annotated[str, Field(description="What the button says.")] = "OpenID Connect"
+
+
 class ServerSettings(_Strict):
     """Accounts and groups of an installation for many users; see docs/operator-guide.md."""
 
@@ -91,6 +109,11 @@ class ServerSettings(_Strict):
     dashboards_account: str = "hven-dash"
     culler_account: str = "hven-cull"
     user_quota_gb: Annotated[float, Field(gt=0, description="Of a user's own products.")] = 100.0
+    runtime: Annotated[
+        Path, Field(description="What everybody may see of the running platform, and users' sockets; root's.")
+    ] = Path("/run/hven")
+    pam_service: Annotated[str, Field(description="File in /etc/pam.d by which people log in.")] = "login"
+    oidc: Annotated[OidcSettings | None, Field(description="Instead of PAM.")] = None
 
 
 class Settings(_Strict):
@@ -140,8 +163,7 @@ def load_settings(site: Path | str | None = None, *, environ: Mapping[str, str] 
     SettingsError
         When there is none, or a key is unknown or wrong; the message names the file and the key.
     """
-    named = site or environ.get("HVEN_SITE")
-    file = Path(named) if named else SYSTEM_SITE if SYSTEM_SITE.exists() else None
+    file = site_file(site, environ=environ)
     values = _read(file) if file else _tryout(Path.cwd())
     paths = {k: environ[v] for k, v in (("root", "HVEN_ROOT"), ("state", "HVEN_STATE")) if environ.get(v)}
     if not values and len(paths) < 2:  # noqa: PLR2004 - root and state
@@ -156,6 +178,12 @@ def load_settings(site: Path | str | None = None, *, environ: Mapping[str, str] 
         raise SettingsError(f"{file or 'settings'}: {problems}") from None
     chosen = environ.get("HVEN_PROFILE", settings.engine.default_profile)
     return settings.model_copy(update={"engine": settings.engine.model_copy(update={"default_profile": chosen})})
+
+
+def site_file(site: Path | str | None = None, *, environ: Mapping[str, str] = os.environ) -> Path | None:
+    """The site file that `load_settings` reads, or None where the try-out's applies."""
+    named = site or environ.get("HVEN_SITE")
+    return Path(named) if named else SYSTEM_SITE if SYSTEM_SITE.exists() else None
 
 
 def _read(file: Path) -> dict[str, object]:
