@@ -24,7 +24,7 @@ from hven.model.product import Product
 from hven.model.provenance import InputRecord, Provenance
 from hven.pipeline.identity import software
 from hven.registry.protocol import Registry
-from hven.store.current import read_current, set_current
+from hven.store.current import set_current
 from hven.store.index import read_product
 from hven.store.paths import data_id_folder, is_version, raw_folder
 from hven.store.publish import Staging, stage
@@ -103,8 +103,7 @@ class ProductMaker:
         if product is None:
             return ProductResult(str(ref), error="")
         self.registry.register([product], inputs={product.id: []})
-        if read_current(self.root, ref) != product.path:
-            set_current(self.root, product)
+        set_current(self.root, product)
         return ProductResult(str(ref), product.id, str(product.path), product.rows, reused, product.flags)
 
     def _existing(self, ref: DatasetRef, key: str) -> Product | None:

@@ -16,10 +16,10 @@ registry = typer.Typer(help="The index of products.", no_args_is_help=True)
 def rebuild(as_json: Json = False, site: Site = None) -> None:
     """Make the index again from what lies on the disk; readers see the old one until it is complete."""
     import json
-    from dataclasses import asdict
 
     from rich.console import Console
 
+    from hven.core.errors import DataError, describe
     from hven.core.settings import load_settings
     from hven.registry.rebuild import rebuild as run
 
@@ -27,9 +27,17 @@ def rebuild(as_json: Json = False, site: Site = None) -> None:
     with Console(stderr=True).status("Reading products and journal"):
         found = run(settings.registry_url, settings.root)
     if as_json:
-        print(json.dumps(asdict(found)))
+        counts = {"products": found.products, "edits": found.edits, "quanta": found.quanta}
+        print(json.dumps({**counts, "problems": [describe(problem) for problem in found.problems]}))
     else:
         print(f"{found.products} products, {found.edits} edits of collections, {found.quanta} quantum records")
+        for problem in found.problems:
+            print(f"left out: {problem}")
+    if found.problems:
+        raise DataError(
+            f"{len(found.problems)} things could not be read and are left out; everything else is in the index",
+            hint="Mend what is listed, then run `hven registry rebuild` again.",
+        )
 
 
 @registry.command()

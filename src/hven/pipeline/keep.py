@@ -7,18 +7,21 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from hven.core.errors import DatasetNotFoundError
+from hven.core.errors import DataError, DatasetNotFoundError
+from hven.core.logging import get_logger
 from hven.model.collection import owner_of
 from hven.model.product import Product
 from hven.model.quantum import QuantumRecord
 from hven.pipeline.work import Place
 from hven.registry.protocol import Registry
-from hven.store.current import read_current, set_current
+from hven.store.current import set_current
 from hven.store.index import inputs_of, read_product
 from hven.store.paths import data_id_folder, is_version
 
 if TYPE_CHECKING:
     from hven.pipeline.work import Work
+
+_log = get_logger(__name__)
 
 
 @dataclass(slots=True)
@@ -67,6 +70,9 @@ class Keeper:
             return read_product(self.place.root, path)
         except DatasetNotFoundError:
             return None
+        except DataError as error:
+            _log.warning("a version is left out", reason=error.message)
+            return None
 
     def choose(self, products: Sequence[Product]) -> None:
         """Make products that were there already the ones that are found and opened by default."""
@@ -100,6 +106,5 @@ class Keeper:
         self._inputs = {}
 
     def _make_current(self, product: Product) -> None:
-        owner = owner_of(product.run)
-        if owner == self.place.owner and read_current(self.place.root, product.ref, user=owner) != product.path:
+        if owner_of(product.run) == self.place.owner:
             set_current(self.place.root, product)

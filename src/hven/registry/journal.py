@@ -5,11 +5,11 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from hven.core.errors import DataError
+from hven.core.errors import DataError, HvenError
 
 Entry = dict[str, Any]
 
@@ -18,6 +18,8 @@ EDITS = Path("journal", "collections.jsonl")
 
 QUANTA = Path("journal", "quanta.jsonl")
 """Quantum records, below the data root."""
+
+_MEND = "Restore the journal from a backup."
 
 
 class Journal:
@@ -43,13 +45,13 @@ class Journal:
         if is_new:
             _sync_folder(self.path.parent)
 
-    def entries(self) -> Iterator[Entry]:
-        """All entries, oldest first.
+    def entries(self, onerror: Callable[[HvenError], None] | None = None) -> Iterator[Entry]:
+        """All entries, oldest first; `onerror` is told of broken lines, which are then left out.
 
         Raises
         ------
         DataError
-            When a line is broken.
+            When a line is broken and there is no `onerror`.
         """
         if not self.path.exists():
             return
@@ -58,11 +60,14 @@ class Journal:
                 if not line.endswith(b"\n"):
                     return
                 try:
-                    yield json.loads(line)
-                except ValueError as error:
-                    raise DataError(
-                        f"{self.path}: line {number} is broken: {error}", hint="Restore the journal from a backup."
-                    ) from None
+                    entry = dict(json.loads(line))
+                except (TypeError, ValueError) as reason:
+                    error = DataError(f"{self.path}: line {number} is broken: {reason}", hint=_MEND)
+                    if onerror is None:
+                        raise error from None
+                    onerror(error)
+                else:
+                    yield entry
 
 
 def _cut_torn_line(descriptor: int) -> None:

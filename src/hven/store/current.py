@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path, PurePosixPath
 
+from hven.core.errors import DataError
 from hven.model.data_id import DatasetRef
 from hven.model.product import Product
 from hven.store.paths import data_id_folder, is_version, parse_product_path
@@ -11,19 +12,38 @@ from hven.store.small_file import replace_text
 
 CURRENT = "current"
 
+MEND = "Process or ingest the same data again: that writes it anew."
+"""What to do about a file `current` that is no use."""
+
+_SHOWN = 60
+
 
 def set_current(root: Path, product: Product) -> None:
-    """Make a product the one that is opened by default: one line in the file `current` beside its versions."""
+    """Make a product the one that is opened by default; nothing is written where it is that already."""
     parsed = parse_product_path(product.path)
-    folder = root / product.path.parent
-    replace_text(folder / CURRENT, f"{parsed.version}\n")
+    try:
+        known = read_current(root, parsed.ref, user=parsed.user)
+    except DataError:
+        known = None
+    if known != product.path:
+        replace_text(root / product.path.parent / CURRENT, f"{parsed.version}\n")
 
 
 def read_current(root: Path, ref: DatasetRef, *, user: str = "") -> PurePosixPath | None:
-    """Path of the version that is opened by default, relative to the data root; None where there is none."""
+    """Path of the version that is opened by default, relative to the data root; None where there is none.
+
+    Raises
+    ------
+    DataError
+        When the file says something else than a version, or cannot be read.
+    """
     folder = data_id_folder(ref, user=user)
     try:
         version = (root / folder / CURRENT).read_text().strip()
     except (FileNotFoundError, NotADirectoryError):
         return None
-    return folder / version if is_version(version) else None
+    except (OSError, ValueError) as error:
+        raise DataError(f"{folder / CURRENT} cannot be read: {error}", hint=MEND) from None
+    if not is_version(version):
+        raise DataError(f"{folder / CURRENT} names no version: {version[:_SHOWN]!r}", hint=MEND)
+    return folder / version

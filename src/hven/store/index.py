@@ -4,26 +4,36 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from hven.core.errors import DatasetNotFoundError
+from hven.core.errors import DataError, DatasetNotFoundError
 from hven.model.data_id import Level
 from hven.model.product import Product
 from hven.store.manifest import MANIFEST, PROVENANCE
 from hven.store.paths import is_version, parse_product_path
 
+_MEND = "Bring this folder back from a backup or a replica, or move it away and make the product again."
+
 
 def iter_products(root: Path) -> Iterator[Product]:
     """All published products below a data root, in order of path; reads two small files of each."""
+    return (read_product(root, path) for path in product_paths(root))
+
+
+def product_paths(root: Path, onerror: Callable[[OSError], None] | None = None) -> Iterator[PurePosixPath]:
+    """Version folders of all published products below a data root, in order.
+
+    `onerror` is told of folders that cannot be listed; without it that is raised.
+    """
     tops = [root / level for level in Level]
     users = root / "users"
     owners = sorted(users.iterdir()) if users.is_dir() else []
     tops += [owner / level for owner in owners for level in Level]
     for top in tops:
-        for folder in _versions(top):
-            yield read_product(root, PurePosixPath(folder.relative_to(root)))
+        for folder in _versions(top, onerror or _raise):
+            yield PurePosixPath(folder.relative_to(root))
 
 
 def read_product(root: Path, path: PurePosixPath) -> Product:
@@ -33,41 +43,60 @@ def read_product(root: Path, path: PurePosixPath) -> Product:
     ------
     DatasetNotFoundError
         When there is no published product at this path.
+    DataError
+        When one of its two files cannot be read.
     """
+    return product_record(path, _record(root, path, PROVENANCE), _record(root, path, MANIFEST))
+
+
+def _record(root: Path, path: PurePosixPath, name: str) -> dict[str, Any]:
     try:
-        provenance, manifest = (json.loads((root / path / name).read_text()) for name in (PROVENANCE, MANIFEST))
+        return dict(json.loads((root / path / name).read_text()))
     except (FileNotFoundError, NotADirectoryError):
-        raise DatasetNotFoundError(f"there is no product at {path}") from None
-    return product_record(path, provenance, manifest)
+        raise DatasetNotFoundError(f"there is no product at {path}: it has no {name}", hint=_MEND) from None
+    except (OSError, TypeError, ValueError) as error:
+        raise DataError(f"{path / name} cannot be read: {error}", hint=_MEND) from None
 
 
 def product_record(path: PurePosixPath, provenance: Mapping[str, Any], manifest: Mapping[str, Any]) -> Product:
-    """Index entry from the JSON of provenance record and manifest."""
+    """Index entry from the JSON of provenance record and manifest.
+
+    Raises
+    ------
+    DataError
+        When they lack what is needed.
+    """
     parsed = parse_product_path(path)
     same = ("run", "created_ns", "user", "site", "schema_version", "task", "quantum_key", "output")
     described = ("form", "rows", "begin_ns", "end_ns")
-    return Product(
-        id=parsed.version,
-        ref=parsed.ref,
-        path=path,
-        digest=manifest["content_digest"],
-        size_bytes=sum(f["bytes"] for f in manifest["files"]),
-        flags=tuple(provenance["flags"]),
-        **{key: provenance[key] for key in same},
-        **{key: manifest[key] for key in described},
-    )
+    try:
+        return Product(
+            id=parsed.version,
+            ref=parsed.ref,
+            path=path,
+            digest=manifest["content_digest"],
+            size_bytes=sum(f["bytes"] for f in manifest["files"]),
+            flags=tuple(provenance["flags"]),
+            **{key: provenance[key] for key in same},
+            **{key: manifest[key] for key in described},
+        )
+    except (KeyError, TypeError) as error:
+        raise DataError(f"{PROVENANCE} or {MANIFEST} in {path} is incomplete: {error}", hint=_MEND) from None
 
 
 def inputs_of(root: Path, product: Product) -> list[str]:
-    """Ids of what a product was made from, from its provenance record."""
-    record = json.loads((root / product.path / PROVENANCE).read_text())
+    """Ids of what a product was made from, from its provenance record; raises as `read_product` does."""
+    record = _record(root, product.path, PROVENANCE)
     return [i["id"] for i in record["inputs"] if i["role"] != "raw"]
 
 
-def _versions(folder: Path) -> Iterator[Path]:
+def _versions(folder: Path, onerror: Callable[[OSError], None]) -> Iterator[Path]:
     try:
         entries = sorted(os.scandir(folder), key=lambda e: e.name)
     except FileNotFoundError:
+        return
+    except OSError as error:
+        onerror(error)
         return
     for entry in entries:
         if entry.name.startswith(".") or entry.name == "raw" or not entry.is_dir(follow_symlinks=False):
@@ -75,4 +104,8 @@ def _versions(folder: Path) -> Iterator[Path]:
         if is_version(entry.name):
             yield Path(entry.path)
         else:
-            yield from _versions(Path(entry.path))
+            yield from _versions(Path(entry.path), onerror)
+
+
+def _raise(error: OSError) -> None:
+    raise error

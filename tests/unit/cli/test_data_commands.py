@@ -9,7 +9,7 @@ from small_products import publish, ref
 from typer.testing import CliRunner
 
 from hven.cli.main import app
-from hven.core.errors import AmbiguousNameError, QuantumError
+from hven.core.errors import AmbiguousNameError, DataError, QuantumError
 from hven.core.settings import Settings
 from hven.model.quantum import QuantumState
 from hven.observatory import connect
@@ -126,7 +126,20 @@ def test_registry_rebuild_counts_what_it_found(made, site):
     for file in (site / "state").glob("registry.sqlite*"):
         file.unlink()
 
-    assert json.loads(run("registry", "rebuild", "--json")) == {"products": 2, "edits": 0, "quanta": 0}
+    assert json.loads(run("registry", "rebuild", "--json")) == {"products": 2, "edits": 0, "quanta": 0, "problems": []}
+    assert made.id in run("find", "--level", "L1")
+
+
+def test_registry_rebuild_fails_with_what_it_left_out(made, site):
+    other = publish(site / "data", detector=2)
+    (site / "data" / other.path / "manifest.json").chmod(0o644)
+    (site / "data" / other.path / "manifest.json").write_text("{")
+
+    done = CliRunner().invoke(app, ["registry", "rebuild"])
+
+    assert isinstance(done.exception, DataError)
+    assert "everything else is in the index" in str(done.exception)
+    assert f"left out: {other.path}/manifest.json cannot be read" in done.stdout
     assert made.id in run("find", "--level", "L1")
 
 

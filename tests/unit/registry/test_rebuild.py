@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import json
+
+import pytest
 import sqlalchemy as sa
 from small_products import NIGHT, publish, ref
 
@@ -8,6 +11,7 @@ from hven.model.collection import AccessClass, Collection, CollectionKind, Valid
 from hven.model.quantum import QuantumRecord, QuantumState
 from hven.registry import schema
 from hven.registry.direct import DirectRegistry
+from hven.registry.journal import EDITS, QUANTA
 from hven.registry.rebuild import Rebuilt, rebuild
 
 
@@ -79,6 +83,102 @@ def test_tags_of_products_that_are_gone_are_left_out(database_url, registry):
     before["member"] = [row for row in before["member"] if gone.id not in row]
     before["product"] = [row for row in before["product"] if gone.id not in row]
     assert dump(registry) == before
+
+
+def damage(root, path, content=b"{"):
+    file = root / path
+    file.parent.chmod(0o755)
+    file.unlink(missing_ok=True)
+    if content is not None:
+        file.write_bytes(content)
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "provenance.json"])
+@pytest.mark.parametrize("content", [b"{", b"{}", b"[]", b"\xff", None])
+def test_a_product_that_cannot_be_read_is_left_out_and_named_and_all_others_are_found(
+    database_url, registry, name, content
+):
+    fill(registry)
+    before = dump(registry)
+    bad = publish(registry.root, detector=9)
+    damage(registry.root, bad.path / name, content)
+
+    rebuilt = rebuild(database_url, registry.root)
+
+    assert dump(registry) == before
+    (problem,) = rebuilt.problems
+    assert str(bad.path) in problem.message
+    assert name in problem.message
+    assert "backup" in problem.hint
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [(b"nonsense\n", "names no version"), (f"{'0198c0de-0000-7000-8000-000000000000'}\n".encode(), "is not there")],
+)
+def test_a_broken_pointer_is_named_and_its_products_are_found_in_their_run(database_url, registry, content, says):
+    fill(registry)
+    one = publish(registry.root, detector=9)
+    registry.register([one], inputs={})
+    damage(registry.root, one.path.parent / "current", content)
+
+    rebuilt = rebuild(database_url, registry.root)
+
+    assert [(says in p.message, str(one.path.parent / "current") in p.message) for p in rebuilt.problems] == [
+        (True, True)
+    ]
+    assert rebuilt.products == 6
+    assert one in registry.find(collection=one.run)
+    assert registry.find_one(one.ref) is None
+
+
+def test_of_products_that_contradict_each_other_the_first_is_found_and_the_other_named(database_url, registry):
+    fill(registry)
+    one = publish(registry.root, detector=8)
+    copy = publish(registry.root, detector=9)
+    record = json.loads((registry.root / copy.path / "provenance.json").read_text())
+    damage(
+        registry.root,
+        copy.path / "provenance.json",
+        json.dumps({**record, "quantum_key": one.quantum_key}).encode(),
+    )
+
+    rebuilt = rebuild(database_url, registry.root)
+
+    assert rebuilt.products == 6
+    (problem,) = rebuilt.problems
+    assert str(copy.path) in problem.message
+    assert registry.find_one(one.ref) == one
+
+
+@pytest.mark.parametrize("line", ["garbage", '{"edit":"dance"}', '{"edit":"tag"}', '{"edit":"tag","collection":"new"}'])
+def test_a_line_of_the_journal_that_says_nothing_is_named_and_the_others_count(database_url, registry, line):
+    fill(registry)
+    before = dump(registry)
+    with (registry.root / EDITS).open("a") as journal:
+        journal.write(f"{line}\n")
+    with (registry.root / QUANTA).open("a") as journal:
+        journal.write('{"run":"r"}\n')
+
+    rebuilt = rebuild(database_url, registry.root)
+
+    assert dump(registry) == before
+    assert ["collections.jsonl" in p.message or "quanta.jsonl" in p.message for p in rebuilt.problems] == [True, True]
+
+
+def test_an_edit_that_needs_a_lost_one_is_left_out(database_url, registry):
+    fill(registry)
+    registry.define(Collection("child", CollectionKind.TAGGED))
+    registry.define(Collection("parent", CollectionKind.CHAINED, children=("child",)))
+    registry.tag("child", [registry.find()[0].id])
+    text = (registry.root / EDITS).read_text().splitlines(keepends=True)
+    (registry.root / EDITS).write_text("".join(["broken\n" if '"name":"child"' in line else line for line in text]))
+
+    rebuilt = rebuild(database_url, registry.root)
+
+    assert len(rebuilt.problems) == 2
+    assert "child" in rebuilt.problems[1].message
+    assert {"best", "all"} <= {c.name for c in registry.collections()}
 
 
 def test_an_index_of_an_older_version_is_made_anew(database_url, registry):

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from demo_products import EVENTS, EVENTS_REF, FRAMES, FRAMES_REF, make_events, make_frames, provenance
 
-from hven.core.errors import ChecksumError, ConflictError, DatasetNotFoundError, SchemaError
+from hven.core.errors import ChecksumError, ConflictError, DataError, DatasetNotFoundError, SchemaError
 from hven.store.current import read_current, set_current
 from hven.store.index import iter_products, read_product
 from hven.store.manifest import check_files
@@ -110,12 +110,17 @@ def test_current_is_what_was_set_last(publish, tmp_path: Path):
     assert read_current(tmp_path, EVENTS_REF, user="ada") is None
 
 
-def test_a_pointer_that_was_tampered_with_leads_nowhere(publish, tmp_path: Path):
+@pytest.mark.parametrize("content", [b"../../../etc\n", b"", b"\xff\xfe"])
+def test_a_pointer_that_was_tampered_with_leads_nowhere_until_it_is_set_again(publish, tmp_path: Path, content):
     product = publish(EVENTS_REF, EVENTS, make_events())
     set_current(tmp_path, product)
-    (tmp_path / product.path.parent / "current").write_text("../../../etc\n")
+    (tmp_path / product.path.parent / "current").write_bytes(content)
 
-    assert read_current(tmp_path, EVENTS_REF) is None
+    with pytest.raises(DataError, match=str(product.path.parent / "current")):
+        read_current(tmp_path, EVENTS_REF)
+
+    set_current(tmp_path, product)
+    assert read_current(tmp_path, EVENTS_REF) == product.path
 
 
 def test_a_path_without_product_is_an_error(tmp_path: Path):
