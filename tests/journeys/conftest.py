@@ -15,7 +15,7 @@ SCALE = "0.5"
 def build(root: Path, raw: Path) -> None:
     (root / "data").mkdir(parents=True)
     run("ingest", raw, root=root)
-    run("process", "panoseti/nightly", root=root)
+    run("process", "panoseti/nightly", "--shared", root=root)
 
 
 def once(tmp_path_factory: pytest.TempPathFactory, name: str, make: object) -> Path:

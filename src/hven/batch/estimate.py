@@ -22,6 +22,9 @@ from hven.registry.protocol import Registry
 RECENT = 200
 """Newest quanta of a task that are taken for its history."""
 
+_RUNS = 10
+"""Newest runs whose products' sizes are taken."""
+
 _RAN = frozenset({QuantumState.DONE, QuantumState.PARTIAL})
 
 
@@ -43,6 +46,7 @@ def estimate(
     query: DataQuery,
     config: Mapping[str, Mapping[str, Any]],
     cores: int,
+    owner: str = "",
     ahead: int = 0,
 ) -> Estimate:
     """Count the quanta of a pipeline over a query, and predict what those that must run will take.
@@ -55,6 +59,8 @@ def estimate(
         Knows what exists and what quanta took.
     cores
         Of the engine on which the job would run.
+    owner
+        Whose own run it would be, empty for a shared one.
     ahead
         Jobs that would run before.
 
@@ -64,8 +70,9 @@ def estimate(
         Without numbers where a task to be run has never run before; its name is in `unknown`.
     """
     steps = bind(pipeline, instrument, config)
-    graph = build_graph(steps, registry, DataQuery({"instrument": (instrument.name,), **query.values}, query.where))
-    made = _made(graph, registry)
+    wanted = DataQuery({"instrument": (instrument.name,), **query.values}, query.where)
+    graph = build_graph(steps, registry, wanted, owner=owner)
+    made = _made(graph, registry, owner)
     to_do = [q for q in graph if q.number not in made]
     costs = {q.step.task.name: _cost(q.step, registry) for q in {q.step.name: q for q in to_do}.values()}
     unknown = tuple(sorted(name for name, cost in costs.items() if cost is None))
@@ -86,12 +93,12 @@ def estimate(
     )
 
 
-def _made(graph: Sequence[Quantum], registry: Registry) -> dict[int, list[Product]]:
+def _made(graph: Sequence[Quantum], registry: Registry, owner: str) -> dict[int, list[Product]]:
     """Products of the quanta that have all their outputs."""
     made: dict[int, list[Product]] = {}
     for wave in waves(graph):
         keys = {q.number: quantum_key(q.step, q.data_id, _inputs(q, made)) for q in wave if q.depends <= made.keys()}
-        known = registry.by_quantum(list(keys.values()))
+        known = registry.by_quantum(list(keys.values()), owner=owner)
         outputs = {q.number: q.step.outputs for q in wave}
         for number, key in keys.items():
             found = [known[key, name] for name in outputs[number] if (key, name) in known]
@@ -122,7 +129,8 @@ def _cost(step: BoundStep, registry: Registry) -> Cost | None:
     ][:RECENT]
     if not records:
         return None
-    sizes = [[p.size_bytes for p in registry.find(name, limit=RECENT)] for name in types]
+    runs = list(dict.fromkeys(record.run for record in records))[:_RUNS]
+    sizes = [[p.size_bytes for run in runs for p in registry.find(name, collection=run)] for name in types]
     return Cost(
         quanta=len(records),
         cpu_s=fmean(record.cpu_s for record in records),

@@ -25,12 +25,21 @@ _POLL_S = 0.5
 class Jobs(Protocol):
     """Submits jobs and looks after them, in the name of one user."""
 
+    @property
+    def operator(self) -> bool:
+        """Whether they may submit shared jobs and change other people's."""
+        ...
+
     def estimate(self, request: JobRequest) -> Estimate:
         """What a job would take; raises ConfigurationError where the request does not fit its pipeline."""
         ...
 
     def submit(self, request: JobRequest) -> Job:
-        """Queue a job; raises what `estimate` raises, and DatasetNotFoundError where no data fit."""
+        """Queue a job.
+
+        Raises what `estimate` raises, DatasetNotFoundError where no data fit, and AccessDeniedError for a shared job of
+        somebody who may not operate.
+        """
         ...
 
     def get(self, job_id: int) -> Job:
@@ -54,7 +63,7 @@ class Jobs(Protocol):
         ...
 
     def restart(self, job_id: int) -> Job:
-        """Queue a failed or cancelled job again; raises as `cancel` does."""
+        """Queue a failed or cancelled job again; raises as `cancel` and `submit` do."""
         ...
 
     def failures(self, job_id: int) -> list[Failure]:
@@ -66,7 +75,7 @@ class Jobs(Protocol):
         ...
 
     def log(self, job_id: int, *, lines: int = LOG_LINES) -> str:
-        """Last lines of a job's log; empty before it has begun."""
+        """Last lines of a job's log, empty before it has begun; AccessDeniedError for other people's jobs."""
         ...
 
     def close(self) -> None:
@@ -88,7 +97,7 @@ class DirectJobs:
     user
         In whose name.
     operator
-        May change other people's jobs.
+        May submit shared jobs, change other people's and read their logs.
     """
 
     def __init__(
@@ -110,12 +119,14 @@ class DirectJobs:
             registry=self.registry,
             query=request.query,
             config=request.config,
+            owner="" if request.shared else self.user,
             cores=profile.workers * profile.threads_per_worker,
             ahead=self.store.ahead(request.job_class.priority),
         )
 
     def submit(self, request: JobRequest) -> Job:
         """Check the request and queue the job."""
+        self._check_shared(request)
         expected = self.estimate(request)
         if not expected.quanta:
             raise DatasetNotFoundError(
@@ -142,11 +153,13 @@ class DirectJobs:
 
     def unhold(self, job_id: int) -> Job:
         """Let a held job go."""
-        return self.store.unhold(self._own(job_id), who=self.user)
+        self._check_shared(self.get(self._own(job_id)).request)
+        return self.store.unhold(job_id, who=self.user)
 
     def restart(self, job_id: int) -> Job:
         """Queue a failed or cancelled job again."""
-        return self.store.restart(self._own(job_id), who=self.user)
+        self._check_shared(self.get(self._own(job_id)).request)
+        return self.store.restart(job_id, who=self.user)
 
     def failures(self, job_id: int) -> list[Failure]:
         """Failed quanta grouped by cause."""
@@ -160,8 +173,7 @@ class DirectJobs:
 
     def log(self, job_id: int, *, lines: int = LOG_LINES) -> str:
         """Last lines of the job's log."""
-        self.get(job_id)
-        return log_tail(self.settings, job_id, lines)
+        return log_tail(self.settings, self._own(job_id), lines)
 
     def close(self) -> None:
         """Close the table's connections."""
@@ -170,8 +182,15 @@ class DirectJobs:
     def _own(self, job_id: int) -> int:
         owner = self.get(job_id).user
         if not self.operator and owner != self.user:
-            raise AccessDeniedError(f"job {job_id} is {owner}'s", hint="An operator may change it.")
+            raise AccessDeniedError(f"job {job_id} is {owner}'s", hint="Its owner and operators may do that.")
         return job_id
+
+    def _check_shared(self, request: JobRequest) -> None:
+        if request.shared and not self.operator:
+            raise AccessDeniedError(
+                f"{self.user} may not run shared processing",
+                hint="Without `shared` the products are your own; an operator makes them for everybody.",
+            )
 
 
 @dataclass(frozen=True, slots=True)

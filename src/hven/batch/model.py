@@ -75,6 +75,9 @@ class JobRequest(_Record):
         dict[str, dict[str, Any]], Field(description="By step: configuration values that differ from the pipeline's.")
     ] = {}
     job_class: JobClass = JobClass.INTERACTIVE
+    shared: Annotated[
+        bool, Field(description="Into the observatory's collections, not one's own; needs the right to operate.")
+    ] = False
 
     @property
     def query(self) -> DataQuery:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from functools import cached_property
 from typing import Any
 
 import httpx
@@ -34,6 +35,11 @@ class RemoteJobs:
     def __repr__(self) -> str:
         """Address."""
         return f"<RemoteJobs {self.url}>"
+
+    @cached_property
+    def operator(self) -> bool:
+        """Whether the token allows to operate."""
+        return "custom:hven:operate" in self._ask("GET", "/whoami")["scopes"]
 
     def estimate(self, request: JobRequest) -> Estimate:
         """What a job would take."""

@@ -11,6 +11,7 @@ from hven.batch.model import Counts, Estimate, Event, Failure, Job, JobRequest, 
 from hven.batch.tables import EVENT, JOB, METADATA, NAME, QUANTUM_PROGRESS, VERSION
 from hven.core.clock import format_utc, now_ns
 from hven.core.errors import ConflictError, JobNotFoundError
+from hven.model.collection import run_name
 from hven.model.quantum import QuantumState
 from hven.registry.database import Database
 
@@ -51,7 +52,7 @@ class JobStore:
 
     def submit(self, request: JobRequest, *, user: str, estimate: Estimate | None = None) -> Job:
         """Queue a job; the name of its RUN collection ends in its number."""
-        instrument, _, verb = request.pipeline.partition("/")
+        owner = "" if request.shared else user
         now = now_ns()
         stamp = format_utc(now // 1_000_000_000 * 1_000_000_000).replace("-", "").replace(":", "")
         with self.database.write() as connection:
@@ -67,9 +68,9 @@ class JobStore:
                 )
             )
             job_id = int(row.inserted_primary_key[0])  # type: ignore[index]
-            run = f"{instrument}/runs/{verb or 'all'}/{stamp}-{job_id}"
+            run = run_name(request.pipeline, f"{stamp}-{job_id}", owner=owner)
             connection.execute(JOB.update().where(JOB.c.id == job_id).values(run=run))
-            note(connection, user, "submit", job_id, pipeline=request.pipeline)
+            note(connection, user, "submit", job_id, pipeline=request.pipeline, shared=request.shared)
         return self.get(job_id)
 
     def get(self, job_id: int) -> Job:
@@ -79,9 +80,12 @@ class JobStore:
             raise JobNotFoundError(f"there is no job {job_id}", hint="`hven jobs list --all` shows all of them.")
         return jobs[0]
 
-    def find(self, *, user: str = "", states: Collection[JobState] = (), limit: int | None = None) -> list[Job]:
-        """Jobs of a user (of all if empty) in some states (in any if empty), newest first."""
+    def find(
+        self, *, user: str = "", states: Collection[JobState] = (), before: int | None = None, limit: int | None = None
+    ) -> list[Job]:
+        """Jobs of a user (of all if empty) in some states (in any if empty), older than a job, newest first."""
         conditions = [JOB.c.user == user] if user else []
+        conditions += [JOB.c.id < before] if before else []
         conditions += [JOB.c.state.in_(list(states))] if states else []
         return self._jobs(*conditions, limit=limit)
 

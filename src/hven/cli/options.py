@@ -17,6 +17,10 @@ DayObs = Annotated[list[int] | None, typer.Option(help="Observing day YYYYMMDD; 
 Observation = Annotated[list[str] | None, typer.Option(help="Observation; may be given several times.")]
 Detector = Annotated[list[int] | None, typer.Option(help="Detector; may be given several times.")]
 
+Shared = Annotated[
+    bool, typer.Option("--shared", help="Into the observatory's collections, not your own; operators may.")
+]
+
 Changes = Annotated[
     list[str] | None,
     typer.Option("--config", help="STEP:OPTION=VALUE that differs from the pipeline's; may be given several times."),

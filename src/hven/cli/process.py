@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hven.cli.options import Changes, DayObs, Detector, Json, Observation, Site, Where, data_id, read_changes
+from hven.cli.options import Changes, DayObs, Detector, Json, Observation, Shared, Site, Where, data_id, read_changes
 
 if TYPE_CHECKING:
     from hven.observatory import Observatory
@@ -22,6 +22,7 @@ def process(
     detector: Detector = None,
     where: Where = "",
     config: Changes = None,
+    shared: Shared = False,
     as_json: Json = False,
     site: Site = None,
 ) -> None:
@@ -31,7 +32,8 @@ def process(
 
     configure(json=as_json, level="WARNING")
     with connect(site) as obs:
-        chosen = {"where": where, "config": read_changes(config or []), **data_id(day_obs, observation, detector)}
+        changes = read_changes(config or [])
+        chosen = {"where": where, "config": changes, "shared": shared, **data_id(day_obs, observation, detector)}
         report = obs.process(pipeline, **chosen) if as_json else _with_progress(obs, pipeline, chosen)
     if as_json:
         _print_json(report)

@@ -43,7 +43,7 @@ def steps(settings: Settings, raw: Path | None) -> Iterator[Step]:
         raw = settings.state / "simulated"
         yield Step("Simulating a small night", ("simulate", str(raw)))
     yield Step(f"Taking in {raw}", ("ingest", str(raw)))
-    yield Step(f"Processing with {PIPELINE}", ("process", PIPELINE))
+    yield Step(f"Processing with {PIPELINE}", ("process", PIPELINE, "--shared"))
 
 
 def run(step: Step, settings: Settings, stop: threading.Event) -> str:

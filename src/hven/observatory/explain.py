@@ -160,7 +160,7 @@ def _ended(record: QuantumRecord) -> str:
 def _not_made(last: QuantumRecord | None, pipeline: str) -> str:
     if last is not None and last.state == QuantumState.BLOCKED:
         return f"blocked: {last.error or 'an input is missing'}"
-    return f"not run: `hven process {pipeline}` would make it"
+    return f"not run: `hven process {pipeline} --shared` would make it"
 
 
 def _quarantined(root: Path, instrument: str, query: DataQuery) -> Iterator[str]:

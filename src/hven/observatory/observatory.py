@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from hven.calibration.certify import certify, lookup
 from hven.core.clock import format_utc, now_ns
 from hven.core.errors import ConfigurationError, UnknownNameError
+from hven.model.collection import run_name
 from hven.model.data_id import DataId, DatasetRef
 from hven.model.pipeline import Pipeline, Step
 from hven.model.product import Product
@@ -200,9 +201,10 @@ class Observatory(Reading):
         where: str = "",
         config: Changes | None = None,
         progress: Callable[[Progress], None] | None = None,
+        shared: bool = False,
         **data_id: object,
     ) -> RunReport:
-        """Run a pipeline here: make what does not exist yet.
+        """Run a pipeline here: make what does not exist yet, in a run of one's own.
 
         Parameters
         ----------
@@ -216,6 +218,9 @@ class Observatory(Reading):
             By step or task: values that differ from the pipeline's.
         progress
             Called with counts as the work goes on.
+        shared
+            Make the observatory's products, which everybody finds and opens by default; operators may. Otherwise they
+            are one's own: found with ``collection=report.run``, never by default.
 
         Returns
         -------
@@ -244,7 +249,7 @@ class Observatory(Reading):
                 settings=self.settings,
                 engine=engine,
                 query=query,
-                run=_run_name(loaded.name),
+                run=run_name(loaded.name, _stamp(), owner="" if shared else self.user),
                 user=self.user,
                 config=config,
                 progress=progress,
@@ -284,13 +289,14 @@ class Observatory(Reading):
         where: str = "",
         config: Changes | None = None,
         job_class: str = "interactive",
+        shared: bool = False,
         **data_id: object,
     ) -> JobHandle:
         """Hand a pipeline to the batch service.
 
         Parameters
         ----------
-        pipeline, where, config, data_id
+        pipeline, where, config, shared, data_id
             As of `process`.
         job_class
             ``interactive``, or ``batch``, which waits for the former.
@@ -306,10 +312,12 @@ class Observatory(Reading):
             When no data fit.
         ConfigurationError
             When the config does not fit the pipeline.
+        AccessDeniedError
+            For a shared job of somebody who may not operate.
         """
         from hven.batch.jobs import JobHandle
 
-        job = self.jobs.submit(_request(pipeline, where, config, job_class, data_id))
+        job = self.jobs.submit(_request(pipeline, where, config, job_class, data_id, shared=shared))
         return JobHandle(self.jobs, job.id)
 
     def estimate(
@@ -319,10 +327,11 @@ class Observatory(Reading):
         where: str = "",
         config: Changes | None = None,
         job_class: str = "interactive",
+        shared: bool = False,
         **data_id: object,
     ) -> Estimate:
         """What a job would take; parameters as of `submit`."""
-        return self.jobs.estimate(_request(pipeline, where, config, job_class, data_id))
+        return self.jobs.estimate(_request(pipeline, where, config, job_class, data_id, shared=shared))
 
     def close(self) -> None:
         """Give connections back."""
@@ -331,15 +340,13 @@ class Observatory(Reading):
         super().close()
 
 
-def _run_name(pipeline: str) -> str:
-    instrument, _, verb = pipeline.partition("/")
+def _stamp() -> str:
     now = now_ns()
-    stamp = format_utc(now - now % 1_000_000).translate(str.maketrans("", "", "-:."))
-    return f"{instrument}/runs/{verb}/{stamp}"
+    return format_utc(now - now % 1_000_000).translate(str.maketrans("", "", "-:."))
 
 
 def _request(
-    pipeline: str, where: str, config: Changes | None, job_class: str, data_id: Mapping[str, Any]
+    pipeline: str, where: str, config: Changes | None, job_class: str, data_id: Mapping[str, Any], *, shared: bool
 ) -> JobRequest:
     from hven.batch.model import JobClass, JobRequest
 
@@ -347,4 +354,6 @@ def _request(
         raise UnknownNameError("job class", job_class, JobClass)
     changes = {step: dict(values) for step, values in (config or {}).items()}
     chosen = dict(DataQuery.of(**data_id).values)
-    return JobRequest(pipeline=pipeline, values=chosen, where=where, config=changes, job_class=JobClass(job_class))
+    return JobRequest(
+        pipeline=pipeline, values=chosen, where=where, config=changes, job_class=JobClass(job_class), shared=shared
+    )

@@ -123,6 +123,7 @@ def _message(job: Job) -> str:
     what = [job.request.pipeline, *(f"{k} {v}" for k, values in job.request.values.items() for v in values)]
     what += [job.request.where] if job.request.where else []
     what += [f"{s}.{k} = {v}" for s, values in job.request.config.items() for k, v in values.items()]
+    what += ["for everybody"] if job.request.shared else []
     said = problem(HvenError(job.error, hint=job.hint)) if job.error else ""
     doing = [job.message] if job.message and not job.state.ended else []
     return quiet(" · ".join(what + doing)) + said

@@ -9,6 +9,7 @@ from typing import Any
 import ipywidgets as iw
 
 from hven.core.errors import HvenError
+from hven.model.collection import owner_of
 from hven.model.product import Product
 from hven.observatory import Observatory
 from hven.widgets.look import LABEL, problem, show
@@ -56,9 +57,10 @@ class Results:
 
 
 def opening_line(product: Product) -> str:
-    """Line of Python that opens a product as the newest of its data ID."""
+    """Line of Python that opens a product: a shared one as the newest of its data ID, one's own from its run."""
+    own = f", collection={product.run!r}" if owner_of(product.run) else ""
     keys = ", ".join(f"{k}={v!r}" for k, v in product.ref.data_id.items() if k != "instrument")
-    return f"obs.open({product.ref.type.name!r}, level={str(product.ref.type.level)!r}, {keys})"
+    return f"obs.open({product.ref.type.name!r}, level={str(product.ref.type.level)!r}, {keys}{own})"
 
 
 def _name(product: Product) -> str:

@@ -14,13 +14,14 @@ from hven.observatory import Observatory
 from hven.views.formats import duration, size
 from hven.widgets.data_query import DataQueryFields
 from hven.widgets.job_view import JobView
-from hven.widgets.look import LABEL, problem, quiet
+from hven.widgets.look import LABEL, problem, quiet, show
 from hven.widgets.options import Options, StepOptions
 
 if TYPE_CHECKING:
     from hven.batch.model import Estimate
 
 _CLASSES = ("interactive", "batch")
+_WHOSE = (("my own", False), ("for everybody", True))
 _NO_DATA = HvenError("There are no raw data yet.", hint="`hven ingest FOLDER` takes them in; then run this cell again.")
 
 
@@ -52,6 +53,7 @@ class SubmitForm(iw.VBox):
         self.count = iw.HTML()
         self.options = StepOptions(self.refresh)
         self.job_class = iw.Dropdown(options=_CLASSES, description="Class", style=LABEL)
+        self.shared = iw.Dropdown(options=_WHOSE, description="Products", style=LABEL)
         self.estimate = iw.HTML()
         self.submit = iw.Button(description="Submit", icon="play", button_style="primary")
         self.jobs = iw.VBox()
@@ -61,9 +63,19 @@ class SubmitForm(iw.VBox):
         self._on_pipeline(None)
         self.pipeline.observe(self._on_pipeline, names="value")
         self.job_class.observe(lambda _change: self.refresh(), names="value")
+        self.shared.observe(lambda _change: self.refresh(), names="value")
         self.submit.on_click(self._on_submit)
         class_row = iw.HBox([self.job_class, iw.HTML(quiet("batch jobs wait for interactive ones"))])
-        above = [iw.HBox([self.pipeline, self.doc]), self.query.box, self.count, self.options.box, class_row]
+        shared_row = iw.HBox([self.shared, iw.HTML(quiet("what is for everybody is found by default"))])
+        show(shared_row, visible=obs.jobs.operator)
+        above = [
+            iw.HBox([self.pipeline, self.doc]),
+            self.query.box,
+            self.count,
+            self.options.box,
+            class_row,
+            shared_row,
+        ]
         super().__init__([*above, self.estimate, self.submit, self.jobs])
 
     @property
@@ -77,15 +89,17 @@ class SubmitForm(iw.VBox):
             self._refuse(_NO_DATA)
             return
         try:
-            found = self._obs.estimate(
-                self.pipeline.value, config=self.config, job_class=self.job_class.value, **self.query.values
-            )
+            found = self._obs.estimate(**self._chosen())
         except HvenError as error:
             self._refuse(error)
             return
         self.count.value = f"→ <b>{found.quanta}</b> quanta, {found.done} done already, <b>{found.to_do}</b> to do"
         self.estimate.value = _estimate(found)
         self.submit.disabled = not found.to_do
+
+    def _chosen(self) -> dict[str, Any]:
+        how = {"config": self.config, "job_class": self.job_class.value, "shared": self.shared.value}
+        return {"pipeline": self.pipeline.value, **how, **self.query.values}
 
     def _refuse(self, error: HvenError) -> None:
         self.count.value = problem(error)
@@ -112,9 +126,7 @@ class SubmitForm(iw.VBox):
     def _on_submit(self, _button: iw.Button) -> None:
         self.submit.disabled = True  # until something is changed: one press, one job
         try:
-            handle = self._obs.submit(
-                self.pipeline.value, config=self.config, job_class=self.job_class.value, **self.query.values
-            )
+            handle = self._obs.submit(**self._chosen())
             view = JobView(self._obs, handle)
         except HvenError as error:
             self._refuse(error)

@@ -25,6 +25,7 @@ from hven.core.errors import (
     UnknownNameError,
 )
 from hven.core.settings import BatchSettings, EngineSettings, Profile, Settings
+from hven.model.data_id import TypeName
 from hven.model.query import DataQuery
 from hven.pipeline.load import load_pipeline
 from hven.pipeline.run import run_pipeline
@@ -232,6 +233,47 @@ def test_other_peoples_jobs_are_theirs_alone_unless_one_operates(jobs, site, reg
     assert jobs.unhold(job).state == JobState.READY
     assert jobs.cancel(job).state == JobState.DELETED
     assert jobs.restart(job).state == JobState.READY
+
+
+def test_shared_jobs_are_for_operators_from_submission_to_restart(jobs, site, registry):
+    operator = DirectJobs(site, jobs.store, registry, user="tycho", operator=True)
+    with pytest.raises(AccessDeniedError, match="tycho may not run shared processing"):
+        jobs.submit(request(shared=True))
+    assert jobs.find() == []
+
+    job = operator.submit(request(shared=True))
+    assert job.run.startswith("tiny/runs/all/")
+    jobs.hold(job.id)
+    with pytest.raises(AccessDeniedError):
+        jobs.unhold(job.id)
+    jobs.cancel(job.id)
+    with pytest.raises(AccessDeniedError):
+        jobs.restart(job.id)
+    assert operator.restart(job.id).state == JobState.READY
+
+
+def test_logs_are_for_their_owners_and_operators(jobs, site, registry):
+    job = jobs.submit(request()).id
+    assert jobs.log(job) == ""
+    assert DirectJobs(site, jobs.store, registry, user="op", operator=True).log(job) == ""
+    with pytest.raises(AccessDeniedError, match=f"job {job} is tycho's"):
+        DirectJobs(site, jobs.store, registry, user="sophie").log(job)
+
+
+@pytest.mark.usefixtures("service")
+def test_own_and_shared_jobs_make_the_same_in_different_places(jobs, site, registry):
+    operator = DirectJobs(site, jobs.store, registry, user="op", operator=True)
+    own = run(jobs)
+    assert registry.find(TypeName.parse("L1/tiny.signal")) == []
+    assert all(registry.get(i).path.parts[:2] == ("users", "tycho") for i in own.products)
+    assert (jobs.estimate(request()).to_do, operator.estimate(request(shared=True)).to_do) == (0, 10)
+
+    shared = run(operator, shared=True)
+    assert shared.job.counts.reused == 0
+    assert {registry.get(i).digest for i in shared.products} == {registry.get(i).digest for i in own.products}
+    again = run(jobs)
+    assert set(again.products) == set(shared.products)
+    assert again.job.counts.reused == 10
 
 
 def test_waiting_for_a_job_has_an_end(jobs):

@@ -23,7 +23,7 @@ def test_submitted_job_reads_back_as_it_was_asked_for(store):
     assert store.get(job.id) == job
     assert job.request == request
     assert (job.user, job.state, job.position, job.attempt) == ("tycho", JobState.READY, 0, 0)
-    assert job.run.startswith("panoseti/runs/calibrate/")
+    assert job.run.startswith("u/tycho/calibrate/")
     assert job.run.endswith(f"Z-{job.id}")
 
 

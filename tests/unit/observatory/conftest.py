@@ -33,5 +33,5 @@ def night(tmp_path_factory):
         report = archive.ingest([folder / "raw"], settle_s=0.0)
         archive.close()
         assert report.exit_code == 0
-        opened.process("panoseti/calibrate").raise_for_failures()
+        opened.process("panoseti/calibrate", shared=True).raise_for_failures()
         yield opened

@@ -66,7 +66,7 @@ def test_raw_files_without_such_data(obs):
 
 
 def test_a_pipeline_that_has_not_run(obs, raw):
-    assert cause(obs) == "L1/panoseti.ph1024.pedestals: not run: `hven process panoseti/calibrate` would make it"
+    assert cause(obs) == "L1/panoseti.ph1024.pedestals: not run: `hven process panoseti/calibrate --shared` would make it"
 
 
 def test_a_task_that_failed_and_its_error(obs, raw):

@@ -128,9 +128,34 @@ def test_job_is_followed_to_its_end_and_its_product_opened(form, obs, batch, end
     assert names[-1] == "L2/tiny.pairs · day_obs 20251021 · a"
     view.results.choice.value = next(i for n, i in view.results.choice.options if n.startswith("L1/tiny.signal"))
     view.results.open.click()
-    assert text(view.results.line).startswith("ds = obs.open('tiny.signal', level='L1'")
-    xr.testing.assert_identical(view.results.dataset, obs.open("tiny.signal", detector=1))
+    line = text(view.results.line)
+    assert line.startswith("ds = obs.open('tiny.signal', level='L1'")
+    assert line.endswith(f"collection='{view.handle.progress().run}')")
+    xr.testing.assert_identical(view.results.dataset, eval(line.removeprefix("ds = "), {"obs": obs}))  # noqa: S307 - what its reader would run
     assert len(view.results.output.outputs) == 1
+
+
+def test_job_for_everybody_makes_what_is_found_by_default(form, obs, batch, ended):
+    form.query.choose(detector=1)
+    form.shared.value = True
+    form.submit.click()
+    view = form.views[0]
+
+    assert "SUCCEEDED" in ended(view)
+    assert "for everybody" in text(view.message)
+    view.results.open.click()
+    assert "collection" not in text(view.results.line)
+    assert obs.open("tiny.signal", detector=1).sizes["time"] == 200
+
+
+@pytest.mark.parametrize("operator", [False, True])
+def test_only_operators_are_asked_for_whom_the_products_are(obs, operator):
+    obs.jobs.operator = operator
+    form = SubmitForm(obs, "tiny/all")
+
+    (row,) = [w for w in form.children if form.shared in getattr(w, "children", ())]
+    assert (row.layout.display is None) is operator
+    assert form.shared.value is False
 
 
 def test_failed_job_says_why_with_the_end_of_its_log(form, batch, ended):
