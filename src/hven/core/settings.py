@@ -155,8 +155,8 @@ def load_settings(site: Path | str | None = None, *, environ: Mapping[str, str] 
     """Find and read the settings.
 
     Order: the argument, `$HVEN_SITE`, `/etc/hven/site.yaml`, the try-out of the checkout in which the working directory
-    lies. `$HVEN_ROOT` and `$HVEN_STATE` override the paths, `$HVEN_PROFILE` the default size of Dask clusters (the hub
-    sets it in a user's server).
+    lies. `root` and `state` in a site file are relative to its folder. `$HVEN_ROOT` and `$HVEN_STATE` override them,
+    `$HVEN_PROFILE` the default size of Dask clusters (the hub sets it in a user's server).
 
     Raises
     ------
@@ -165,7 +165,8 @@ def load_settings(site: Path | str | None = None, *, environ: Mapping[str, str] 
     """
     file = site_file(site, environ=environ)
     values = _read(file) if file else _tryout(Path.cwd())
-    paths = {k: environ[v] for k, v in (("root", "HVEN_ROOT"), ("state", "HVEN_STATE")) if environ.get(v)}
+    named = {k: environ.get(v) for k, v in (("root", "HVEN_ROOT"), ("state", "HVEN_STATE"))}
+    paths = {k: Path(path).absolute() for k, path in named.items() if path}
     if not values and len(paths) < 2:  # noqa: PLR2004 - root and state
         raise SettingsError(
             "no site is configured here",
@@ -195,7 +196,8 @@ def _read(file: Path) -> dict[str, object]:
         raise SettingsError(f"{file} is not YAML: {error}") from None
     if not isinstance(values, dict):
         raise SettingsError(f"{file} holds no settings")
-    return values
+    paths = {k: file.absolute().parent / values[k] for k in ("root", "state") if isinstance(values.get(k), str)}
+    return {**values, **paths}
 
 
 def checkout(start: Path) -> Path | None:

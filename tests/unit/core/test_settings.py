@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from hven.core.errors import SettingsError
+from hven.core.settings import load_settings
+
+
+@pytest.fixture
+def site(tmp_path):
+    """Site file with relative paths, in a folder that is not the working directory."""
+    file = tmp_path / "etc" / "site.yaml"
+    file.parent.mkdir()
+    file.write_text("root: data\nstate: ../state\n")
+    return file
+
+
+def test_relative_paths_of_a_site_file_begin_at_its_folder(site, tmp_path, monkeypatch):
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    for folder, named in ((elsewhere, site), (site.parent, Path("site.yaml"))):
+        monkeypatch.chdir(folder)
+
+        settings = load_settings(named, environ={})
+
+        assert settings.root == site.parent / "data"
+        assert settings.state.is_absolute()
+        assert settings.state.resolve() == tmp_path / "state"
+        assert settings.registry_url == f"sqlite:///{settings.state}/registry.sqlite"
+
+
+def test_absolute_paths_stay_as_they_are(site):
+    site.write_text("root: /srv/data\nstate: /srv/state\n")
+
+    settings = load_settings(site, environ={})
+
+    assert (settings.root, settings.state) == (Path("/srv/data"), Path("/srv/state"))
+
+
+def test_paths_of_the_environment_win_and_begin_at_the_working_directory(site, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    settings = load_settings(site, environ={"HVEN_ROOT": "here", "HVEN_STATE": "/srv/state"})
+
+    assert (settings.root, settings.state) == (tmp_path / "here", Path("/srv/state"))
+
+
+def test_a_path_that_is_none_is_an_error_that_names_file_and_key(site):
+    site.write_text("root: 7\nstate: x\n")
+
+    with pytest.raises(SettingsError, match=r"site\.yaml: root"):
+        load_settings(site, environ={})
