@@ -23,7 +23,7 @@ from hven.core.settings import Profile
 from hven.observatory import Observatory
 from hven.store.staging import unlock
 
-MEGABYTES = (250, 500, 1000)
+MEGABYTES = (1000, 2000, 4000)
 ROUNDS = 2
 DAY_GB = 440
 """Two telescopes at 1 kHz for 24 hours."""
