@@ -80,6 +80,12 @@ def database_url(request, tmp_path):
 
 
 @pytest.fixture(scope="session")
+def acl_programs() -> None:
+    """The system's own programs for access control lists."""
+    require(shutil.which("getfacl") and shutil.which("setfacl"), "getfacl is not installed", "apt-get install acl")
+
+
+@pytest.fixture(scope="session")
 def accounts():
     """Real Unix users: see `accounts.Accounts`."""
     import accounts as users
