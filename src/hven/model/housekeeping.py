@@ -41,3 +41,23 @@ NUMBERS = (*HV, *HV_CURRENT, DETECTOR_TEMPERATURE, FPGA_TEMPERATURE, *RAILS, SHU
 
 VARIABLES = (TIME, DEVICE, DETECTOR, QUABO, *NUMBERS)
 """One row for each reading of a board."""
+
+PLL_LOCKED = Variable(
+    "pll_locked", _T, "float32", "1", "1 where the White Rabbit switch follows its reference, else 0."
+)
+LINKS_UP = Variable("links_up", _T, "float32", "1", "Ports of the White Rabbit switch with a link.")
+GPS_LOCKED = Variable(
+    "gps_locked", _T, "float32", "1", "1 where the GPS receiver has fixes and steers its oscillator by them, else 0."
+)
+GPS_HOLDOVER = Variable("gps_holdover", _T, "float32", "s", "Time for which the receiver's oscillator ran on its own.")
+GPS_PPS_OFFSET = Variable("gps_pps_offset", _T, "float32", "ns", "The receiver's second against GPS, as it tells it.")
+GPS_CLOCK_OFFSET = Variable(
+    "gps_clock_offset", _T, "float32", "1e-9", "Relative frequency of the receiver's oscillator against GPS."
+)
+GPS_ALARMS = Variable("gps_alarms", _T, "float32", "1", "Alarms of the receiver, without a coming leap second.")
+
+CLOCK_NUMBERS = (PLL_LOCKED, LINKS_UP, GPS_LOCKED, GPS_HOLDOVER, GPS_PPS_OFFSET, GPS_CLOCK_OFFSET, GPS_ALARMS)
+"""Readings of the reference clocks, NaN where the device does not give one."""
+
+CLOCKS = (TIME, DEVICE, *CLOCK_NUMBERS)
+"""One row for each reading of the White Rabbit switch or the GPS receiver."""

@@ -51,7 +51,7 @@ class Metric:
     doc
         What it is and where the formula comes from.
     slot
-        Which input of the task `qc.measure` it reads: ``frames``, ``pedestals``, ``housekeeping``.
+        Which input of the task `qc.measure` it reads: ``frames``, ``pedestals``, ``housekeeping``, ``clocks``.
     variables
         What it needs; a dataset without them has no such metric.
     grain

@@ -7,6 +7,7 @@ from hven.qc.clock import METRICS as CLOCK
 from hven.qc.detector import METRICS as DETECTOR
 from hven.qc.frames import METRICS as FRAMES
 from hven.qc.hardware import METRICS as HARDWARE
+from hven.qc.references import METRICS as REFERENCES
 
-METRICS: tuple[Metric, ...] = (*FRAMES, *CLOCK, *DETECTOR, *HARDWARE)
+METRICS: tuple[Metric, ...] = (*FRAMES, *CLOCK, *REFERENCES, *DETECTOR, *HARDWARE)
 """All metrics."""

@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 from hven.core.clock import NS
 from hven.model import frames as v
 from hven.model.metric import Metric
-from hven.qc.summary import QUABOS, lost_between
+from hven.qc.summary import QUABOS, RATE_STEP_NS, lost_between
 
 if TYPE_CHECKING:
     import xarray as xr
 
 _LEAST_FOR_A_STEP = 2
+_DIP_STEPS = 5
 
 
 def frame_count(frames: xr.Dataset) -> float:
@@ -112,12 +113,40 @@ def largest_gap(frames: xr.Dataset) -> float:
     return gap / NS if frame_count(frames) >= _LEAST_FOR_A_STEP else float("nan")
 
 
+def quabo_silence(frames: xr.Dataset) -> float:
+    """Longest time without an event in one quabo, in mean times between a quabo's events."""
+    span = _span(frames)
+    longest = 0
+    for quabo in range(QUABOS):
+        edges = frames["quabo_times"].values[:, quabo]
+        edges = edges[edges[:, 0] >= 0]
+        ends = np.concatenate([frames["first"].values[:1], edges.ravel(), frames["last"].values[-1:]])
+        between = np.diff(ends)[::2]
+        longest = max(longest, int(between.max()), int(frames["quabo_gap"].values[:, quabo].max()))
+    return longest * frame_count(frames) / QUABOS / span if span else float("nan")
+
+
 def sky_variation(frames: xr.Dataset) -> float:
     """Range of the sky's brightness in steps of 5 s, from 5th to 95th percentile, over the median: clouds or light."""
     if not frames.sizes["sky_steps"]:
         return float("nan")
     low, centre, high = np.percentile(frames["sky"].values, (5, 50, 95))
     return float((high - low) / centre) if centre > 0 else float("nan")
+
+
+def rate_dip(frames: xr.Dataset) -> float:
+    """Deepest dip of the event rate over 5 min under its upper quartile, in Poisson deviations; 0 if under 10 min."""
+    if np.isfinite(_integration_ns(frames)):
+        return float("nan")
+    first, last = -(-int(frames["first"].values[0]) // RATE_STEP_NS), int(frames["last"].values[-1]) // RATE_STEP_NS
+    if last - first < 2 * _DIP_STEPS:
+        return 0.0
+    step = frames["rate_step"].values
+    inside = (step >= first) & (step < last)
+    counts = np.bincount(step[inside] - first, frames["count"].values[inside], last - first)
+    sums = np.convolve(counts, np.ones(_DIP_STEPS), "valid")
+    usual = np.percentile(sums, 75)
+    return float((usual - sums.min()) / np.sqrt(usual)) if usual > 0 else 0.0
 
 
 _TIME = (v.TIME,)
@@ -159,6 +188,16 @@ METRICS = (
     Metric("duplicate_frames", "1", duplicate_frames.__doc__ or "", "frames", _FLAGS, "hour", duplicate_frames),
     Metric("saturated_frames", "1", saturated_frames.__doc__ or "", "frames", _FLAGS, "hour", saturated_frames),
     Metric("rate_spikes", "1", rate_spikes.__doc__ or "", "frames", _FLAGS, "hour", rate_spikes),
+    Metric(
+        "quabo_silence",
+        "1",
+        quabo_silence.__doc__ or "",
+        "frames",
+        (v.TIME, v.PKT_NUM, v.QUABO),
+        "hour",
+        quabo_silence,
+    ),
+    Metric("rate_dip", "1", rate_dip.__doc__ or "", "frames", _TIME, "hour", rate_dip),
     Metric(
         "sky_variation",
         "1",

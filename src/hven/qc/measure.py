@@ -21,7 +21,8 @@ from hven.qc.series import nanoseconds
 from hven.qc.summary import join, split, summarise
 
 _HOUR_NS = 3600 * NS
-_SLOTS = {"pedestals": ("begin", "cell"), "housekeeping": ("time", "time")}
+_SLOTS = {"pedestals": ("begin", "cell"), "housekeeping": ("time", "time"), "clocks": ("time", "time")}
+_READINGS = {"housekeeping", "clocks"}
 _OBSERVATION = -1
 """Stands for the whole observation where there are numbers of hours."""
 
@@ -40,8 +41,9 @@ class MeasureConfig(Config):
 def run(inputs: Inputs, config: MeasureConfig) -> Mapping[str, xr.Dataset]:
     """Summarise the frames of each hour, UTC, and evaluate what does not hang on them.
 
-    Of the housekeeping only the rows of the frames' detector count. What belongs to the whole observation is evaluated
-    with its first frames.
+    Of the housekeeping only the rows of the frames' detector count, and of it and the clocks none that was read more
+    than an hour before the frames: the control software repeats old readings of devices that are silent. What belongs
+    to the whole observation is evaluated with its first frames.
 
     Returns
     -------
@@ -57,6 +59,10 @@ def run(inputs: Inputs, config: MeasureConfig) -> Mapping[str, xr.Dataset]:
     if "housekeeping" in others:
         own = others["housekeeping"]["detector"].values == int(inputs.data_id("frames")["detector"])
         others["housekeeping"] = others["housekeeping"].isel(time=np.flatnonzero(own))
+    if parts:
+        oldest = int(parts[0]["first"].values[0]) - _HOUR_NS
+        for name in _READINGS & set(others):
+            others[name] = others[name].isel(time=np.flatnonzero(nanoseconds(others[name]["time"]) >= oldest))
     numbers = ([_OBSERVATION] if inputs.start == 0 and parts else []) + [int(hours[a]) for a in bounds[:-1]]
     values = [value for number in numbers for value in _evaluated(others, number)]
     columns = list(zip(*values, strict=True)) or [()] * len(_OTHERS)
@@ -135,7 +141,7 @@ def _part(slot: str, dataset: xr.Dataset, number: int) -> xr.Dataset:
 
 TASK = Task(
     name="qc.measure",
-    version="2",
+    version="3",
     doc="Every quality metric that applies, for the observation and each of its hours.",
     inputs=(
         Slot(
@@ -160,6 +166,7 @@ TASK = Task(
             whole=True,
             optional=True,
         ),
+        Slot("clocks", (hk.TIME, *hk.CLOCK_NUMBERS), "Readings of the reference clocks.", whole=True, optional=True),
     ),
     outputs=(Output("metrics", events.METRICS, "One row for each metric and time.", dim="row"),),
     dimensions=("instrument", "day_obs", "observation", "detector"),

@@ -24,9 +24,12 @@ WRAP = 65536
 SKY_STEP_NS = 5 * NS
 """Time over which the sky's brightness is averaged; an hour holds a whole number of them."""
 
+RATE_STEP_NS = 60 * NS
+"""Time over which events are counted; an hour holds a whole number of them."""
+
 _HOUR_S = 3600
 _SAMPLED = ("host_lag", "tai_offset", "spread")
-_SERIES = ("steps", "samples", "sky_steps")
+_SERIES = ("steps", "samples", "sky_steps", "rate_steps")
 _BITS = tuple(v.QUALITY_FLAGS.values())
 
 
@@ -36,8 +39,8 @@ def summarise(frames: xr.Dataset) -> xr.Dataset:
     Returns
     -------
     xarray.Dataset
-        Dims hour (of length one), steps, samples, sky_steps; from those variables of the frames that are there, whose
-        names are in the attribute `variables`.
+        Dims hour (of length one), steps, samples, sky_steps, rate_steps; from those variables of the frames that are
+        there, whose names are in the attribute `variables`.
     """
     times = nanoseconds(frames["time"])
     steps, stride = np.diff(times), _stride(frames.attrs)
@@ -49,8 +52,9 @@ def summarise(frames: xr.Dataset) -> xr.Dataset:
         "step": ("steps", steps[::stride]),
         **{name: ("samples", frames[name].values[::stride]) for name in _SAMPLED if name in frames},
         **_flags(frames),
-        **_packets(frames),
+        **_packets(frames, times),
         **_sky(frames, times),
+        **_counts(times),
     }
     for dim in _SERIES:
         lengths = [len(values) for dims, values in found.values() if dims == dim]
@@ -72,7 +76,7 @@ def _flags(frames: xr.Dataset) -> dict[str, Any]:
     return {"flagged": (("hour", "bit"), [[np.count_nonzero(quality & bit) for bit in _BITS]])}
 
 
-def _packets(frames: xr.Dataset) -> dict[str, Any]:
+def _packets(frames: xr.Dataset, times: NDArray[np.int64]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     if "lost_packets" in frames:
         lost = frames["lost_packets"].values
@@ -85,6 +89,9 @@ def _packets(frames: xr.Dataset) -> dict[str, Any]:
         found["lost_of_quabos"] = ("hour", [sum(lost_between(n) for n in numbers)])
         ends = [[n[0], n[-1]] if len(n) else [-1, -1] for n in numbers]
         found["packet_numbers"] = (("hour", "quabo", "edge"), [ends])
+        own = [times[frames["quabo"].values == q] for q in range(QUABOS)]
+        found["quabo_times"] = (("hour", "quabo", "edge"), [[[t[0], t[-1]] if len(t) else [-1, -1] for t in own]])
+        found["quabo_gap"] = (("hour", "quabo"), [[np.diff(t).max(initial=0) for t in own]])
     return found
 
 
@@ -101,6 +108,13 @@ def _sky(frames: xr.Dataset, times: NDArray[np.int64]) -> dict[str, Any]:
     good = ((frames["quality"].values & v.QUALITY_FLAGS["quabo_missing"]) == 0) & np.isfinite(brightness)
     _, place = np.unique(times[good] // SKY_STEP_NS, return_inverse=True)
     return {"sky": ("sky_steps", np.bincount(place, brightness[good]) / np.bincount(place))}
+
+
+def _counts(times: NDArray[np.int64]) -> dict[str, Any]:
+    """Frames in each step of the time they span; steps belong to whole hours, so that joining them is exact."""
+    first = times[0] // RATE_STEP_NS
+    counts = np.bincount(times // RATE_STEP_NS - first)
+    return {"count": ("rate_steps", counts), "rate_step": ("rate_steps", first + np.arange(len(counts)))}
 
 
 def join(hours: Sequence[xr.Dataset]) -> xr.Dataset:

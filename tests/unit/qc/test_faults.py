@@ -1,6 +1,7 @@
 """Every fault that the simulator injects shows in the metric made for it and in no other."""
 
 import json
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -14,13 +15,17 @@ from hven.model.data_id import DataId
 from hven.qc.measure import TASK as MEASURE
 from hven.qc.measure import MeasureConfig
 from hven.qc.thresholds import evaluate, load_thresholds
-from hven.tasks.frames import measure_pedestals, parse_housekeeping, subtract_pedestal
+from hven.tasks.frames import measure_pedestals, parse_clocks, parse_housekeeping, subtract_pedestal
 from hven.testing.tasks import run_task
 
 START = 1_761_117_600_000_000_000
 TELESCOPES = point(PALOMAR, 305.557, 40.257, START)
 DETECTOR = TELESCOPES[0].module
-LENGTHS_S = {"img16": 240.0, "ph1024": 1200.0}
+LENGTHS_S = {"img16": 240.0, "img8": 240.0, "ph256": 3600.0, "ph1024": 3600.0}
+FRAMES_HZ = {"img16": 25.0, "img8": 100.0}
+"""Short enough in 8 bit that a hot pixel does not saturate."""
+MAX_RATE_HZ = {"ph256": 8.0, "ph1024": 2.0}
+THRESHOLDS = load_thresholds(Path(panoseti.__file__).parent / "thresholds.yaml")
 
 
 def housekeeping(seconds, faults):
@@ -28,58 +33,75 @@ def housekeeping(seconds, faults):
     times = np.array([int(float(f["Computer_UTC"]) * 1e9) for _, f in rows], "datetime64[ns]")
     columns = {"device": [d for d, _ in rows], "fields": [json.dumps(f) for _, f in rows]}
     records = xr.Dataset({k: ("time", np.array(v, object)) for k, v in columns.items()}, {"time": times})
-    ids = {"records": DataId(instrument="panoseti")}
-    return run_task(parse_housekeeping.TASK, {"records": records}, ids, parse_housekeeping.HousekeepingConfig())[
-        "numbers"
-    ]
+    given, ids = {"records": records}, {"records": DataId(instrument="panoseti")}
+    boards = run_task(parse_housekeeping.TASK, given, ids, parse_housekeeping.HousekeepingConfig())["numbers"]
+    return {
+        "housekeeping": boards,
+        "clocks": run_task(parse_clocks.TASK, given, ids, parse_clocks.ClocksConfig())["clocks"],
+    }
 
 
 def statuses(product, faults):
     """Metrics of a simulated observation that are not ok, with their status."""
     seconds = LENGTHS_S[product]
-    if product == "img16":
-        raw, _ = simulate_movie(Movie(TELESCOPES[0], START, 25.0, int(seconds * 25), faults=faults))
+    if product.startswith("img"):
+        rate = FRAMES_HZ[product]
+        frames = int(seconds * rate)
+        raw, _ = simulate_movie(Movie(TELESCOPES[0], START, rate, frames, product=product, faults=faults))
         pedestal_config, signal_config = {}, {}
     else:
-        raw, _ = simulate_events(Events(TELESCOPES[0], TELESCOPES[0], START, seconds, faults=faults))
-        pedestal_config, signal_config = {"cell_s": 300, "clip": 4.0, "guard": 4}, {"max_rate_hz": 2.0}
-    ids = dict.fromkeys(("frames", "pedestals", "housekeeping"), DataId(instrument="panoseti", detector=DETECTOR))
-    made = {"frames": raw, "housekeeping": housekeeping(seconds, faults)}
+        raw, _ = simulate_events(Events(TELESCOPES[0], TELESCOPES[0], START, seconds, faults=faults, product=product))
+        raw = raw.isel(time=np.argsort(raw["time"].values, kind="stable"))
+        pedestal_config, signal_config = {"cell_s": 300, "clip": 4.0, "guard": 4}, {"max_rate_hz": MAX_RATE_HZ[product]}
+    slots = ("frames", "pedestals", "housekeeping", "clocks")
+    ids = dict.fromkeys(slots, DataId(instrument="panoseti", detector=DETECTOR))
+    made = {"frames": raw, **housekeeping(seconds, faults)}
     config = measure_pedestals.PedestalConfig(**pedestal_config)
     made["pedestals"] = run_task(measure_pedestals.TASK, {"frames": raw}, ids, config)["pedestals"]
     config = subtract_pedestal.SignalConfig(**signal_config)
-    made["frames"] = run_task(subtract_pedestal.TASK, made, ids, config)["signal"]
+    without_clocks = {slot: dataset for slot, dataset in made.items() if slot != "clocks"}
+    made["frames"] = run_task(subtract_pedestal.TASK, without_clocks, ids, config)["signal"]
     table = run_task(MEASURE, made, ids, MeasureConfig())["metrics"].to_dataframe()
-    thresholds = load_thresholds(Path(panoseti.__file__).parent / "thresholds.yaml")
-    judged = evaluate(table, thresholds, f"panoseti.{product}")
+    judged = evaluate(table, THRESHOLDS, f"panoseti.{product}")
     bad = judged[judged["status"] != "ok"]
     assert (bad["advice"] != "").all()
     return set(zip(bad["metric"], bad["status"], strict=True))
 
 
-@pytest.mark.parametrize("product", ["img16", "ph1024"])
+PRODUCTS = tuple(LENGTHS_S)
+IMAGES, PULSE_HEIGHTS = PRODUCTS[:2], PRODUCTS[2:]
+SHOWS = (
+    (Faults(dropped_packets=0.01), PRODUCTS, "lost_packets"),
+    (Faults(missing_quabo=0.06), ("img16", "img8", "ph1024"), "partial_frames"),
+    (Faults(missing_quabo=0.06), ("ph256",), "quabo_silence"),
+    (Faults(hot_pixel=6.0), IMAGES, "hot_pixels"),
+    (Faults(hot_pixel=6.0), PULSE_HEIGHTS, "noisy_pixels"),
+    (Faults(clouds=0.6), IMAGES, "sky_variation"),
+    (Faults(clouds=0.6), PULSE_HEIGHTS, "rate_dip"),
+    (Faults(drifting_temperature=20.0), PRODUCTS, "detector_temperature_change"),
+    (Faults(lost_clock=True), PRODUCTS, "host_lag_spread"),
+    (Faults(unlocked_switch=0.3), PRODUCTS, "wr_locked"),
+    (Faults(lost_link=1), PRODUCTS, "wr_lost_links"),
+    (Faults(lost_gps=0.3), PRODUCTS, "gps_locked"),
+)
+"""Every fault with the metric made for it in each data product."""
+
+
+@pytest.mark.parametrize("product", PRODUCTS)
 def test_good_data_are_ok_in_every_metric(product):
     assert statuses(product, Faults()) == set()
 
 
 @pytest.mark.parametrize(
-    ("product", "faults", "metric"),
-    [
-        ("img16", Faults(dropped_packets=0.01), "lost_packets"),
-        ("ph1024", Faults(dropped_packets=0.01), "lost_packets"),
-        ("img16", Faults(missing_quabo=0.05), "partial_frames"),
-        ("ph1024", Faults(missing_quabo=0.05), "partial_frames"),
-        ("img16", Faults(hot_pixel=6.0), "hot_pixels"),
-        ("ph1024", Faults(hot_pixel=6.0), "noisy_pixels"),
-        ("img16", Faults(clouds=0.6), "sky_variation"),
-        ("img16", Faults(drifting_temperature=20.0), "detector_temperature_change"),
-        ("ph1024", Faults(drifting_temperature=20.0), "detector_temperature_change"),
-        ("img16", Faults(lost_clock=True), "host_lag_spread"),
-        ("ph1024", Faults(lost_clock=True), "host_lag_spread"),
-    ],
+    ("product", "faults", "metric"), [(product, f, metric) for f, products, metric in SHOWS for product in products]
 )
 def test_a_fault_shows_in_its_own_metric_alone(product, faults, metric):
     found = statuses(product, faults)
     assert {m for m, status in found if status in {"warning", "error"}} == {metric}
     cannot_be_told = {m for m, status in found if status == "missing"}
     assert cannot_be_told == ({"host_lag", "tai_offset"} if faults.lost_clock else set())
+
+
+def test_every_fault_of_the_simulator_is_tried_in_every_data_product():
+    tried = {(name, product) for faults, products, _ in SHOWS for name in faults.switched_on for product in products}
+    assert tried == {(f.name, product) for f in fields(Faults) for product in PRODUCTS}

@@ -134,6 +134,11 @@ def test_metrics_of_hours_joined_are_those_of_all_frames(night, pedestals):
     assert value(table, "frame_rate") == pytest.approx((len(times) - 1) / ((times[-1] - times[0]) / 1e9))
     assert value(table, "lost_packets") == pytest.approx(1e6 * lost / (lost + len(times)))
     assert value(table, "partial_frames") == pytest.approx((night["quality"].values & 1).mean())
+    silence = 0
+    for quabo in range(4):
+        own = times[night["quabo"].values == quabo]
+        silence = max(silence, np.diff(own).max(), own[0] - times[0], times[-1] - own[-1])
+    assert value(table, "quabo_silence") == pytest.approx(silence * len(times) / 4 / np.ptp(times))
     assert (table["metric"] == "frames").sum() == 1 + len(np.unique(times // HOUR))
 
 
@@ -149,6 +154,38 @@ def test_a_summary_of_fast_frames_is_small_and_keeps_their_medians():
     assert small.nbytes < fast.nbytes / 10
     assert int(small["rows"].sum()) == rows
     assert np.median(small["host_lag"].values) == pytest.approx(np.median(lag), abs=2000)
+
+
+def test_a_quabo_that_never_triggers_is_silent_all_the_time(night):
+    table = measured(frames=night.isel(time=np.flatnonzero(night["quabo"].values != 2)))
+    assert value(table, "quabo_silence") == pytest.approx(table.set_index("metric")["value"]["frames"].iloc[0] / 4)
+
+
+def events(*minutes):
+    """Events of so many per minute."""
+    times = [START + (m * 60 + (n + 0.5) * 60 / count) * 1e9 for m, count in enumerate(minutes) for n in range(count)]
+    return xr.Dataset({}, {"time": np.array(times, "int64").astype("datetime64[ns]")})
+
+
+def test_a_dip_of_the_event_rate_is_measured_in_poisson_deviations():
+    steady = [*[20] * 40, 20]
+    dipped = [*[20] * 10, *[5] * 5, *[20] * 25, 20]
+    assert value(measured(frames=events(*steady)), "rate_dip") == pytest.approx(0.0, abs=0.2)
+    assert value(measured(frames=events(*dipped)), "rate_dip") == pytest.approx(75 / 100**0.5)
+    assert value(measured(frames=events(*dipped[8:17])), "rate_dip") == 0.0
+
+
+def test_frames_at_a_fixed_rate_have_no_dip(frames):
+    assert np.isnan(value(measured(frames=frames), "rate_dip"))
+
+
+def test_readings_from_long_before_the_frames_do_not_count(frames):
+    times = START + np.array([-90 * 24 * HOUR, 0, HOUR // 4])
+    readings = {"pll_locked": [0.0, 1.0, 1.0], "gps_locked": [0.0, np.nan, np.nan]}
+    clocks = xr.Dataset({k: ("time", v) for k, v in readings.items()}, {"time": times.astype("datetime64[ns]")})
+    table = measured(frames=frames, clocks=clocks)
+    assert value(table, "wr_locked") == 1.0
+    assert np.isnan(value(table, "gps_locked"))
 
 
 def test_no_frames_give_no_rows(frames, pedestals):

@@ -91,6 +91,14 @@ HOUSEKEEPING = DatasetType(
     variables=housekeeping.VARIABLES,
     doc="Voltages, currents and temperatures of the quabos, with units; a broken sensor is NaN.",
 )
+CLOCKS = DatasetType(
+    name="panoseti.clocks",
+    level=Level.L1,
+    form="table",
+    keys=_RUN_KEYS,
+    variables=housekeeping.CLOCKS,
+    doc="State of the White Rabbit switch and the GPS receiver, which all telescopes follow.",
+)
 GAIN = DatasetType(
     name="panoseti.gain",
     level=Level.L1,
@@ -118,6 +126,7 @@ PRODUCT_TYPES = (
     *(_signal(p) for p in PRODUCTS.values()),
     *(_pedestals(p) for p in PRODUCTS.values()),
     HOUSEKEEPING,
+    CLOCKS,
     GAIN,
     PULSES,
     PULSE_COINCIDENCES,

@@ -4,7 +4,7 @@ import pytest
 
 from hven.instruments.panoseti import INSTRUMENT
 from hven.pipeline.bind import bind
-from hven.pipeline.load import load_pipeline, pipeline_names
+from hven.pipeline.load import choices, load_pipeline, pipeline_names
 
 
 def test_all_pipelines_are_there():
@@ -12,9 +12,14 @@ def test_all_pipelines_are_there():
     assert {f"panoseti/{n}" for n in names} <= set(pipeline_names(INSTRUMENT))
 
 
-@pytest.mark.parametrize("name", ["calibrate", "pulses", "showers", "coincidences", "nightly"])
-def test_every_step_binds(name):
+@pytest.mark.parametrize("name", choices(INSTRUMENT))
+def test_every_step_of_what_can_be_run_binds(name):
     assert bind(load_pipeline(INSTRUMENT, name), INSTRUMENT)
+
+
+def test_nightly_has_its_parts_as_subsets():
+    parts = {name.partition("#")[2] for name in choices(INSTRUMENT) if name.startswith("panoseti/nightly#")}
+    assert parts == {"pulses", "showers", "coincidences", "qc"}
 
 
 def test_nightly_makes_every_product_but_gains():

@@ -164,6 +164,86 @@ def test_showers_have_the_moments_of_the_truth():
     assert np.median(total / table["size"][bright]) == pytest.approx(10.0, rel=0.15)  # ADU per photo-electron
 
 
+def quabo_events(**more):
+    return simulate_events(Events(TELESCOPES[0], TELESCOPES[0], START, 300.0, product="ph256", **more))
+
+
+def test_single_quabos_record_what_triggers_them():
+    dataset, table = quabo_events()
+    whole, _ = simulate_events(Events(TELESCOPES[0], TELESCOPES[0], START, 300.0))
+    triggers = table[[f"quabo_{q}" for q in range(4)]].to_numpy()
+    assert dataset.images.shape == (triggers.sum(), 16, 16)
+    assert triggers.any(axis=1).all()
+    assert triggers[table["shower"] < 0].sum(axis=1).max() == 1
+    event = np.abs(dataset.time.values.astype(np.int64)[:, None] - table["time_ns"].to_numpy()).argmin(axis=1)
+    quabo = dataset.quabo.values.astype(int)
+    assert sorted(zip(event, quabo, strict=True)) == sorted(zip(*np.nonzero(triggers), strict=True))
+    corner = {0: (0, 0), 1: (0, 16), 2: (16, 16), 3: (16, 0)}
+    for number, q in enumerate(quabo[:50]):
+        y, x = corner[q]
+        same = whole.images.values[event[number], y : y + 16, x : x + 16].astype(float)
+        light = same - np.median(same)
+        if light.max() > 300:
+            assert np.corrcoef(light.ravel(), dataset.images.values[number].ravel())[0, 1] > 0.75
+
+
+def test_packets_of_single_quabos_are_counted_by_each():
+    dataset, _ = quabo_events()
+    dropped, _ = quabo_events(faults=Faults(dropped_packets=0.05))
+    skipped = 0
+    for quabo in range(4):
+        numbers = dataset.pkt_num.values[dataset.quabo.values == quabo].astype(np.int64)
+        assert (np.diff(numbers) % 65536 == 1).all()
+        steps = np.diff(dropped.pkt_num.values[dropped.quabo.values == quabo].astype(np.int64)) % 65536
+        skipped += int((steps - 1).sum())
+    assert skipped > 0
+    assert dataset.sizes["time"] - dropped.sizes["time"] - skipped in range(4)  # a quabo's first or last shows not
+
+
+def test_a_missing_quabo_sends_no_frames_of_its_own():
+    dataset, table = quabo_events(faults=Faults(missing_quabo=0.3))
+    begin, length = len(table) // 2, round(0.3 * len(table))
+    silence = table["time_ns"].to_numpy()[[begin, begin + length - 1]]
+    times = dataset.time.values.astype(np.int64)[dataset.quabo.values == 2]
+    assert not ((times >= silence[0]) & (times <= silence[1])).any()
+    assert (times < silence[0]).any()
+    assert (times > silence[1] + NS).any()
+
+
+def test_clouds_dim_showers_below_the_trigger_and_leave_chance_triggers():
+    clear, cloudy = (
+        Events(TELESCOPES[0], TELESCOPES[0], START, 4000.0, faults=Faults(clouds=c)).table for c in (0, 0.6)
+    )
+    middle = [t["time_ns"].between(START + 1800 * NS, START + 2200 * NS) for t in (clear, cloudy)]
+    showers = [(t["shower"][m] >= 0).sum() for t, m in zip((clear, cloudy), middle, strict=True)]
+    chances = [(t["shower"][m] < 0).sum() for t, m in zip((clear, cloudy), middle, strict=True)]
+    assert showers[1] / showers[0] == pytest.approx(0.42**1.7, abs=0.1)
+    assert chances[0] == chances[1]
+
+
+def test_a_run_of_bytes_and_single_quabos_says_so_in_its_configuration(panoseti, tmp_path):
+    products = {"movie_product": "img8", "events_product": "ph256"}
+    run = Run("other", START, CYGNUS, movie_s=2.0, events_s=30.0, telescopes=PALOMAR[:1], **products)
+    truth = write_run(tmp_path, run, seed=1)
+    assert set(truth["pixels"]["product"]) == {"img8", "ph256"}
+    observation = next(iter(panoseti.recognise(tmp_path)))
+    assert {f.dataset_type for f in observation.files if f.role == "data"} == {
+        "panoseti.img8",
+        "panoseti.ph256",
+        "panoseti.housekeeping",
+    }
+    config = json.loads(next(tmp_path.rglob("data_config.json")).read_text())
+    assert config["image"]["quabo_sample_size"] == 8
+    assert config["pulse_height"]["any_trigger"]["group_ph_frames"] == 0
+
+
+def test_a_free_clock_of_single_quabos_is_judged_unsynchronised(panoseti, tmp_path):
+    run = Run("lost", START, CYGNUS, events_s=60.0, events_product="ph256", faults=Faults(lost_clock=True))
+    write_run(tmp_path, run, seed=1)
+    path = next(tmp_path.rglob("*ph256*.pff"))
+    assert panoseti.formats["panoseti.ph256"].attrs([path], {})["clock_status"] == "unsynchronised"
+
+
 def test_showers_reach_both_telescopes_with_the_delay_of_light():
     tables = [Events(t, TELESCOPES[0], START, 60.0).table for t in TELESCOPES]
     first, second = (t[t["shower"] >= 0].set_index("shower")["time_ns"] for t in tables)

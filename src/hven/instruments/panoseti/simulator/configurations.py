@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,13 +17,22 @@ _MAROC_CHANNELS = 64
 _PIXELS_OF_QUABO = 256
 
 
+@dataclass(frozen=True, slots=True)
+class Mode:
+    """How a run records: integration time of images (0: none), 8 bit images, pulse heights of single quabos."""
+
+    integration_s: float
+    bytes_of_images: bool
+    single_quabos: bool
+
+
 def configurations(
-    name: str, run_type: str, telescopes: Sequence[Telescope], integration_s: float, *, start_ns: int, seed: int
+    name: str, run_type: str, telescopes: Sequence[Telescope], mode: Mode, *, start_ns: int, seed: int
 ) -> dict[str, Any]:
-    """Configuration files of a run by name; an integration time of 0 is pulse-height mode only."""
+    """Configuration files of a run by name."""
     return {
         "obs_config.json": _observatory(name, telescopes),
-        "data_config.json": _data(run_type, integration_s),
+        "data_config.json": _data(run_type, mode),
         "daq_config.json": _acquisition(),
         "quabo_uids.json": {"domes": [{"modules": [_uids(t)]} for t in telescopes]},
         "quabo_ph_baseline.json": _baseline(telescopes, start_ns, seed),
@@ -68,18 +78,22 @@ def _dome(telescope: Telescope) -> dict[str, Any]:
     return {"name": telescope.dome, **place, "modules": [module]}
 
 
-def _data(run_type: str, integration_s: float) -> dict[str, Any]:
-    image = {"integration_time_usec": round(integration_s * 1e6), "pe_threshold": 2, "quabo_sample_size": 16}
+def _data(run_type: str, mode: Mode) -> dict[str, Any]:
+    image = {
+        "integration_time_usec": round(mode.integration_s * 1e6),
+        "pe_threshold": 2,
+        "quabo_sample_size": 8 if mode.bytes_of_images else 16,
+    }
     return {
         "run_type": run_type,
         "gain": 60,
         "pulse_height": {
             "pe_threshold": 11.5,
-            "any_trigger": {"group_ph_frames": 1},
+            "any_trigger": {"group_ph_frames": int(not mode.single_quabos)},
             "two_pixel_trigger": 0,
             "three_pixel_trigger": 0,
         },
-        **({"image": image} if integration_s else {}),
+        **({"image": image} if mode.integration_s else {}),
         "max_file_size_mb": 1000,
     }
 

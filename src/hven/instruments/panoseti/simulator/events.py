@@ -1,10 +1,16 @@
-"""Pulse-height mode: Cherenkov showers seen by all telescopes, and chance triggers of single ones."""
+"""Pulse-height mode: Cherenkov showers seen by all telescopes, and chance triggers of single ones.
+
+In ``ph1024`` a trigger of any quabo records the whole module. In ``ph256`` each quabo records alone what triggers it:
+its share of the light must reach that of a chance trigger. An event gives a frame for each of its quabos, in the
+order in which the packets arrive.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,11 +20,11 @@ from numpy.typing import NDArray
 from hven.core.clock import NS
 from hven.instruments.panoseti.clock import ClockStatus
 from hven.instruments.panoseti.frames import FrameFormat
-from hven.instruments.panoseti.layouts import MODULE_PADDED
-from hven.instruments.panoseti.products import PRODUCTS
+from hven.instruments.panoseti.layouts import layouts_of
+from hven.instruments.panoseti.products import PRODUCTS, QUABOS
 from hven.instruments.panoseti.simulator import packets
 from hven.instruments.panoseti.simulator.camera import camera, transparency
-from hven.instruments.panoseti.simulator.faults import NO_FAULTS, Faults
+from hven.instruments.panoseti.simulator.faults import MISSING_QUABO, NO_FAULTS, Faults
 from hven.instruments.panoseti.simulator.movie import Cell
 from hven.instruments.panoseti.simulator.seeds import random
 from hven.instruments.panoseti.simulator.site import Telescope, light_delay_ns
@@ -46,6 +52,8 @@ class Events:
         Of all random numbers.
     faults
         What goes wrong.
+    product
+        ``ph1024`` or ``ph256``.
     """
 
     telescope: Telescope
@@ -56,21 +64,43 @@ class Events:
     chance_hz: float = 0.4
     seed: int = 1
     faults: Faults = NO_FAULTS
+    product: str = "ph1024"
 
     @cached_property
     def table(self) -> pd.DataFrame:
-        """Truth of each event in order of time.
+        """Truth of each event in order of time; a shower that clouds dim below the trigger makes none.
 
         Columns time_ns, detector, shower (its number, -1 for a chance trigger), size (photo-electrons), y, x, length,
-        width (pixels) and psi (radians, from x towards y).
+        width (pixels) and psi (radians, from x towards y); `quabo_0` to `quabo_3` say which quabos triggered.
         """
         both = pd.concat([self._showers(), self._chances()], ignore_index=True)
-        return both.sort_values("time_ns", ignore_index=True)
+        ordered = both.sort_values("time_ns", ignore_index=True)
+        triggers = triggered(ordered)
+        return ordered.assign(**{f"quabo_{q}": triggers[:, q] for q in range(QUABOS)})
+
+    @property
+    def format(self) -> FrameFormat:
+        """What writes the frames."""
+        return FrameFormat(PRODUCTS[self.product])
 
     @cached_property
     def stream(self) -> packets.Stream:
         """The events' packets."""
-        return packets.Stream(self.seed, f"ph1024 {self.start_ns}", self.telescope.module, len(self.table), self.faults)
+        return packets.Stream(
+            self.seed, f"{self.product} {self.start_ns}", self.telescope.module, len(self.table), self.faults
+        )
+
+    @cached_property
+    def _sending(self) -> NDArray[np.bool_]:
+        """Which quabos send a packet of their own, dims (event, quabo)."""
+        sending = self.table[[f"quabo_{q}" for q in range(QUABOS)]].to_numpy(bool)
+        sending[self.stream.missing(np.arange(len(sending))), MISSING_QUABO] = False
+        return sending
+
+    @cached_property
+    def _sent(self) -> NDArray[np.int64]:
+        """Packets that each quabo sent before each event."""
+        return np.cumsum(self._sending, axis=0) - self._sending
 
     def cells(self) -> Iterator[Cell]:
         """All events, some at a time."""
@@ -81,14 +111,15 @@ class Events:
         number = packets.numbers(cell, len(self.table))
         rows = self.table.iloc[number[0] : number[-1] + 1]
         pixels, draw = camera(self.seed, self.telescope.module, self.faults), self.stream.random("light", cell)
-        phase = (rows["time_ns"].to_numpy() - self.start_ns) / NS / self.duration_s
-        light = draw.poisson(shower_images(rows) * transparency(self.faults, phase)[:, None, None])
+        light = draw.poisson(shower_images(rows))
         values = pixels.pedestal + pixels.noise * draw.standard_normal(light.shape) + pixels.gain * light
         images = np.rint(values).clip(-32768, 32767).astype(np.int16)
+        times, kept = rows["time_ns"].to_numpy(), self.stream.kept(cell, number)
+        if self.product == "ph256":
+            headers = self.stream.headers(cell, number, times, self._sent[number])
+            return _apart(times, headers, images, self._sending[number] & kept[:, None])
         packets.darken(images, self.stream.missing(number))
-        times = rows["time_ns"].to_numpy()
         headers = self.stream.headers(cell, number, times)
-        kept = self.stream.kept(cell, number)
         return Cell(times[kept], {k: v[kept] for k, v in headers.items()}, images[kept])
 
     def _showers(self) -> pd.DataFrame:
@@ -100,7 +131,8 @@ class Events:
         delay = round(light_delay_ns(self.telescope, self.reference))
         shift = own.normal(0.0, 1.5, (2, len(times)))
         length = own.uniform(1.0, 2.6, len(times))
-        return pd.DataFrame(
+        size *= transparency(self.faults, (times - self.start_ns) / NS / self.duration_s)
+        found = pd.DataFrame(
             {
                 "time_ns": times + delay,
                 "detector": self.telescope.module,
@@ -113,6 +145,7 @@ class Events:
                 "psi": psi + own.normal(0.0, 0.2, len(times)),
             }
         )
+        return found[size >= _SMALLEST_PE]
 
     def _chances(self) -> pd.DataFrame:
         draw = random(self.seed, "chances", self.start_ns, self.telescope.module)
@@ -131,6 +164,34 @@ class Events:
                 "psi": 0.0,
             }
         )
+
+
+def triggered(rows: pd.DataFrame) -> NDArray[np.bool_]:
+    """Quabos whose share of an event's expected light is that of a chance trigger; the brightest always triggers."""
+    found = np.zeros((len(rows), QUABOS), np.bool_)
+    for begin in range(0, len(rows), packets.CELL):
+        part = slice(begin, begin + packets.CELL)
+        light = quadrants(shower_images(rows.iloc[part])).sum(axis=(2, 3))
+        found[part] = (light >= _FLASH_PE) | (light == light.max(axis=1, keepdims=True))
+    return found
+
+
+def quadrants(images: NDArray[Any]) -> NDArray[Any]:
+    """Images of the quabos, dims (event, quabo, y, x), of whole modules: upper left, upper right, lower right, left."""
+    half = SIDE // 2
+    upper, lower = images[:, :half], images[:, half:]
+    return np.stack([upper[..., :half], upper[..., half:], lower[..., half:], lower[..., :half]], axis=1)
+
+
+def _apart(
+    times: NDArray[np.int64], headers: dict[str, NDArray[np.int64]], images: NDArray[Any], sent: NDArray[np.bool_]
+) -> Cell:
+    """One frame for each quabo that sent a packet, in order of arrival."""
+    event, quabo = np.nonzero(sent)
+    arrival = (headers["tv_sec"] * NS + headers["tv_usec"] * 1000)[event, quabo]
+    event, quabo = (places[np.argsort(arrival, kind="stable")] for places in (event, quabo))
+    single = {k: v[event, quabo] for k, v in headers.items()}
+    return Cell(times[event], {"quabo": quabo, **single}, quadrants(images)[event, quabo])
 
 
 def shower_images(rows: pd.DataFrame) -> NDArray[np.float64]:
@@ -152,8 +213,8 @@ def simulate_events(events: Events) -> tuple[xr.Dataset, pd.DataFrame]:
     headers = {k: np.concatenate([c.headers[k] for c in cells]) for k in cells[0].headers}
     source = {"seqno": np.zeros(len(images), np.int64), "frame_in_file": np.arange(len(images))}
     status = ClockStatus.UNSYNCHRONISED if events.faults.lost_clock else ClockStatus.WR_LOCKED
-    form = FrameFormat(PRODUCTS["ph1024"])
-    dataset = form.assemble({**headers, **source}, images, MODULE_PADDED, status)
+    form = events.format
+    dataset = form.assemble({**headers, **source}, images, layouts_of(form.product)[0], status)
     return dataset.assign_attrs(module_id=events.telescope.module), events.table
 
 

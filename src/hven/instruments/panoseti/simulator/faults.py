@@ -27,7 +27,14 @@ class Faults:
     drifting_temperature
         Kelvin by which the detectors warm up during the run.
     lost_clock
-        The quabos' clocks run free.
+        The quabos' clocks run free, though the switch is locked.
+    unlocked_switch
+        Fraction of the run, at its end, in which the White Rabbit switch does not follow its reference. The quabos
+        follow the switch: they still agree with each other.
+    lost_link
+        Ports of the switch that lose their link in the middle of the run. None is a quabo's.
+    lost_gps
+        Fraction of the run, at its end, in which the GPS receiver has no satellites; its oscillator holds the second.
     """
 
     dropped_packets: float = 0.0
@@ -36,6 +43,9 @@ class Faults:
     clouds: float = 0.0
     drifting_temperature: float = 0.0
     lost_clock: bool = False
+    unlocked_switch: float = 0.0
+    lost_link: int = 0
+    lost_gps: float = 0.0
 
     @property
     def switched_on(self) -> dict[str, float]:

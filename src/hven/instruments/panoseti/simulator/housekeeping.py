@@ -14,7 +14,9 @@ from hven.instruments.panoseti.simulator.seeds import random
 from hven.instruments.panoseti.simulator.site import Telescope
 
 _QUABO_EVERY_S = 10
-_PORTS = 18
+_PORTS, _OTHER_LINKS = 18, 2
+_LINK_DOWN = 0.2
+"""Part of the run in which a lost link is down."""
 _DETECTOR_C, _FPGA_C = 22.0, 48.0
 _HV_LOAD_OHM = 0.499e6
 Reading = tuple[str, Mapping[str, str]]
@@ -26,16 +28,17 @@ def readings(
     """All readings of a run: switches once a second, quabos and GPS every ten seconds."""
     draw = random(seed, "housekeeping", start_ns)
     for second in range(int(duration_s) + 1):
-        time_ns = start_ns + second * NS
+        time_ns, phase = start_ns + second * NS, second / max(duration_s, 1.0)
         utc = f"{time_ns // NS}.{round(draw.integers(100_000, 900_000))}"
-        yield "WRSWITCH", _switch(utc, len(telescopes), locked=not faults.lost_clock)
+        yield "WRSWITCH", _switch(utc, len(telescopes), faults, phase)
         if second % _QUABO_EVERY_S == 0:
-            warmer = faults.drifting_temperature * second / max(duration_s, 1.0)
+            warmer = faults.drifting_temperature * phase
             for t in telescopes:
                 yield from ((f"QUABO_{boardloc(t, q)}", _quabo(utc, t, q, draw, warmer)) for q in range(QUABOS))
             yield "WPS", {"Computer_UTC": utc, "POWER": "ON"}
             yield "GPSPRIM", _gps_primary(utc, time_ns)
-            yield "GPSSUPP", _gps_supplement(utc, time_ns, telescopes[0], draw)
+            alone_s = max(0.0, second - duration_s * (1 - faults.lost_gps))
+            yield "GPSSUPP", _gps_supplement(utc, time_ns, telescopes[0], draw) | _holdover(round(alone_s))
 
 
 def _quabo(utc: str, telescope: Telescope, quabo: int, draw: np.random.Generator, warmer: float) -> dict[str, str]:
@@ -78,9 +81,11 @@ def _texts(numbers: Mapping[str, float]) -> dict[str, str]:
     return {k: repr(float(v)) for k, v in numbers.items()}
 
 
-def _switch(utc: str, telescopes: int, *, locked: bool) -> dict[str, str]:
-    links = {f"Port{i:>2}_LINK": str(int(i <= telescopes * QUABOS)) for i in range(1, _PORTS + 1)}
-    return {"Computer_UTC": utc, **links, "SOFTPLL": str(int(locked))}
+def _switch(utc: str, telescopes: int, faults: Faults, phase: float) -> dict[str, str]:
+    boards = telescopes * QUABOS
+    up = boards + _OTHER_LINKS - faults.lost_link * (abs(phase - 0.5) < _LINK_DOWN / 2)
+    links = {f"Port{i:>2}_LINK": str(int(i <= up)) for i in range(1, _PORTS + 1)}
+    return {"Computer_UTC": utc, **links, "SOFTPLL": str(int(phase <= 1 - faults.unlocked_switch))}
 
 
 def _gps_primary(utc: str, time_ns: int) -> dict[str, str]:
@@ -125,4 +130,18 @@ def _gps_supplement(utc: str, time_ns: int, telescope: Telescope, draw: np.rando
         "LONGITUDE": str(np.radians(telescope.longitude)),
         "ALTITUDE": str(telescope.altitude),
         "PPSQUANTIZATIONERROR": repr(float(draw.normal(0, 5.0))),
+    }
+
+
+def _holdover(alone_s: int) -> dict[str, str]:
+    """What a receiver says after so many seconds without satellites."""
+    if not alone_s:
+        return {}
+    return {
+        "DISCIPLININGMODE": "Auto Holdover",
+        "HOLDOVERDURATION": str(alone_s),
+        "NotTrackingSatellites": "1",
+        "NotDiscipliningOscillator": "1",
+        "GPSDECODINGSTATUS": "No usable satellites",
+        "DISCIPLININGACTIVITY": "Inactive",
     }

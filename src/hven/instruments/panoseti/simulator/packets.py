@@ -52,8 +52,13 @@ class Stream:
         kept: NDArray[np.bool_] = ~lost | (number == 0) | (number == self.frames - 1)
         return kept
 
-    def headers(self, cell: int, number: Integers, times: Integers) -> dict[str, Integers]:
-        """Headers of the packets of a cell by L0 variable name, dims (frame, quabo); `times` are true UTC ns."""
+    def headers(
+        self, cell: int, number: Integers, times: Integers, sent: Integers | None = None
+    ) -> dict[str, Integers]:
+        """Headers of the packets of a cell by L0 variable name, dims (frame, quabo).
+
+        `times` are true UTC ns, `sent` the packets that each quabo sent before; else it sent one for each frame.
+        """
         draw = self.random("packets", cell)
         spread = draw.choice(_SPREADS_NS, (len(times), QUABOS))
         host = times[:, None] + _HOST_LAG_NS + draw.exponential(_HOST_JITTER_NS, spread.shape).astype(np.int64)
@@ -61,7 +66,7 @@ class Stream:
         if self.faults.lost_clock:
             quabo = draw.integers(0, TAI_BITS * NS, (len(times), 1)) + spread
         headers = {
-            "pkt_num": self._packet_numbers(number),
+            "pkt_num": self._packet_numbers(number, sent),
             "pkt_tai": (quabo // NS + TAI_MINUS_UTC_S) % TAI_BITS,
             "pkt_nsec": quabo % NS,
             "tv_sec": host // NS,
@@ -75,9 +80,11 @@ class Stream:
     def _silence(self) -> tuple[int, int]:
         return self.frames // 2, round(self.faults.missing_quabo * self.frames)
 
-    def _packet_numbers(self, number: Integers) -> Integers:
+    def _packet_numbers(self, number: Integers, sent: Integers | None) -> Integers:
         begin, length = self._silence
         first = random(self.seed, self.purpose, self.module, "first packet").integers(0, _PACKET_NUMBERS, QUABOS)
+        if sent is not None:
+            return (first + sent) % _PACKET_NUMBERS
         counted = number[:, None] + first
         counted[:, MISSING_QUABO] -= np.clip(number - begin, 0, length)
         return counted % _PACKET_NUMBERS

@@ -14,7 +14,7 @@ from hven.core.clock import NS, format_utc
 from hven.instruments.panoseti.names import RunName
 from hven.instruments.panoseti.products import PRODUCTS
 from hven.instruments.panoseti.simulator.camera import camera
-from hven.instruments.panoseti.simulator.configurations import configurations
+from hven.instruments.panoseti.simulator.configurations import Mode, configurations
 from hven.instruments.panoseti.simulator.events import Events
 from hven.instruments.panoseti.simulator.faults import NO_FAULTS, Faults
 from hven.instruments.panoseti.simulator.housekeeping import readings
@@ -43,6 +43,9 @@ class Run:
         Length and frame rate of image mode, and number of optical pulses; no length, no image mode.
     events_s, shower_hz, chance_hz
         Length of pulse-height mode and rates of showers and chance triggers; no length, no pulse-height mode.
+    movie_product, events_product
+        ``img16`` or ``img8``; ``ph1024``, where a trigger records the whole module, or ``ph256``, where it records one
+        quabo.
     faults
         What goes wrong.
     telescopes
@@ -59,6 +62,8 @@ class Run:
     events_s: float = 0.0
     shower_hz: float = 0.5
     chance_hz: float = 0.4
+    movie_product: str = "img16"
+    events_product: str = "ph1024"
     faults: Faults = NO_FAULTS
     telescopes: tuple[Telescope, ...] = PALOMAR
 
@@ -77,7 +82,8 @@ def write_run(folder: Path, run: Run, seed: int) -> Truth:
     """Write a run directory below `folder`; gives its truth."""
     telescopes = point(run.telescopes, *run.target, run.start_ns)
     integration = 1 / run.movie_hz if run.movie_s else 0.0
-    settings = configurations(run.name, run.run_type, telescopes, integration, start_ns=run.start_ns, seed=seed)
+    mode = Mode(integration, run.movie_product == "img8", run.events_product == "ph256")
+    settings = configurations(run.name, run.run_type, telescopes, mode, start_ns=run.start_ns, seed=seed)
     path = begin_run(folder, run.run_name, settings)
     max_bytes = settings["data_config.json"]["max_file_size_mb"] * MEGABYTE
     truth: list[Truth] = [{"faults": _fault_table(run)}]
@@ -106,12 +112,14 @@ def merge(parts: Iterable[Mapping[str, pd.DataFrame]], **columns: str) -> Truth:
 def _movie(run: Run, telescope: Telescope, first: Telescope, seed: int) -> Movie:
     pulses = random_pulses(first, run.start_ns, run.movie_s, run.pulses, seed=seed)
     frames = round(run.movie_s * run.movie_hz)
-    return Movie(telescope, run.start_ns, run.movie_hz, frames, seed=seed, pulses=pulses, faults=run.faults)
+    product = run.movie_product
+    return Movie(telescope, run.start_ns, run.movie_hz, frames, seed, product, pulses=pulses, faults=run.faults)
 
 
 def _events(run: Run, telescope: Telescope, first: Telescope, seed: int) -> Events:
     rates = {"shower_hz": run.shower_hz, "chance_hz": run.chance_hz}
-    return Events(telescope, first, run.start_ns, run.events_s, seed=seed, faults=run.faults, **rates)
+    product = run.events_product
+    return Events(telescope, first, run.start_ns, run.events_s, **rates, seed=seed, faults=run.faults, product=product)
 
 
 def _write_movie(path: Path, movie: Movie, max_bytes: int) -> Truth:
@@ -125,10 +133,10 @@ def _write_movie(path: Path, movie: Movie, max_bytes: int) -> Truth:
 
 
 def _write_events(path: Path, events: Events, max_bytes: int) -> Truth:
-    _write_cells(FrameWriter(path, PRODUCTS["ph1024"], events.telescope.module, max_bytes), events.cells())
+    _write_cells(FrameWriter(path, PRODUCTS[events.product], events.telescope.module, max_bytes), events.cells())
     pixels = camera(events.seed, events.telescope.module, events.faults)
     maps = {"pedestal": pixels.pedestal, "noise": pixels.noise, "gain": pixels.gain}
-    return {"pixels": _pixel_table("ph1024", events.telescope.module, maps), "events": events.table}
+    return {"pixels": _pixel_table(events.product, events.telescope.module, maps), "events": events.table}
 
 
 def _write_cells(writer: FrameWriter, cells: Iterable[Cell]) -> None:
