@@ -27,7 +27,7 @@ install_python() {
     python=$("$found" platform/server/copy_python.py "$prefix/python")
     if [ "$(readlink -f "$prefix/venv/bin/python" 2>/dev/null || true)" != "$(readlink -f "$python")" ]; then
         echo "Making $prefix/venv with $("$python" --version)"
-        rm -rf "$prefix/venv" "$prefix/installed"
+        rm -rf "$prefix/venv" "$prefix"/installed-*
         "$python" -m venv --without-pip "$prefix/venv"
     fi
 }
@@ -45,30 +45,46 @@ find_uv() {
 
 install_packages() {
     lock=$(sha256sum requirements.lock)
-    if [ "$(cat "$prefix/installed" 2>/dev/null || true)" != "$lock" ]; then
+    if [ "$(cat "$prefix/installed-lock" 2>/dev/null || true)" != "$lock" ]; then
         echo "Installing the locked dependencies"
-        rm -f "$prefix/installed"
+        rm -f "$prefix/installed-lock" "$prefix/installed-hven"
         UV_PYTHON_DOWNLOADS=never "$uv" pip sync --quiet --python "$prefix/venv/bin/python" --require-hashes requirements.lock
-        echo "$lock" > "$prefix/installed"
+        echo "$lock" > "$prefix/installed-lock"
+    fi
+}
+
+# hven itself, and what the running platform needs beside it: configuration, units, notebooks, pages, catalogs.
+install_hven() {
+    parts="pyproject.toml README.md LICENSE src platform notebooks dashboards catalogs"
+    # shellcheck disable=SC2086 # a list of names
+    here=$(find $parts -type f ! -path '*/__pycache__/*' ! -path '*.egg-info/*' | LC_ALL=C sort | xargs sha256sum | sha256sum)
+    if [ "$(cat "$prefix/installed-hven" 2>/dev/null || true)" = "$here" ]; then
+        return
     fi
     echo "Installing hven"
+    rm -f "$prefix/installed-hven"
     build=$(mktemp -d)
     trap 'rm -rf "$build"' EXIT
     cp -R pyproject.toml README.md LICENSE src "$build"
     rm -rf "$build"/src/*.egg-info
     UV_PYTHON_DOWNLOADS=never "$uv" pip install --quiet --python "$prefix/venv/bin/python" --no-deps --reinstall "$build"
+    mkdir -p "$prefix/share/hven"
+    for folder in platform notebooks dashboards catalogs; do
+        rm -rf "$prefix/share/hven/${folder:?}"
+        cp -R "$folder" "$prefix/share/hven/$folder"
+    done
+    chmod -R go+rX "$prefix/share"
     [ -z "$bytecode" ] || "$prefix/venv/bin/python" -m compileall -q -j 0 "$prefix/venv/lib" >/dev/null 2>&1 || true
+    echo "$here" > "$prefix/installed-hven"
 }
 
-install_share() {
-    share=$prefix/share/hven
-    mkdir -p "$share"
-    for folder in platform notebooks dashboards catalogs; do
-        rm -rf "${share:?}/$folder"
-        cp -R "$folder" "$share/$folder"
-    done
-    [ -e .proxy/installed ] && [ ! -e "$share/.proxy" ] && cp -R .proxy "$share/.proxy"
-    install_proxy "$share/.proxy" "$prefix/venv/bin/python"
+share_proxy() {
+    share=$prefix/share/hven/.proxy
+    if [ -e .proxy/installed ] && [ "$(cat .proxy/installed)" != "$(cat "$share/installed" 2>/dev/null || true)" ]; then
+        rm -rf "$share"
+        cp -R .proxy "$share"
+    fi
+    install_proxy "$share" "$prefix/venv/bin/python"
     chmod -R go+rX "$share"
 }
 
@@ -76,5 +92,7 @@ mkdir -p "$prefix/bin"
 install_python
 find_uv
 install_packages
-install_share
+install_hven
+share_proxy
 ln -sfn ../venv/bin/hven "$prefix/bin/hven"
+"$prefix/venv/bin/python" -P -m hven.hub.machine.install --site "$site" --prefix "$prefix"

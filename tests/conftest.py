@@ -110,7 +110,7 @@ def installation(request, accounts):
     with FileLock(f"{noted}.lock"):
         if not noted.exists():
             installing.sweep()
-            prefix = installing.new_folder("installation")
+            prefix = installing.new_folder("installation") / "hven"
             installing.install(prefix, accounts)
             noted.write_text(str(prefix))
     return installing.Installation(Path(noted.read_text()))
@@ -129,4 +129,4 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     """Remove the installation of the run after its last test process."""
     noted = _of_run(session.config) / "installation"
     if "PYTEST_XDIST_WORKER" not in os.environ and noted.exists():
-        shutil.rmtree(noted.read_text(), ignore_errors=True)
+        shutil.rmtree(Path(noted.read_text()).parent, ignore_errors=True)

@@ -16,7 +16,8 @@ from typing import Any
 import yaml
 from accounts import Account, Accounts
 
-from hven.core.settings import Settings, load_settings
+from hven.core.settings import Settings
+from hven.hub.machine.install import set_up
 
 REPOSITORY = Path(__file__).parents[2]
 _MARK = "hvt-run-"
@@ -74,8 +75,10 @@ class Site:
 def install(prefix: Path, accounts: Accounts, *more: object) -> Installation:
     """Run the operator's command, then give the environment byte code that is there already: compiling takes long."""
     script = REPOSITORY / "platform" / "install.sh"
+    site = prefix.with_name("site.yaml")
+    write_site(site, accounts, prefix)
     done = subprocess.run(
-        ["sh", script, "--prefix", prefix, "--no-bytecode", *more],
+        ["sh", script, "--prefix", prefix, "--site", site, "--no-bytecode", *more],
         capture_output=True,
         text=True,
         check=False,
@@ -95,37 +98,21 @@ def _share_bytecode(environment: Path) -> None:
             shutil.copytree(folder, target, copy_function=os.link)
 
 
-def make_site(folder: Path, accounts: Accounts, installation: Installation, **settings: Any) -> Site:
-    """A site of its own in a folder that everybody can pass; `settings` as in a site file."""
-    folder.mkdir(mode=0o755, exist_ok=True)
-    values = {
-        "site": "test",
-        "root": str(folder / "data"),
-        "state": str(folder / "state"),
-        **settings,
-        "server": {**accounts.server(installation.prefix), **settings.get("server", {})},
-    }
-    file = folder / "site.yaml"
+def write_site(file: Path, accounts: Accounts, prefix: Path, **settings: Any) -> None:
+    """Site file with data and state beside it; `settings` as in a site file."""
+    server = {**accounts.server(prefix), **settings.pop("server", {})}
+    values = {"site": "test", "root": "data", "state": "state", **settings, "server": server}
     file.write_text(yaml.safe_dump(values))
     file.chmod(0o644)
-    site = Site(installation, file, load_settings(file, environ={}))
-    prepare(site)
-    return site
 
 
-def prepare(site: Site) -> None:
-    """Make the data root and the state folder, as the installer does."""
-    server = site.settings.server
-    assert server
-    site.root.mkdir(mode=0o755)
-    site.state.mkdir(mode=0o770)
-    shutil.chown(site.state, "root", server.services_group)
-    site.state.chmod(0o2770)
-    for name in ("incoming", "L0", "L1", "L2", "users", "journal", "quarantine"):
-        path = site.root / name
-        path.mkdir()
-        shutil.chown(path, "root" if name in {"incoming", "users"} else server.archive_account, server.services_group)
-        path.chmod(0o2755 if name in {"incoming", "users", "L0"} else 0o2775)
+def make_site(folder: Path, accounts: Accounts, installation: Installation, **settings: Any) -> Site:
+    """A site of its own in a folder that everybody can pass, set up as the installer does it."""
+    file = folder / "site.yaml"
+    runtime = {"runtime": str(folder / "run"), **settings.pop("server", {})}
+    write_site(file, accounts, installation.prefix, server=runtime, **settings)
+    made = set_up(file, platform=installation.share / "platform", say=lambda _change: None)
+    return Site(installation, file, made)
 
 
 def new_folder(name: str) -> Path:

@@ -1,0 +1,1 @@
+"""An installation for many users: its accounts, folders, units, and what is wrong with them."""

@@ -1,0 +1,154 @@
+"""Folders of an installation: whose they are, who may do what in them, and what their new entries inherit.
+
+Rights are access control lists as in `hven.store.acl`. Where a list with a default one stands, the umask of whoever
+writes does not count: what is made inside gets the inherited list, cut by the mode that its maker asked for.
+"""
+
+from __future__ import annotations
+
+import grp
+import os
+import pwd
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from hven.core.errors import AccessDeniedError
+from hven.core.settings import ServerSettings, Settings
+from hven.hub.machine.accounts import members, service_accounts
+from hven.store.acl import canonical, get_acl, remove_acl, set_acl
+
+_READ_BY_ALL = "u::rwx,g::r-x,o::r-x"
+_CLOSED = "u::rwx,g::---,o::---"
+
+
+@dataclass(frozen=True)
+class Folder:
+    """A folder as it must be.
+
+    Parameters
+    ----------
+    path
+        Where; its parent is there, or is planned before it.
+    owner, group
+        Whose it is.
+    acl
+        Who may do what in it.
+    default
+        What new entries inherit; empty leaves them to the umask.
+    inherit_group
+        New entries belong to this folder's group (setgid).
+    """
+
+    path: Path
+    owner: str
+    group: str
+    acl: str
+    default: str = ""
+    inherit_group: bool = False
+
+
+def data_folders(settings: Settings, server: ServerSettings) -> Iterator[Folder]:
+    """The data root.
+
+    Only the archive's account creates in L0. Shared products are written by the batch account; the API's may replace
+    which version is current. Everybody reads, except what an access class closes.
+    """
+    root, services = settings.root, server.services_group
+    archive, batch, api = server.archive_account, server.batch_account, server.api_account
+    shared = f"u::rwx,u:{batch}:rwx,u:{api}:rwx,g::r-x,o::r-x"
+    of_services = f"u::rwx,g::rwx,g:{services}:rwx,o::---"
+    yield Folder(root, "root", "root", _READ_BY_ALL)
+    yield Folder(root / "incoming", "root", server.copiers_group, _READ_BY_ALL)
+    yield Folder(root / "L0", archive, services, _READ_BY_ALL, _READ_BY_ALL, inherit_group=True)
+    for level in ("L1", "L2"):
+        yield Folder(root / level, batch, services, shared, shared, inherit_group=True)
+    yield Folder(root / "quarantine", archive, services, _READ_BY_ALL, _READ_BY_ALL, inherit_group=True)
+    for name in ("journal", ".trash"):
+        yield Folder(root / name, "root", services, of_services, of_services, inherit_group=True)
+    for name in ("users", "projects"):
+        yield Folder(root / name, "root", "root", _READ_BY_ALL)
+    for name in members(server.copiers_group):
+        if name != archive:
+            yield incoming_folder(settings, server, name)
+
+
+def incoming_folder(settings: Settings, server: ServerSettings, copier: str) -> Folder:
+    """Where one copier delivers; the archive reads."""
+    acl = f"u::rwx,u:{server.archive_account}:r-x,g::---,o::---"
+    return Folder(settings.root / "incoming" / copier, copier, first_group(copier), acl, acl)
+
+
+def user_folder(settings: Settings, server: ServerSettings, user: str) -> Folder:
+    """Somebody's own products; the services read, nobody else does."""
+    acl = f"u::rwx,g::---,g:{server.services_group}:r-x,o::---"
+    return Folder(settings.root / "users" / user, user, first_group(user), acl, acl)
+
+
+def state_folders(settings: Settings, server: ServerSettings) -> Iterator[Folder]:
+    """The state folder: the services only; the hub's own files and those of jobs more narrowly."""
+    state, services, batch = settings.state, server.services_group, server.batch_account
+    shared = f"u::rwx,g::rwx,g:{services}:rwx,o::---"
+    read = "u::rwx,g::r-x,o::---"
+    yield Folder(state, "root", services, shared, shared, inherit_group=True)
+    for name in ("heartbeats", "logs"):
+        yield Folder(state / name, "root", services, shared, shared, inherit_group=True)
+    yield Folder(state / "logs" / "jobs", batch, services, read, read, inherit_group=True)
+    yield Folder(state / "run", "root", services, read, read, inherit_group=True)
+    yield Folder(state / "batch", batch, services, read, read, inherit_group=True)
+    yield Folder(state / "hub", "root", "root", _CLOSED, _CLOSED)
+    yield Folder(state / "homes", "root", "root", "u::rwx,g::--x,o::--x")
+    for account in service_accounts(server):
+        yield Folder(state / "homes" / account.name, account.name, services, _CLOSED)
+
+
+def first_group(user: str) -> str:
+    """Number of a user's first group, as `chown` takes it."""
+    return str(pwd.getpwnam(user).pw_gid)
+
+
+def differences(folder: Folder) -> list[str]:
+    """What is not as it must be, in words."""
+    path = folder.path
+    if path.is_symlink() or (path.exists() and not path.is_dir()):
+        return ["it is no folder"]
+    if not path.exists():
+        return ["it is missing"]
+    found = path.lstat()
+    owner, group = pwd.getpwnam(folder.owner).pw_uid, _group_number(folder.group)
+    facts = (
+        ("owner", str(found.st_uid), str(owner)),
+        ("group", str(found.st_gid), str(group)),
+        ("setgid", bool(found.st_mode & stat.S_ISGID), folder.inherit_group),
+        ("access", get_acl(path), canonical(folder.acl)),
+        ("inherited access", get_acl(path, default=True), canonical(folder.default)),
+    )
+    return [f"{what} is {found or 'none'}, not {wanted or 'none'}" for what, found, wanted in facts if found != wanted]
+
+
+def bring_about(folder: Folder) -> bool:
+    """Make a folder, or put it right; False when it was right already. Needs root.
+
+    Raises
+    ------
+    AccessDeniedError
+        When its place is taken by a link or a file.
+    """
+    wrong = differences(folder)
+    if not wrong:
+        return False
+    if wrong == ["it is no folder"]:
+        raise AccessDeniedError(f"{folder.path} is no folder", hint="Move away what is there.")
+    folder.path.mkdir(mode=0o700, parents=folder.owner == "root", exist_ok=True)
+    os.chown(folder.path, pwd.getpwnam(folder.owner).pw_uid, _group_number(folder.group), follow_symlinks=False)
+    folder.path.chmod(0o2700 if folder.inherit_group else 0o700)
+    remove_acl(folder.path)
+    if folder.default:
+        set_acl(folder.path, folder.default, default=True)
+    set_acl(folder.path, folder.acl)
+    return True
+
+
+def _group_number(group: str) -> int:
+    return int(group) if group.isdigit() else grp.getgrnam(group).gr_gid
