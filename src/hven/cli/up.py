@@ -12,11 +12,11 @@ def up(
     raw: Annotated[
         Path | None, typer.Option(help="Folder of raw runs to take in and process first.", exists=True)
     ] = None,
-    port: Annotated[int | None, typer.Option(min=1024, max=65535, help="Port of the one address people use.")] = None,
+    port: Annotated[int | None, typer.Option(min=1, max=65535, help="Port of the one address people use.")] = None,
     detach: Annotated[bool, typer.Option("--detach", help="Return once everything answers.")] = False,
     no_data: Annotated[bool, typer.Option("--no-data", help="Leave a new observatory empty.")] = False,
 ) -> None:
-    """Bring the platform up; Ctrl-C or `hven down` ends it.
+    """Bring the platform up; Ctrl-C or `hven down` ends it. Where the site file has a section `server`, root does it.
 
     The first start simulates a small night, unless `--raw` names a folder, so that there is something to look at.
     """
@@ -25,6 +25,7 @@ def up(
     from hven.core.settings import load_settings
     from hven.hub.detached import up_detached
     from hven.hub.layout import Layout
+    from hven.hub.mode import mode_of
     from hven.hub.run_record import RunRecord, is_running, read_run
     from hven.hub.up import up as bring_up
 
@@ -36,8 +37,7 @@ def up(
 
     def welcome(record: RunRecord) -> None:
         console.print(f"\n[bold]{settings.observatory.name}[/bold] is up at [bold]{record.address}[/bold]")
-        console.print(f"  user      {record.user}\n  password  {layout.password.read_text().strip()}")
-        console.print("  Whoever has the password acts as you; it listens on this machine only.")
+        console.print(mode_of(settings).greeting(record))
 
     running = read_run(layout)
     if running is not None and is_running(layout):

@@ -1,26 +1,23 @@
-"""JupyterHub's configuration, made from the site's settings.
-
-This is the try-out: every process runs as one Unix user on loopback, one password opens it, roles shape the pages.
-"""
+"""JupyterHub's configuration, made from the site's settings; who gets in and as whom is said by the site's mode."""
 
 from __future__ import annotations
 
 import os
 import sys
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from hven.core.settings import Settings
+from hven.hub.as_account import environment_of
 from hven.hub.hub_services import HubService, hub_services
 from hven.hub.layout import Layout, source_folder
-from hven.hub.password import ensure_password, login_name
-from hven.hub.ports import LOOPBACK, Ports, read_ports
+from hven.hub.mode import Mode, mode_of
+from hven.hub.ports import LOOPBACK, Ports
 from hven.hub.processes import MARK
 from hven.hub.proxy import proxy_command
 from hven.hub.roles import KERNEL, SCOPES, roles
-from hven.hub.spawning import HomeSpawner, prepare, read_size_form, server_arguments, size_form
+from hven.hub.spawning import read_size_form, server_arguments, size_form
 
 
 def configure(c: Any, settings: Settings, services: Sequence[HubService] | None = None) -> None:
@@ -40,29 +37,37 @@ def configure(c: Any, settings: Settings, services: Sequence[HubService] | None 
     ConfigurationError
         When the proxy is missing.
     """
-    layout = Layout.of(settings)
-    layout.create()
-    ports = read_ports(layout.ports)
-    environment = shared_environment(settings, ports)
-    _network(c, layout, ports)
-    _login(c, settings, layout)
-    c.JupyterHub.custom_scopes = SCOPES
-    c.JupyterHub.load_roles = roles([login_name(settings)])
+    mode = mode_of(settings)
+    mode.begin()
+    ports = mode.ports()
+    environment = shared_environment(settings, mode, ports)
     declared = hub_services(settings.hub.idle_timeout_s) if services is None else services
-    c.JupyterHub.services = [service.declare(ports, environment) for service in declared]
-    _servers(c, settings, layout, environment)
+    c.JupyterHub.template_vars = {}
+    _network(c, Layout.of(settings), ports)
+    mode.login(c)
+    c.JupyterHub.custom_scopes = SCOPES
+    c.JupyterHub.load_roles = roles(mode.operators())
+    c.JupyterHub.services = [_declare(service, mode, ports, environment) for service in declared]
+    _servers(c, settings, environment)
+    mode.servers(c)
 
 
-def shared_environment(settings: Settings, ports: Ports) -> dict[str, str]:
-    """Variables by which the platform's processes find the observatory and each other."""
+def shared_environment(settings: Settings, mode: Mode, ports: Ports) -> dict[str, str]:
+    """Variables by which the platform's processes find the observatory and each other; none is secret."""
     mark = {MARK: os.environ[MARK]} if MARK in os.environ else {}
     return {
         **mark,
-        "HVEN_SITE": str(Layout.of(settings).site),
+        "HVEN_SITE": str(mode.site),
         "HVEN_ROOT": str(settings.root),
         "HVEN_API_URL": f"{ports.address}/services/api",
-        "HVEN_PUBLIC_URL": ports.address,
+        "HVEN_PUBLIC_URL": settings.hub.public_url or ports.address,
     }
+
+
+def _declare(service: HubService, mode: Mode, ports: Ports, environment: dict[str, str]) -> dict[str, Any]:
+    account = mode.account(service.account)
+    own = environment_of(account, mode.home(account))
+    return service.declare(ports, {**environment, **own}, account)
 
 
 def _network(c: Any, layout: Layout, ports: Ports) -> None:
@@ -75,18 +80,7 @@ def _network(c: Any, layout: Layout, ports: Ports) -> None:
     c.ConfigurableHTTPProxy.pid_file = str(layout.hub / "proxy.pid")
 
 
-def _login(c: Any, settings: Settings, layout: Layout) -> None:
-    c.JupyterHub.authenticator_class = "shared-password"
-    c.SharedPasswordAuthenticator.user_password = ensure_password(layout)
-    c.Authenticator.allowed_users = {login_name(settings), *settings.hub.guests}
-    c.JupyterHub.template_vars = {
-        "announcement_login": f"{settings.observatory.name}. `hven up` printed the user and the password."
-    }
-
-
-def _servers(c: Any, settings: Settings, layout: Layout, environment: dict[str, str]) -> None:
-    c.JupyterHub.spawner_class = HomeSpawner
-    c.SimpleLocalProcessSpawner.home_dir_template = f"{layout.homes}/{{username}}"
+def _servers(c: Any, settings: Settings, environment: dict[str, str]) -> None:
     c.Spawner.cmd = [str(Path(sys.executable).with_name("jupyterhub-singleuser"))]
     c.Spawner.args = server_arguments()
     c.Spawner.ip = LOOPBACK
@@ -95,7 +89,6 @@ def _servers(c: Any, settings: Settings, layout: Layout, environment: dict[str, 
     c.Spawner.server_token_scopes = KERNEL
     c.Spawner.options_form = size_form(settings.engine)
     c.Spawner.options_from_form = read_size_form
-    c.Spawner.pre_spawn_hook = partial(prepare, settings.engine, source_folder() / "notebooks", layout.homes)
     c.Spawner.environment = {
         **environment,
         "DASK_DISTRIBUTED__DASHBOARD__LINK": "{JUPYTERHUB_SERVICE_PREFIX}proxy/{port}/status",

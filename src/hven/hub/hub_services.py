@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from hven.hub.as_account import as_account
 from hven.hub.ports import LOOPBACK, Ports
 from hven.hub.roles import DASHBOARD
 
@@ -23,6 +24,8 @@ class HubService:
         Arguments of the platform's Python.
     port
         Field of `Ports` on which it listens; empty for one without an address.
+    account
+        Field of `ServerSettings` with the account under which it runs where there are many users.
     scopes
         What it may do on behalf of a visitor, at most.
     """
@@ -30,14 +33,15 @@ class HubService:
     name: str
     command: tuple[str, ...]
     port: str = ""
+    account: str = ""
     scopes: tuple[str, ...] = ()
     display: bool = False
 
-    def declare(self, ports: Ports, environment: Mapping[str, str]) -> dict[str, Any]:
-        """The entry of `JupyterHub.services`."""
+    def declare(self, ports: Ports, environment: Mapping[str, str], account: str = "") -> dict[str, Any]:
+        """The entry of `JupyterHub.services`; `account` runs it, the hub's own if empty."""
         entry: dict[str, Any] = {
             "name": self.name,
-            "command": [sys.executable, *self.command],
+            "command": [*as_account(account, low_ports=True), sys.executable, *self.command],
             "environment": {**environment, "PYTHONUNBUFFERED": "1"},
             "display": self.display,
         }
@@ -54,9 +58,18 @@ class HubService:
 def hub_services(idle_timeout_s: int) -> tuple[HubService, ...]:
     """The services of an observatory."""
     return (
-        HubService("api", ("-m", "hven.service.api"), port="api"),
+        HubService("api", ("-P", "-m", "hven.service.api"), port="api", account="api_account"),
         HubService(
-            "dashboards", ("-m", "hven.service.dashboards"), port="dashboards", scopes=tuple(DASHBOARD), display=True
+            "dashboards",
+            ("-P", "-m", "hven.service.dashboards"),
+            port="dashboards",
+            account="dashboards_account",
+            scopes=tuple(DASHBOARD),
+            display=True,
         ),
-        HubService("idle-culler", ("-m", "jupyterhub_idle_culler", f"--timeout={idle_timeout_s}")),
+        HubService(
+            "idle-culler",
+            ("-P", "-m", "jupyterhub_idle_culler", f"--timeout={idle_timeout_s}"),
+            account="culler_account",
+        ),
     )

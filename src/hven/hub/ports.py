@@ -14,6 +14,8 @@ from hven.hub.layout import write_private
 
 LOOPBACK = "127.0.0.1"
 _RANGE = range(20000, 32000)
+ROOTS_PORTS = range(600, 1000)
+"""Only root, and services that root lets, can listen there."""
 
 
 class Ports(BaseModel):
@@ -33,7 +35,7 @@ class Ports(BaseModel):
         return f"http://{LOOPBACK}:{self.public}"
 
 
-def claim_ports(file: Path, public: int) -> Ports:
+def claim_ports(file: Path, public: int, *, among: range = _RANGE) -> Ports:
     """Choose the ports of a platform and record them.
 
     Ports of the last run are kept while they are free, so that addresses stay the same.
@@ -52,8 +54,8 @@ def claim_ports(file: Path, public: int) -> Ports:
     chosen = {"public": public}
     for name in ("hub", "proxy_api", "api", "dashboards"):
         port = known.get(name, 0)
-        while not port or port in chosen.values() or not is_free(port):
-            port = free_port()
+        while port not in among or port in chosen.values() or not is_free(port):
+            port = free_port(among)
         chosen[name] = port
     ports = Ports(**chosen)
     write_private(file, ports.model_dump_json())
@@ -76,12 +78,12 @@ def is_free(port: int) -> bool:
     return True
 
 
-def free_port() -> int:
+def free_port(among: range = _RANGE) -> int:
     """A loopback port that nobody uses, below those that the operating system hands out by itself.
 
     So nobody gets it by chance before the platform listens on it.
     """
-    while not is_free(port := secrets.choice(_RANGE)):
+    while not is_free(port := secrets.choice(among)):
         pass
     return port
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 SCOPES = {
@@ -15,18 +16,18 @@ KERNEL = ["users:activity!user", "access:servers!server", "custom:hven:read", "c
 DASHBOARD = [*SCOPES, USE_API]
 
 
-def roles(operators: list[str]) -> list[dict[str, Any]]:
+def roles(operators: Mapping[str, list[str]]) -> list[dict[str, Any]]:
     """Roles: everybody who is let in may read and submit, operators may operate.
 
     Parameters
     ----------
     operators
-        Login names.
+        Their `users` or `groups`.
     """
     everybody = ["self", "custom:hven:read", "custom:hven:submit", USE_API, USE_DASHBOARDS]
     return [
         {"name": "user", "scopes": everybody},
-        {"name": "operator", "users": operators, "scopes": ["custom:hven:operate"]},
+        {"name": "operator", **operators, "scopes": ["custom:hven:operate"]},
         {"name": "server", "scopes": KERNEL},
         {
             "name": "idle-culler",

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from jupyterhub.spawner import SimpleLocalProcessSpawner
+from jupyterhub.spawner import LocalProcessSpawner, SimpleLocalProcessSpawner
 
 from hven.core.settings import EngineSettings
 from hven.hub.processes import MARK, marked
@@ -21,8 +21,8 @@ _CHOICE = """<div class="mb-3"><label class="form-label" for="profile">Size of y
 <select class="form-select" id="profile" name="profile">{options}</select></div>"""
 
 
-class HomeSpawner(SimpleLocalProcessSpawner):  # type: ignore[misc] # JupyterHub has no types
-    """A user's server on this machine; one that a former hub started is taken over only if it is that very process.
+class OnlyItsOwn(LocalProcessSpawner):  # type: ignore[misc] # JupyterHub has no types
+    """Takes over a server that a former hub started only if it is that very process.
 
     JupyterHub remembers a pid. After a crash of the machine it may belong to something else, which the hub would end.
     """
@@ -34,6 +34,10 @@ class HomeSpawner(SimpleLocalProcessSpawner):  # type: ignore[misc] # JupyterHub
         super().load_state(state)
         if self.pid not in {p.pid for p in marked(os.environ.get(MARK, ""))}:
             self.pid = 0
+
+
+class HomeSpawner(OnlyItsOwn, SimpleLocalProcessSpawner):  # type: ignore[misc] # JupyterHub has no types
+    """A user's server on this machine, in a home below the state folder."""
 
 
 def size_form(engine: EngineSettings) -> str:
@@ -62,11 +66,16 @@ def read_size_form(form: Mapping[str, list[str]]) -> dict[str, str]:
 
 def prepare(engine: EngineSettings, notebooks: Path, homes: Path, spawner: Any) -> None:
     """Set the chosen size and fill the home; called before each start of a user's server."""
+    choose_size(engine, spawner)
+    fill_home(homes / spawner.user.name, notebooks)
+
+
+def choose_size(engine: EngineSettings, spawner: Any) -> None:
+    """Tell a user's server which size of Dask cluster was chosen."""
     profile = spawner.user_options.get("profile", engine.default_profile)
     if profile not in engine.profiles:
         profile = engine.default_profile
     spawner.environment = {**spawner.environment, "HVEN_PROFILE": profile}
-    fill_home(homes / spawner.user.name, notebooks)
 
 
 def fill_home(home: Path, notebooks: Path) -> None:
@@ -92,10 +101,8 @@ def fill_home(home: Path, notebooks: Path) -> None:
 
 def server_arguments() -> list[str]:
     """Command line of JupyterLab: nothing is fetched from the internet."""
-    as_root = ["--allow-root"] if os.geteuid() == 0 else []
     return [
         "--LabApp.extension_manager=readonly",
         "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
         "--LabApp.news_url=",
-        *as_root,
     ]

@@ -12,8 +12,10 @@ import httpx
 import psutil
 
 from hven.core.settings import Settings
+from hven.hub.as_account import as_account, environment_of
 from hven.hub.hub_services import HubService, hub_services
 from hven.hub.layout import Layout, source_folder
+from hven.hub.mode import mode_of
 from hven.hub.ports import LOOPBACK, Ports
 
 _LONGEST_PASS_S = 3600.0
@@ -83,7 +85,7 @@ def hub_process(config: Path, ports: Ports, services: tuple[HubService, ...]) ->
     behind = [f"http://{LOOPBACK}:{getattr(ports, s.port)}/services/{s.name}/" for s in services if s.port]
     return Supervised(
         "hub",
-        (sys.executable, "-m", "jupyterhub", "--config", str(config)),
+        (sys.executable, "-P", "-m", "jupyterhub", "--config", str(config)),
         ready=lambda: all(answers(address) for address in behind) and is_healthy(ports.address),
         end_at_once=True,
         is_leftover=_serves_the_hub,
@@ -101,16 +103,24 @@ def _serves_the_hub(process: psutil.Process) -> bool:
 
 def workers(settings: Settings) -> tuple[Supervised, ...]:
     """What works beside the hub: taking in new files, and running jobs."""
+    mode = mode_of(settings)
     hven = str(Path(sys.executable).with_name("hven"))
     incoming = str(settings.root / "incoming")
+    archive, batch = mode.account("archive_account"), mode.account("batch_account")
     return (
         Supervised(
             "ingest",
-            (hven, "ingest", "--watch", incoming),
+            (*as_account(archive), hven, "ingest", "--watch", incoming),
             heartbeat=settings.state / "ingest.json",
             silent_s=_LONGEST_PASS_S,
+            environment=environment_of(archive, mode.home(archive)),
         ),
-        Supervised("batch", (hven, "batch"), heartbeat=Layout.of(settings).heartbeats / "batch"),
+        Supervised(
+            "batch",
+            (*as_account(batch), hven, "batch"),
+            heartbeat=Layout.of(settings).heartbeats / "batch",
+            environment=environment_of(batch, mode.home(batch)),
+        ),
     )
 
 

@@ -12,14 +12,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
-import yaml
 
 from hven.core.errors import CancelledError, ServiceUnavailableError
 from hven.core.settings import Settings
 from hven.hub import first_night
-from hven.hub.layout import Layout, write_private
-from hven.hub.password import ensure_password, login_name
-from hven.hub.ports import Ports, claim_ports
+from hven.hub.layout import Layout
+from hven.hub.mode import Mode, mode_of
+from hven.hub.ports import Ports
 from hven.hub.processes import MARK, end, marked
 from hven.hub.run_record import RunRecord, only_one, read_run
 from hven.hub.supervised import Supervised, platform_processes
@@ -65,13 +64,15 @@ def up(
         When a service does not come up.
     """
     layout = Layout.of(settings)
-    layout.create()
+    mode = mode_of(settings)
+    mode.begin()
     with only_one(layout), _asked_to_stop() as stop:
         end_remains(layout)
-        ports = claim_ports(layout.ports, settings.hub.port)
-        supervisor = Supervisor(layout, _begin(settings, layout, ports))
+        steps = mode.first_steps(raw) if data else ()
+        ports = mode.claim_ports()
+        supervisor = Supervisor(layout, _begin(mode, layout, ports))
         try:
-            for step in first_night.steps(settings, raw) if data else ():
+            for step in steps:
                 progress(step.title)
                 if warning := first_night.run(step, settings, stop):
                     progress(warning)
@@ -99,19 +100,16 @@ def end_remains(layout: Layout) -> None:
         layout.run.unlink(missing_ok=True)
 
 
-def _begin(settings: Settings, layout: Layout, ports: Ports) -> RunRecord:
-    """Everything the processes to be started need: mark, settings, password."""
-    (settings.root / "incoming").mkdir(parents=True, exist_ok=True)
-    ensure_password(layout)
-    write_private(layout.site, yaml.safe_dump(settings.model_dump(mode="json")))
+def _begin(mode: Mode, layout: Layout, ports: Ports) -> RunRecord:
+    """What the processes to be started inherit, and the record of this platform."""
     os.environ[MARK] = uuid.uuid4().hex
-    os.environ["HVEN_SITE"] = str(layout.site)
+    os.environ["HVEN_SITE"] = str(mode.site)
     record = RunRecord(
         mark=os.environ[MARK],
         pid=os.getpid(),
         created=psutil.Process().create_time(),
         address=ports.address,
-        user=login_name(settings),
+        user=mode.user,
     )
     record.write(layout)
     return record

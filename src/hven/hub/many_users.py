@@ -1,0 +1,137 @@
+"""An installation for many users: people and services are Unix accounts, root only starts them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from hven.core.errors import ConfigurationError
+from hven.core.settings import SYSTEM_SITE, ServerSettings, Settings, site_file
+from hven.hub import first_night
+from hven.hub.as_account import folder_for
+from hven.hub.layout import Layout
+from hven.hub.ports import ROOTS_PORTS, Ports, claim_ports, read_ports
+from hven.hub.processes import MARK
+from hven.hub.run_record import RunRecord
+from hven.hub.unix_login import PamLogin
+from hven.hub.unix_spawning import UnixSpawner, prepare_person
+
+ACCOUNTS = ("archive_account", "batch_account", "api_account", "dashboards_account", "culler_account")
+REFRESH_S = 60
+"""The groups of a Unix account are looked up again after so long."""
+_SLOW_START_S = 180
+
+
+@dataclass(frozen=True)
+class ManyUsers:
+    """A machine with Unix users."""
+
+    settings: Settings
+    server: ServerSettings
+
+    @property
+    def site(self) -> Path:
+        """The installation's site file, which everybody can read: it holds no secret."""
+        return site_file() or SYSTEM_SITE
+
+    @property
+    def user(self) -> str:
+        """People have their own."""
+        return ""
+
+    @property
+    def people(self) -> Path:
+        """Folder with a private folder for everybody's sockets."""
+        return self.server.runtime / "users"
+
+    def begin(self) -> None:
+        """Make the folders of the running platform; nothing of it is for others unless it is said so.
+
+        Raises
+        ------
+        ConfigurationError
+            When this is not root.
+        """
+        if os.geteuid() != 0:
+            raise ConfigurationError(
+                "a platform for many users is started by root", hint="sudo hven up, or the systemd units."
+            )
+        os.umask(0o007)
+        os.environ.setdefault(MARK, f"server:{self.settings.state}")  # where systemd supervises, nobody else sets it
+        layout = Layout.of(self.settings)
+        layout.create()
+        for folder in (layout.heartbeats, layout.logs):
+            shutil.chown(folder, group=self.server.services_group)
+            folder.chmod(0o2770)
+        layout.homes.chmod(0o711)
+        for field in ACCOUNTS:
+            folder_for(self.account(field), self.home(self.account(field)))
+        self._open()
+
+    def _open(self) -> None:
+        """What everybody may pass; only root makes entries."""
+        for folder in (self.server.runtime, self.people):
+            folder.mkdir(parents=True, exist_ok=True)
+            os.chown(folder, 0, 0)
+            folder.chmod(0o755)
+
+    def home(self, account: str) -> Path:
+        """Where a service's account keeps its caches."""
+        return Layout.of(self.settings).homes / account
+
+    def ports(self) -> Ports:
+        """Those of the last start while the site's port is the same, so that people's servers find the hub again."""
+        recorded = Layout.of(self.settings).ports
+        known = read_ports(recorded) if recorded.exists() else None
+        return known if known and known.public == self.settings.hub.port else self.claim_ports()
+
+    def claim_ports(self) -> Ports:
+        """Free ports below 1024: nobody but root's services can listen there, not even while those are down."""
+        return claim_ports(Layout.of(self.settings).ports, self.settings.hub.port, among=ROOTS_PORTS)
+
+    def first_steps(self, raw: Path | None) -> Iterable[first_night.Step]:
+        """Nothing: data come through the copiers; raises ConfigurationError when a folder is given."""
+        if raw is not None:
+            raise ConfigurationError(
+                "a platform for many users takes data in from its copiers only",
+                hint=f"Deliver them to {self.settings.root / 'incoming'}, see docs/operator-guide.md.",
+            )
+        return ()
+
+    def greeting(self, _record: RunRecord) -> str:
+        """Whose accounts get in."""
+        return f"  Members of {self.server.users_group} log in with their Unix accounts."
+
+    def login(self, c: Any) -> None:
+        """Unix accounts, by PAM or by an OpenID Connect provider."""
+        c.JupyterHub.authenticator_class = PamLogin
+        c.PAMAuthenticator.service = self.server.pam_service
+        c.LocalAuthenticator.allowed_groups = {self.server.users_group}
+        c.Authenticator.manage_groups = True
+        c.Authenticator.auth_refresh_age = REFRESH_S
+        c.Authenticator.refresh_pre_spawn = True
+        c.JupyterHub.template_vars["announcement_login"] = (
+            f"{self.settings.observatory.name}. Log in with your account on this machine."
+        )
+
+    def operators(self) -> dict[str, list[str]]:
+        """Members of the operators' group."""
+        return {"groups": [self.server.operators_group]}
+
+    def account(self, field: str) -> str:
+        """Account of a service; empty is root."""
+        return str(getattr(self.server, field)) if field else ""
+
+    def servers(self, c: Any) -> None:
+        """Every server under its person's account, in their home, with kernels on private Unix sockets."""
+        c.JupyterHub.spawner_class = UnixSpawner
+        c.Spawner.cmd = [sys.executable, "-P", "-m", "hven.hub.user_server"]
+        c.Spawner.args = [*c.Spawner.args, "--KernelManager.transport=ipc"]
+        c.Spawner.start_timeout = c.Spawner.http_timeout = _SLOW_START_S
+        c.Spawner.pre_spawn_hook = partial(prepare_person, self.settings.engine, self.people)
