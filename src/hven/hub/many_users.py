@@ -72,7 +72,16 @@ class ManyUsers:
         layout.homes.chmod(0o711)
         for field in ACCOUNTS:
             folder_for(self.account(field), self.home(self.account(field)))
+        self._share_databases()
         self._open()
+
+    def _share_databases(self) -> None:
+        """Let every service write SQLite's files, whoever comes first: SQLite makes them for one account only."""
+        for url in (self.settings.registry_url, self.settings.platform_url):
+            file = Path(url.removeprefix("sqlite:///"))
+            if url.startswith("sqlite:///") and not file.exists():
+                file.touch(mode=0o660)
+                shutil.chown(file, group=self.server.services_group)
 
     def _open(self) -> None:
         """What everybody may pass; only root makes entries."""
@@ -133,5 +142,7 @@ class ManyUsers:
         c.JupyterHub.spawner_class = UnixSpawner
         c.Spawner.cmd = [sys.executable, "-P", "-m", "hven.hub.user_server"]
         c.Spawner.args = [*c.Spawner.args, "--KernelManager.transport=ipc"]
+        programs = f"{Path(sys.executable).parent}:{os.environ.get('PATH', os.defpath)}"
+        c.Spawner.environment = {**c.Spawner.environment, "PATH": programs}
         c.Spawner.start_timeout = c.Spawner.http_timeout = _SLOW_START_S
         c.Spawner.pre_spawn_hook = partial(prepare_person, self.settings.engine, self.people)

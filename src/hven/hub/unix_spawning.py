@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +24,3 @@ def prepare_person(engine: EngineSettings, people: Path, spawner: Any) -> None:
     folder = people / spawner.user.name
     folder_for(spawner.user.name, folder)
     spawner.environment = {**spawner.environment, "JUPYTER_RUNTIME_DIR": str(folder)}
-
-
-def has_systemd() -> bool:
-    """Whether systemd runs this machine."""
-    return Path("/run/systemd/system").is_dir() and os.access("/run/systemd/private", os.F_OK)
