@@ -11,10 +11,12 @@ from hven.instruments.panoseti.product_types import PRODUCT_TYPES
 from hven.instruments.panoseti.raw_types import RAW_TYPES
 from hven.model.data_id import DataId, DatasetRef, TypeName
 from hven.model.provenance import InputRecord, Provenance, SoftwareRecord
+from hven.model.task import Inputs
 from hven.observatory import connect
 from hven.store import arrays, tables
 from hven.store.current import set_current
 from hven.store.publish import stage
+from hven.tasks.showers.clean_and_measure import TASK, ShowerConfig
 
 NIGHT = 20251021
 BEGIN = parse_utc("2025-10-22T04:00:00")
@@ -24,7 +26,7 @@ RUN = "panoseti/runs/nightly/20251022T180000Z"
 FRAMES = {"img16": 2_600, "ph1024": 40}
 _SIZES = {"y": 32, "x": 32, "quabo": 4, "bin": 10, "cell": 6, "event": 40}
 _TYPES = {str(t.type_name): t for t in (*RAW_TYPES, *PRODUCT_TYPES)}
-_SHOWER = {"size": 400.0, "cog_x": 1.0, "cog_y": -1.5, "length": 0.6, "width": 0.25, "psi": 0.6, "n_pixels": 14}
+SHOWERS = ShowerConfig(pixel_deg=0.3125)
 
 
 def make(folder, *, metrics=None, observations=OBSERVATIONS):
@@ -51,13 +53,15 @@ def _night(observation, begin, metrics):
     for detector in DETECTORS:
         data_id, random = DataId(keys, detector=detector), np.random.default_rng(detector)
         for what, rows in FRAMES.items():
-            raw = _frames(random, what, begin, rows)
+            raw, cells = _frames(random, what, begin, rows), _cells(what, random, begin)
+            signal = _signal(what, raw, cells)
             yield f"L0/panoseti.{what}", data_id, raw
-            yield f"L1/panoseti.{what}.pedestals", data_id, _cells(what, random, begin)
-            yield f"L1/panoseti.{what}", data_id, _signal(what, raw)
+            yield f"L1/panoseti.{what}.pedestals", data_id, cells
+            yield f"L1/panoseti.{what}", data_id, signal
             if what in metrics:
                 yield f"L2/panoseti.{what}.qc", data_id, _metrics(metrics[what], begin, random)
-        yield "L2/panoseti.showers", data_id, _showers(random, begin, detector)
+        found = TASK.run(Inputs({"frames": signal}, {"frames": data_id}), SHOWERS)["showers"]
+        yield "L2/panoseti.showers", data_id, found
 
 
 def _blank(name, **sizes):
@@ -91,10 +95,11 @@ def _frames(random, what, begin, rows):
                           time=_times(begin, rows, step)).assign_attrs(clock_status="wr-locked")  # fmt: skip
 
 
-def _signal(what, raw):
+def _signal(what, raw, cells):
     dataset = _blank(f"L1/panoseti.{what}", time=raw.sizes["time"])
     signal = raw["images"].astype("float32") - (40 if what.startswith("img") else 0)
-    return dataset.assign(signal=signal.assign_attrs(dataset["signal"].attrs), time=raw["time"].to_numpy())
+    measured = dataset.assign({name: cells[name].variable for name in ("begin", "end", "noise")})
+    return measured.assign(signal=signal.assign_attrs(dataset["signal"].attrs), time=raw["time"].to_numpy())
 
 
 def _cells(what, random, begin):
@@ -102,15 +107,6 @@ def _cells(what, random, begin):
     edges = _times(begin, 7, 600 * NS)
     noise = random.normal(6.0, 0.3, dataset["noise"].shape).astype("float32")
     return dataset.assign(begin=("cell", edges[:-1]), end=("cell", edges[1:]), noise=(("cell", "y", "x"), noise))
-
-
-def _showers(random, begin, detector):
-    dataset = _blank("L2/panoseti.showers")
-    count = dataset.sizes["event"]
-    values = {k: ("event", (v * random.uniform(0.5, 1.5, count)).astype(dataset[k].dtype)) for k, v in _SHOWER.items()}
-    extra = {"time": ("event", _times(begin, count, 30 * NS)), "detector": ("event", np.full(count, detector, "int32")),
-             "frame": ("event", np.arange(count))}  # fmt: skip
-    return dataset.assign(values | extra).set_coords("time").assign_attrs(pixel_deg=0.3125)
 
 
 def _housekeeping(begin):
@@ -144,6 +140,10 @@ def _metrics(rows, begin, random):
     })  # fmt: skip
 
 
+def _config(name):
+    return SHOWERS.model_dump() if name == "L2/panoseti.showers" else {"clip": 5.0}
+
+
 def _publish(root, name, data_id, dataset, inputs):
     declared = _TYPES[name]
     ref = DatasetRef(TypeName.parse(name), data_id)
@@ -156,7 +156,7 @@ def _publish(root, name, data_id, dataset, inputs):
         )  # fmt: skip
         record = Provenance(
             id=staging.id, dataset_type=name, schema_version=declared.schema_version, data_id=dict(data_id), run=RUN,
-            task="frames.subtract_pedestal", task_version="1.0", config={"clip": 5.0}, inputs=sources,
+            task="frames.subtract_pedestal", task_version="1.0", config=_config(name), inputs=sources,
             quantum_key=f"{name} {data_id}", output="signal", created_ns=BEGIN + 10 * 3600 * NS,
             user="ada", site="tryout",
             software=SoftwareRecord(version="0.1.0", commit="0" * 40, environment="e" * 64, python="3.12"),

@@ -3,18 +3,40 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Collection
 from functools import lru_cache
 
+import sqlalchemy as sa
+
 from hven.batch.launcher import job_log
-from hven.batch.model import Event, Failure, Job
+from hven.batch.model import Event, Failure, Job, JobState
 from hven.batch.store import JobStore
+from hven.batch.tables import JOB
+from hven.core.errors import JobNotFoundError
 from hven.core.settings import Settings
 from hven.registry.database import Database
 
 
-def jobs(settings: Settings, *, limit: int) -> list[Job]:
-    """Newest jobs."""
-    return _store(settings.platform_url).find(limit=limit)
+def jobs(
+    settings: Settings, *, user: str = "", states: Collection[JobState] = (), before: int | None = None, limit: int
+) -> list[Job]:
+    """Newest jobs of a user (of all if empty) in some states (in any if empty), older than a job."""
+    return _store(settings.platform_url).find(user=user, states=states, before=before, limit=limit)
+
+
+def job(settings: Settings, job_id: int) -> Job | None:
+    """Job by number; None when there is none of this number."""
+    try:
+        return _store(settings.platform_url).get(job_id)
+    except JobNotFoundError:
+        return None
+
+
+def tally(settings: Settings) -> dict[tuple[str, JobState], int]:
+    """How many jobs of each user are in each state."""
+    query = sa.select(JOB.c.user, JOB.c.state, sa.func.count()).group_by(JOB.c.user, JOB.c.state)
+    with _store(settings.platform_url).database.read() as connection:
+        return {(user, JobState(state)): count for user, state, count in connection.execute(query)}
 
 
 def failures(settings: Settings, job_id: int) -> list[Failure]:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
+
+import psutil
 
 from hven.core.settings import Settings
 from hven.hub.hub_services import hub_services
 from hven.hub.layout import Layout
 from hven.hub.ports import Ports, holder, read_ports
-from hven.hub.processes import same_process
+from hven.hub.processes import descendants, is_alive, same_process
 from hven.hub.run_record import RunRecord, ServiceRecord, is_running, read_run
 from hven.hub.supervised import age_s
 
@@ -72,13 +75,22 @@ def _supervised(service: ServiceRecord, record: RunRecord) -> ServiceStatus:
 
 
 def _managed(settings: Settings, ports: Ports, record: RunRecord) -> list[ServiceStatus]:
-    """Services of the hub: those with a port, by who listens there."""
+    """Services of the hub: those with a port by who listens there, others by the hub's own processes."""
+    hub = next((s.pid for s in record.services if s.name == "hub" and s.pid), None)
+    children = descendants(hub) if hub else []
     rows = []
     for service in hub_services(settings.hub.idle_timeout_s):
-        if service.port:
-            process = holder(getattr(ports, service.port))
-            address = f"{record.address}/services/{service.name}/"
-            rows.append(
-                ServiceStatus(service.name, "running" if process else "stopped", process and process.pid, None, address)
-            )
+        process = holder(getattr(ports, service.port)) if service.port else _runs(service.command, children)
+        address = f"{record.address}/services/{service.name}/" if service.port else ""
+        state = "running" if process else "stopped"
+        rows.append(ServiceStatus(service.name, state, process and process.pid, None, address))
     return rows
+
+
+def _runs(command: tuple[str, ...], processes: list[psutil.Process]) -> psutil.Process | None:
+    """The process among some that runs a command of the platform's Python."""
+    for process in processes:
+        with suppress(psutil.Error):
+            if tuple(process.cmdline()[1:]) == command and is_alive(process):
+                return process
+    return None

@@ -22,6 +22,7 @@ from hven.hub.layout import source_folder
 from hven.observatory import Observatory, connect
 from hven.service.job_actions import JobActions
 from hven.service.panel_auth import HubAuthProvider, callback_route
+from hven.service.session_owner import USER
 
 FIRST_PAGE = "tonight"
 THREADS = 4
@@ -84,8 +85,9 @@ def make_server(
     server = pn.serve(
         dict(pages), address=where.hostname, port=where.port or 0, prefix=base, websocket_origin=_names(public),
         auth_provider=auth, extra_patterns=[callback_route(), home], cookie_secret=secrets.token_hex(32),
+        sign_sessions=True, secret_key=secrets.token_hex(32),
         use_xheaders=True, show=False, start=False, num_threads=THREADS, verbose=False,
-        include_cookies=["user"], include_headers=["Host"],  # a page carries these back: the login is not among them
+        include_cookies=[USER, frame.THEME], include_headers=["Host"],  # a page carries these back, but not the login
     )  # fmt: skip
     server.start()
     return server

@@ -10,6 +10,8 @@ from bokeh.server.auth_provider import AuthProvider
 from jupyterhub.services.auth import HubOAuth, HubOAuthCallbackHandler, HubOAuthenticated
 from tornado.web import HTTPError, RequestHandler, authenticated, create_signed_value
 
+from hven.service.session_owner import USER, refuse_foreign_session
+
 LOGIN = "/login"
 CALLBACK = "/oauth_callback"
 
@@ -56,8 +58,8 @@ def within(address: str, base: str) -> bool:
 class HubAuthProvider(AuthProvider):
     """Asks the hub who is calling and whether they have the service's access scope.
 
-    Every request is asked for: pages, `autoload.js`, metadata and the websocket. Answers are cached by `HubOAuth` for
-    some minutes.
+    Every request is asked for: pages, `autoload.js`, metadata and the websocket. A page's session belongs to the
+    visitor for whom it was made. Answers are cached by `HubOAuth` for some minutes.
 
     Parameters
     ----------
@@ -117,6 +119,7 @@ class HubAuthProvider(AuthProvider):
         if not self._hub.check_scopes(self._hub.access_scopes, model):
             raise HTTPError(403, "this account may not see the dashboards")
         name = str(model["name"])
+        refuse_foreign_session(handler, name)
         self.tokens[name] = str(self._hub.get_token(handler))
         _tell_panel(handler, name)
         return name
@@ -127,4 +130,4 @@ def _tell_panel(handler: RequestHandler, name: str) -> None:
     cookies: Any = handler.request.cookies
     cookies.pop("is_guest", None)
     secret = handler.application.settings["cookie_secret"]
-    cookies["user"] = create_signed_value(secret, "user", name).decode()
+    cookies[USER] = create_signed_value(secret, USER, name).decode()

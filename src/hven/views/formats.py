@@ -132,3 +132,14 @@ def words(name: str) -> str:
     'lost packets'
     """
     return name.replace("_", " ").replace(".", " ")
+
+
+def file_name(text: str) -> str:
+    """Write a text as the name of a file.
+
+    Examples
+    --------
+    >>> file_name("host lag, 2025-10-21 · all")
+    'host-lag-2025-10-21-all'
+    """
+    return re.sub(r"[^A-Za-z0-9._+]+", "-", text).strip("-")

@@ -9,6 +9,7 @@ from html import escape
 from typing import Any
 
 import panel as pn
+import param
 
 from hven.core.logging import get_logger
 from hven.observatory import Observatory, connect
@@ -30,16 +31,34 @@ OBSERVATORY = "observatory"
 JOB_ACTIONS = "job actions"
 """Key in Panel's cache under which the server keeps what changes jobs: a callable of user, verb and job number."""
 
+THEME = "hven-theme"
+"""Cookie with the theme that somebody chose."""
+
+DARK = "dark"
+
 log = get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What a page is made of: its title, controls above the line, and sections below it."""
+    """What a page is made of: its title, controls above the line, and sections below it.
+
+    `about` is what the page shows, for the title of the browser's tab.
+    """
 
     title: str
     sections: Sequence[Any]
     controls: Sequence[Any] = field(default_factory=tuple)
+    about: str = ""
+
+    @property
+    def tab(self) -> str:
+        """Title of the browser's tab: the most particular first, as tabs are cut at their end."""
+        return " · ".join(filter(None, (self.about, self.title, "hven")))
+
+
+Maker = Callable[[Observatory, Url], Content]
+"""Makes the content of a page from what it shows and from its address."""
 
 
 class Clock(pn.custom.JSComponent):
@@ -57,11 +76,38 @@ class Clock(pn.custom.JSComponent):
     }"""
 
 
-def serve(name: str, make: Callable[[Observatory, Url], Content]) -> None:
+class Remember(pn.custom.JSComponent):
+    """Keeps the theme that somebody chose in a cookie, so that the next page has it from its first moment."""
+
+    dark = param.Boolean()
+    cookie = param.String()
+
+    _esm = """
+    export function render({model, el}) {
+      const keep = () => {
+        const folder = location.pathname.replace(/[^/]*$/, '')
+        const theme = model.dark ? 'dark' : 'light'
+        document.cookie = `${model.cookie}=${theme};path=${folder};max-age=31536000;samesite=lax`
+      }
+      keep(); model.on('dark', keep)
+      el.style.display = 'none'
+    }"""
+
+
+def serve(name: str, maker: Maker) -> None:
     """Show a page in the session that is being made; called by each file of `dashboards/`."""
     if OBSERVATORY not in pn.state.cache:
         pn.state.cache[OBSERVATORY] = connect()
-    page(name, make, pn.state.cache[OBSERVATORY], Url.of_session()).servable()
+    url = Url.of_session()
+    content = _content(name, maker, pn.state.cache[OBSERVATORY], url)
+    dark = (url.get("theme") or pn.state.cookies.get(THEME)) == DARK
+    _framed(name, content, pn.state.cache[OBSERVATORY], url, dark=dark).servable(title=content.tab)
+
+
+def entitle(about: str, title: str) -> None:
+    """Change the title of the browser's tab, when the page shows something else."""
+    if pn.state.curdoc:
+        pn.state.curdoc.title = Content(title, (), about=about).tab
 
 
 def job_actions() -> Callable[[str, int], Any] | None:
@@ -70,31 +116,36 @@ def job_actions() -> Callable[[str, int], Any] | None:
     return partial(act, user) if act and user else None
 
 
-def page(name: str, make: Callable[[Observatory, Url], Content], observatory: Observatory, url: Url) -> pn.ui.Page:
+def page(name: str, maker: Maker, observatory: Observatory, url: Url) -> pn.ui.Page:
+    """Make a page with the theme that its address asks for."""
+    content = _content(name, maker, observatory, url)
+    return _framed(name, content, observatory, url, dark=url.get("theme") == DARK)
+
+
+def _framed(name: str, content: Content, observatory: Observatory, url: Url, *, dark: bool) -> pn.ui.Page:
     """Put a page's content into the frame."""
-    content = _content(name, make, observatory, url)
     navigation = pn.pane.HTML(_links(name, url), stylesheets=[theme.NAVIGATION], margin=(0, 0, 0, 2 * theme.SPACE))
+    remember = Remember(dark=dark, cookie=THEME, width=0, height=0, margin=0)
     shown = pn.ui.Page(
-        title="hven", site_url=url.to("tonight"), meta_title=f"{content.title} · hven", busy_indicator="linear",
-        dark_theme=url.get("theme") == "dark", theme_config=theme.MATERIAL, main_width=1600,
-        header=[navigation, pn.HSpacer(), _place(observatory), Clock(margin=(0, 8), align="center")],
+        title="hven", site_url=url.to("tonight"), meta_title=content.tab, busy_indicator="linear",
+        dark_theme=dark, theme_config=theme.MATERIAL, main_width=1600,
+        header=[navigation, pn.HSpacer(), _place(observatory), Clock(margin=(0, 8), align="center"), remember],
         main=[_body(content)], favicon=_FAVICON,
     )  # fmt: skip
 
-    def remember(event: Any) -> None:
-        url.set(theme="dark" if event.new else "")
-        navigation.object = _links(name, url)
+    def changed(event: Any) -> None:
+        remember.dark = event.new
+        url.set(theme="")
 
-    shown.param.watch(remember, "dark_theme")
+    shown.param.watch(changed, "dark_theme")
     return shown
 
 
-def section(title: str, *content: Any, note: str = "", line: str = "") -> pn.Column:
-    """Part of a page: a title, what belongs to it, and the line that opens it in a notebook."""
-    below = [markup.html(markup.notebook(line))] if line else []
+def section(title: str, *content: Any, note: str = "") -> pn.Column:
+    """Part of a page: a title and what belongs to it."""
     parts = [pn.panel(c, sizing_mode="stretch_width") if isinstance(c, str) else c for c in content]
     return pn.Column(
-        markup.html(markup.heading(title, note)), pn.Spacer(height=theme.SPACE), *parts, *below,
+        markup.html(markup.heading(title, note)), pn.Spacer(height=theme.SPACE), *parts,
         sizing_mode="stretch_width", margin=(0, 0, 3 * theme.SPACE, 0),
     )  # fmt: skip
 
@@ -108,9 +159,9 @@ def guarded(make: Callable[[], Any]) -> Any:
         return markup.html(markup.problem(error))
 
 
-def _content(name: str, make: Callable[..., Content], observatory: Observatory, url: Url) -> Content:
+def _content(name: str, maker: Maker, observatory: Observatory, url: Url) -> Content:
     try:
-        return make(observatory, url)
+        return maker(observatory, url)
     except Exception as error:
         log.exception("page failed", page=name)
         return Content(PAGES.get(name, name.title()), [markup.html(markup.problem(error))])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import partial
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ from hven.views import formats, markup, queries, theme
 from hven.views.figures.images import pixel_map
 from hven.views.figures.series import light_curves, waterfall, waterfall_data
 from hven.views.frame import section
+from hven.views.take import Take, plotted
 
 RAW = "images"
 SHOWN_PIXELS = 3
@@ -40,10 +41,12 @@ class Frames:
         Kind of frames, e.g. ``ph1024``.
     detector
         Number of the detector.
+    source
+        Address of the provenance records.
     """
 
-    def __init__(self, observatory: Observatory, found: pd.DataFrame, what: str, detector: int) -> None:
-        self._observatory = observatory
+    def __init__(self, observatory: Observatory, found: pd.DataFrame, what: str, detector: int, source: str) -> None:
+        self._observatory, self._source = observatory, source
         self._products = {
             key: queries.pick(found, level, name, detector)
             for key, level, name in (
@@ -55,26 +58,38 @@ class Frames:
         self.cells = self._whole
         self.units = formats.unit(str(self.cells["mean"].attrs.get("units", "")))
         self.pixels = queries.brightest(self.cells, SHOWN_PIXELS)
-        self._curves = pn.pane.Bokeh(sizing_mode="stretch_width", margin=0)
-        self._note = markup.html("", margin=(0, 0, theme.SPACE, 0))
         self._held = what.startswith("ph")
         self._waterfall = waterfall(self.cells, units=self.units, held=self._held)
         self._waterfall.on_event(RangesUpdate, self._zoomed)
+        self._curves = pn.pane.Bokeh(sizing_mode="stretch_width", margin=0)
+        self._map = pn.pane.Bokeh(margin=0)
+        self._image: xr.DataArray | None = None
+        self._map_take = Take(self._pixels, self._map, file=queries.file_stem(self.raw, "map"), source=source)
+        self._note = markup.html("", margin=(0, 0, theme.SPACE, 0))
 
     def panel(self) -> pn.Column:
         """Map on the left, everything against time on the right."""
         choice = pn.ui.Select(label="Map of", options=self._statistics(), width=200, size="small", margin=(0, 0, 8, 0))
+        choice.param.watch(lambda event: self._draw_map(event.new), "value")
+        self._draw_map(choice.value)
         self._draw_curves()
-        left = pn.Column(choice, pn.bind(self._map, choice), width=456, margin=(0, 2 * theme.SPACE, 0, 0))
+        left = pn.Column(choice, self._map, self._map_take, width=456, margin=(0, 2 * theme.SPACE, 0, 0))
+        against_time = pn.pane.Bokeh(self._waterfall, sizing_mode="stretch_width", margin=0)
         right = pn.Column(
-            pn.pane.Bokeh(self._waterfall, sizing_mode="stretch_width", margin=0), self._curves,
+            self._plotted(against_time, self._waterfall_table, "waterfall"),
+            self._plotted(self._curves, self._curve_table, "light-curves"),
             sizing_mode="stretch_width", min_width=320, margin=0,
         )  # fmt: skip
         both = pn.FlexBox(left, right, flex_wrap="wrap", sizing_mode="stretch_width")
         both.styles = {"align-items": "flex-start"}
         right.styles = {"flex": "1 1 480px"}
         self._tell()
-        return section("Frames", self._note, both, note=str(self.raw.ref.type), line=queries.opening(self.raw))
+        return section("Frames", self._note, both, note=str(self.raw.ref.type))
+
+    def _plotted(self, pane: pn.pane.Bokeh, table: Callable[[], pd.DataFrame], what: str) -> pn.Column:
+        look = f'look = obs.overview(obs.product("{self.raw.id}"), "{RAW}", cells={queries.CELLS})'
+        line = f"{queries.opening(self.raw)}\n{look}"
+        return plotted(pane, table, file=queries.file_stem(self.raw, what), line=line, source=self._source)
 
     def _tell(self) -> None:
         count = self.cells.attrs["rows_per_point"]
@@ -95,21 +110,42 @@ class Frames:
             options |= {name: f"signal.{v}" for name, v in FROM_SIGNAL.items()}
         return options
 
-    def _map(self, choice: str) -> pn.pane.Bokeh:
+    def _draw_map(self, choice: str) -> None:
         key, _, variable = choice.partition(".")
-        image = self._image(key, variable)
+        product = self._need(key)
+        image = self._read_map(key, variable)
         units = formats.unit(str(image.attrs.get("units", self.units if key == "raw" else "")))
         name = next(n for n, v in self._statistics().items() if v == choice)
         plot = pixel_map(image, title=f"{name}, whole observation", units=units)
         source = plot.select_one({"name": "pixels"})
         source.selected.on_change("indices", lambda _a, _o, new: self._choose(new, image.sizes["x"]))
-        return pn.pane.Bokeh(plot, margin=0)
+        self._image, self._map.object = image, plot
+        shown = f'ds["{RAW}"].{variable}("time")' if key == "raw" else f'ds["{variable}"]'
+        self._map_take.show(f"{queries.opening(product)}\n{shown}")
 
-    def _image(self, key: str, variable: str) -> xr.DataArray:
+    def _read_map(self, key: str, variable: str) -> xr.DataArray:
         if key == "raw":
             return getattr(self._whole[variable], variable)("time")  # type: ignore[no-any-return]
         array = queries.read(self._observatory, self._need(key))[variable].load()
         return array.median("cell", keep_attrs=True) if "cell" in array.dims else array
+
+    def _pixels(self) -> pd.DataFrame:
+        return pixel_table(self._image) if self._image is not None else pd.DataFrame()
+
+    def _waterfall_table(self) -> pd.DataFrame:
+        """A row for each cell in time, a column for each pixel."""
+        cells = self.cells["mean"]
+        values = cells.to_numpy().reshape(cells.sizes["time"], -1)
+        names = [f"y{y}_x{x}" for y in range(cells.sizes["y"]) for x in range(cells.sizes["x"])]
+        table = pd.DataFrame(values, columns=names)
+        table.insert(0, "time", self.cells["time"].to_numpy())
+        return table
+
+    def _curve_table(self) -> pd.DataFrame:
+        """A row for each cell in time and pixel."""
+        parts = [self.cells[["mean", "min", "max"]].isel(y=y, x=x).to_dataframe().reset_index().assign(y=y, x=x)
+                 for y, x in self.pixels]  # fmt: skip
+        return pd.concat(parts, ignore_index=True)[["time", "y", "x", "mean", "min", "max"]]
 
     def _choose(self, indices: list[int], width: int) -> None:
         if indices:
@@ -135,12 +171,34 @@ class Frames:
         product, variable = self._need(level), {"signal": "signal", "raw": RAW}[level]
         player = pn.ui.Player(start=0, end=max(product.rows - 1, 0), value=0, interval=200, show_loop_controls=False,
                               width=420, margin=0)  # fmt: skip
-        picture = pn.bind(partial(self._frame, product, variable), player.param.value_throttled)
-        return section("Player", pn.Column(player, picture, margin=0), note=f"frame by frame, {product.ref.type}",
-                       line=f'{queries.opening(product)}\nds["{variable}"].isel(time=0).plot()')  # fmt: skip
+        picture = pn.pane.Bokeh(margin=0)
+        shown: dict[str, xr.DataArray] = {}
+        take = Take(lambda: pixel_table(shown["frame"]), picture, file=queries.file_stem(product, "frame"),
+                    source=self._source)  # fmt: skip
 
-    def _frame(self, product: Product, variable: str, index: int | None) -> pn.pane.Bokeh:
-        image = queries.frame(self._observatory, product, variable, index or 0)
-        time = int(np.asarray(image["time"]).astype("datetime64[ns]").astype("int64"))
-        units = formats.unit(str(image.attrs.get("units", "")))
-        return pn.pane.Bokeh(pixel_map(image, title=f"frame {index or 0}, {formats.utc(time)}", units=units), margin=0)
+        def step(index: int | None) -> None:
+            shown["frame"] = queries.frame(self._observatory, product, variable, index or 0)
+            picture.object = _frame(shown["frame"], index or 0)
+            take.show(f'{queries.opening(product)}\nds["{variable}"].isel(time={index or 0}).plot()')
+
+        step(0)
+        player.param.watch(lambda event: step(event.new), "value_throttled")
+        return section("Player", pn.Column(player, picture, take, margin=0), note=f"frame by frame, {product.ref.type}")
+
+
+def _frame(image: xr.DataArray, index: int) -> Any:
+    time = int(np.asarray(image["time"]).astype("datetime64[ns]").astype("int64"))
+    units = formats.unit(str(image.attrs.get("units", "")))
+    return pixel_map(image, title=f"frame {index}, {formats.utc(time)}", units=units)
+
+
+def pixel_table(image: xr.DataArray) -> pd.DataFrame:
+    """A row for each pixel: y, x, value.
+
+    Examples
+    --------
+    >>> pixel_table(xr.DataArray([[1.0, 2.0]], dims=("y", "x"))).to_dict("list")
+    {'y': [0, 0], 'x': [0, 1], 'value': [1.0, 2.0]}
+    """
+    y, x = np.indices(image.shape)
+    return pd.DataFrame({"y": y.ravel(), "x": x.ravel(), "value": image.to_numpy().ravel()})

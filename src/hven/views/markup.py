@@ -87,9 +87,10 @@ def bar(fraction: float, label: str) -> str:
     return f'<span class="bar" aria-hidden="true"><i style="width:{filled:.1%}"></i></span>{escape(label)}'
 
 
-def notebook(line: str) -> str:
-    """Show the line that opens what a plot shows; a click selects it whole."""
-    return f"<details><summary>Open in notebook</summary><pre>{escape(line)}</pre></details>"
+def key(lines: Mapping[str, str]) -> str:
+    """Explain the lines of a picture: colour and meaning."""
+    items = "".join(f'<span><i style="background:{colour}"></i>{escape(text)}</span>' for colour, text in lines.items())
+    return f'<div class="legend lines" role="note">{items}</div>'
 
 
 def link(text: str, target: str) -> str:

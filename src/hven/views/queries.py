@@ -129,6 +129,12 @@ def pick(found: pd.DataFrame, level: str, what: str, detector: int | None = None
     return chosen["product"].iloc[-1] if len(chosen) else None
 
 
+def file_stem(product: Product, what: str = "") -> str:
+    """Name of a file with what is shown of a product."""
+    values = [str(v) for k, v in product.ref.data_id.items() if k not in ("instrument", "day_obs")]
+    return "-".join(filter(None, [str(product.ref.type), *values, what]))
+
+
 def opening(product: Product) -> str:
     """Line that opens a product in a notebook.
 
@@ -149,6 +155,16 @@ def judging(name: str, metric: str, grain: str) -> str:
         "import pandas as pd\n"
         f'rows = pd.concat([obs.quality(product) for product in obs.query("{name}", level="L2")])\n'
         f"rows.query(\"metric == '{metric}' and grain == '{grain}'\")"
+    )
+
+
+def judging_night(night: int) -> str:
+    """Lines that give all metrics of a night in a notebook."""
+    return (
+        "import pandas as pd\n"
+        f'found = obs.find(level="L2", day_obs={night})\n'
+        'measured = found[found["type"].str.endswith(".qc")]\n'
+        'pd.concat([obs.quality(obs.product(i)) for i in measured["id"]])'
     )
 
 

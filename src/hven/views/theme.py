@@ -24,6 +24,9 @@ GREY = "#8A939C"
 SERIES = (BLUE, ORANGE, GREEN, PURPLE, SKY, VERMILION, YELLOW)
 """Colours of categories (detectors, pixels), in the order in which they are given out."""
 
+CONTOUR = "#FFFFFF"
+"""Outline on a picture of the camera; readable on every colour of `INTENSITY` but the brightest."""
+
 INTENSITY = "Viridis256"
 COUNTS = "Cividis256"
 
@@ -102,6 +105,10 @@ pre {{ background: var(--soft); border-radius: 4px; padding: {SPACE}px; margin: 
          overflow-wrap: anywhere; }}
 .legend {{ display: flex; flex-wrap: wrap; gap: {SPACE // 2}px {2 * SPACE}px; font-size: {TEXT["small"]}px; }}
 .legend span {{ display: inline-flex; gap: 6px; align-items: center; }}
+.legend.lines {{ margin-bottom: {SPACE}px; }}
+.legend i {{ width: 20px; height: 4px; border-radius: 2px; outline: 1px solid var(--line); }}
+.between {{ display: flex; justify-content: space-between; align-items: baseline; gap: {2 * SPACE}px; }}
+.paging {{ margin: {2 * SPACE}px 0 0; }}
 .scroll {{ overflow-x: auto; }}
 table.rows {{ border-collapse: collapse; min-width: 50%; font-size: {TEXT["body"]}px; }}
 table.rows th {{ text-align: left; font-weight: 500; color: var(--quiet); font-size: {TEXT["small"]}px;
@@ -111,6 +118,7 @@ table.rows td.number, table.rows th.number {{ text-align: right; white-space: no
                                                   font-variant-numeric: tabular-nums; }}
 table.rows tbody tr:hover {{ background: var(--soft); }}
 table.rows td.wrap {{ overflow-wrap: anywhere; min-width: 180px; }}
+table.rows td.name {{ white-space: nowrap; }}
 details summary {{ cursor: pointer; color: var(--quiet); font-size: {TEXT["small"]}px; padding: 2px 0; }}
 .bar {{ display: inline-block; width: 120px; height: 8px; border-radius: 4px; background: var(--line); overflow: hidden;
         vertical-align: middle; margin-right: {SPACE}px; }}
@@ -128,3 +136,19 @@ nav a {{ color: #fff; text-decoration: none; font-size: {TEXT["body"]}px; paddin
 nav a:hover, nav a:focus-visible {{ background: rgb(255 255 255 / .14); opacity: 1; outline: none; }}
 nav a[aria-current] {{ background: rgb(255 255 255 / .2); opacity: 1; font-weight: 600; }}
 """
+
+TAKE = f"""
+.take {{ display: flex; flex-wrap: wrap; gap: 4px {SPACE}px; font-size: {TEXT["small"]}px; align-items: center; }}
+button, a {{ font: inherit; font-size: {TEXT["small"]}px; color: inherit; opacity: .8; background: none; border: 0;
+             border-radius: 4px; padding: 2px 6px; cursor: pointer; text-decoration: underline; line-height: 20px;
+             text-decoration-color: color-mix(in srgb, currentColor 35%, transparent); text-underline-offset: 2px; }}
+button:hover, a:hover {{ opacity: 1; background: color-mix(in srgb, currentColor 8%, transparent); }}
+button:focus-visible, a:focus-visible {{ outline: 2px solid {SKY}; opacity: 1; }}
+pre {{ font: {TEXT["small"]}px/1.45 ui-monospace, "DejaVu Sans Mono", monospace; margin: 4px 0; padding: {SPACE}px;
+       background: color-mix(in srgb, currentColor 7%, transparent); border-radius: 4px; white-space: pre-wrap;
+       overflow-wrap: anywhere; user-select: all; }}
+"""
+"""Style of the row below a plot."""
+
+LISTED = ".tabulator-col-title { text-transform: none; letter-spacing: 0; font-weight: 500; }"
+"""Heads of long tables: units keep their case."""

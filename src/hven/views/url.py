@@ -51,7 +51,14 @@ class Url:
         widget.param.watch(lambda event: self.set(**{name: event.new}), "value")
         return widget
 
-    def to(self, page: str, **values: object) -> str:
-        """Address of another page, keeping the theme."""
-        query = {k: str(v) for k, v in {"theme": self.get("theme"), **values}.items() if v not in (None, "")}
+    @staticmethod
+    def to(page: str, **values: object) -> str:
+        """Address of another page.
+
+        Examples
+        --------
+        >>> Url.to("jobs", show="failed", by="")
+        './jobs?show=failed'
+        """
+        query = {k: str(v) for k, v in values.items() if v not in (None, "")}
         return f"./{page}?{urlencode(query)}" if query else f"./{page}"

@@ -21,5 +21,5 @@ PAGES = {
 
 def everything(observatory: Observatory) -> None:
     """Make every page once and throw it away."""
-    for name, make in PAGES.items():
-        frame.page(name, make, observatory, Url()).get_root(Document())
+    for name, maker in PAGES.items():
+        frame.page(name, maker, observatory, Url()).get_root(Document())

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from bokeh.util.token import generate_jwt_token, generate_session_id, get_token_payload
+from bokeh.util.token import generate_jwt_token, generate_session_id, get_session_id, get_token_payload
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
@@ -178,6 +178,32 @@ def test_websocket_opens_for_someone_with_the_scope(hub, alice):
 
 def test_websocket_refuses_a_stolen_token_without_a_login(hub, alice):
     _refused(hub, _token(alice), None)
+
+
+def test_websocket_refuses_the_token_of_somebody_else(hub, alice, login):
+    stolen = _token(alice)
+    _refused(hub, stolen, login("carol"))
+    with _socket(hub, stolen, alice) as opened:
+        assert b"ACK" in _bytes(opened.recv(timeout=20))
+
+
+def test_a_token_of_ones_own_cannot_be_rewritten_for_the_session_of_somebody_else(hub, alice, login):
+    carol = login("carol")
+    theirs, mine = _token(alice), get_token_payload(_token(carol))
+    expiry = mine.pop("session_expiry") - int(time.time())
+    forged = generate_jwt_token(get_session_id(theirs), signed=False, expiration=expiry, extra_payload=mine)
+    _refused(hub, forged, carol)
+    _refused(hub, f"{forged}.{theirs.partition('.')[2]}", carol)
+
+
+def test_pages_do_not_show_the_session_of_somebody_else(hub, alice, login):
+    stolen, carol = _token(alice), login("carol")
+    session = get_session_id(stolen)
+    for query in (f"?bokeh-token={stolen}", f"?bokeh-session-id={session}"):
+        for address in ("/tonight", "/tonight/autoload.js", "/tonight/metadata"):
+            assert carol.get(f"{PREFIX}{address}{query}").status_code == 403
+    assert carol.get(f"{PREFIX}/tonight", headers={"Bokeh-Session-Id": session}).status_code == 403
+    assert alice.get(f"{PREFIX}/tonight?bokeh-token={stolen}").status_code == 200
 
 
 def test_websocket_refuses_someone_without_the_scope(hub, alice, bob):

@@ -90,7 +90,8 @@ def test_an_event_carries_its_ellipse():
 
 def metric_rows(values, status="ok"):
     times = pd.date_range("2025-10-22T04:00", periods=len(values), freq="h")
-    return pd.DataFrame({"time": times, "value": values, "detector": 1, "status": status, "observation": "crab"})
+    rows = {"time": times, "begin": times, "value": values, "day_obs": 20251021}
+    return pd.DataFrame({**rows, "detector": 1, "status": status, "observation": "crab"})
 
 
 LIMITS = {"lower": None, "upper": 10.0, "lower_err": None, "upper_err": 100.0}
@@ -101,6 +102,31 @@ def test_a_trend_draws_limits_and_marks_status_by_shape():
     assert len(plot.select(type=BoxAnnotation)) == 2
     sources = [r.data_source for r in plot.renderers if isinstance(r.glyph, Scatter)]
     assert set(sources[0].data["marker"]) == {"triangle"}
+
+
+def test_no_line_of_a_trend_crosses_the_day():
+    rows = metric_rows([1.0, 2.0, 3.0, 4.0]).assign(day_obs=[20251020, 20251020, 20251021, 20251021])
+    path = next(r for r in series.trend(rows, units="", limits={}).renderers if isinstance(r.glyph, Line)).data_source
+    assert np.isnan(path.data["value"]).tolist() == [False, False, True, False, False, True]
+
+
+def test_another_period_is_drawn_hollow_and_dashed_in_the_colour_of_its_detector():
+    rows = metric_rows([1.0, 2.0])
+    plot = series.trend(rows, units="", limits={}, other=rows.assign(nights="before"))
+    now, then = (r.glyph for r in plot.renderers if isinstance(r.glyph, Scatter))
+    assert (now.fill_alpha, then.fill_alpha) == (0.75, 0.0)
+    assert now.line_color == then.line_color
+    assert [item.label.value for item in plot.legend[0].items] == ["detector 1", "detector 1, before"]
+
+
+def test_an_outline_separates_the_pixels_that_were_kept():
+    kept = np.zeros((4, 5), bool)
+    kept[1:3, 2] = kept[3, 4] = True
+    xs, ys = images.outline(kept)
+    assert len(xs) == 6 + 4
+    assert min(map(min, xs)) == 1.5
+    assert max(map(max, ys)) == 3.5
+    assert {(*x, *y) for x, y in zip(xs, ys, strict=True)} >= {(1.5, 1.5, 0.5, 1.5), (1.5, 2.5, 0.5, 0.5)}
 
 
 def test_range_shows_values_and_the_nearer_limit_but_not_the_far_one():
@@ -140,8 +166,8 @@ def test_a_short_cell_can_still_be_hit():
 
 
 def test_histogram_counts_every_finite_value():
-    plot = spectra.histogram(np.array([1.0, 2.0, 2.0, np.nan]), label="signal")
-    assert plot.renderers[0].data_source.data["top"].sum() == 3
+    plot = spectra.histogram(spectra.counts(np.array([1.0, 2.0, 2.0, np.nan])), label="signal")
+    assert plot.renderers[0].data_source.data["number"].sum() == 3
 
 
 def test_a_scatter_plot_knows_the_row_of_each_event():

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import shutil
+from io import StringIO
 
+import pandas as pd
 import panel as pn
 import pytest
 from bokeh.document import Document
@@ -13,15 +16,22 @@ from hven.batch.store import JobStore
 from hven.hub.status import ServiceStatus
 from hven.registry.database import Database
 from hven.views import frame, markup, warm
-from hven.views.pages import observations, system
+from hven.views.pages import jobs, observations, system
 from hven.views.pages.job_actions import ACTIONS
+from hven.views.take import Take
 from hven.views.url import Url
+
+
+def made(observatory, name, **values):
+    """A page, drawn."""
+    page = frame.page(name, warm.PAGES[name], observatory, Url(**values))
+    page.get_root(Document())
+    return page
 
 
 def text_of(observatory, name, **values):
     """All HTML of a page."""
-    page = frame.page(name, warm.PAGES[name], observatory, Url(**values))
-    page.get_root(Document())
+    page = made(observatory, name, **values)
     return " ".join(str(pane.object) for pane in page.select(pn.pane.HTML))
 
 
@@ -64,9 +74,55 @@ def test_an_observation_that_is_not_there_is_said_to_be_missing(night):
 
 
 def test_showers_carry_an_image_with_an_ellipse(night):
-    page = frame.page("observation", warm.PAGES["observation"], night, Url(tab="Events", dataset="1.ph1024"))
+    page = made(night, "observation", tab="Events", dataset="1.ph1024")
     figures = [pane.object for pane in page.select(pn.pane.Bokeh)]
     assert [f for f in figures if f.title.text and f.title.text.startswith("shower at")]
+
+
+def test_the_outline_of_a_shower_is_that_of_the_pixels_that_were_counted(night):
+    from hven.tasks.showers.queries import kept_pixels
+    from hven.views import queries
+
+    found = queries.products(night)
+    showers, frames = (queries.pick(found, level, what, 1) for level, what in (("L2", "showers"), ("L1", "ph1024")))
+    config = queries.read(night, showers).hven.provenance.config
+    dataset = queries.read(night, frames)
+    table = queries.read_table(night, showers)
+    assert len(table) > 0
+    for event in table.head(20).to_dict("records"):
+        assert kept_pixels(dataset, event["frame"], config).sum() == event["n_pixels"]
+
+
+def test_every_plot_can_be_taken_along(night):
+    for name, values in (
+        ("tonight", {}), ("trends", {}),
+        *(("observation", {"tab": t, "dataset": "1.ph1024"}) for t in ("Player", "Events", "Distribution")),
+    ):  # fmt: skip
+        page = made(night, name, **values)
+        plots = {id(pane) for pane in page.select(pn.pane.Bokeh)}
+        takes = page.select(Take)
+        assert plots == {id(t._plot) for t in takes if t.picture}
+        for take in takes:
+            assert take.line.startswith("import hven")
+            assert pd.read_csv(StringIO(take.csv()), comment="#").shape[0] > 0
+
+
+def test_the_lines_below_plots_run_as_they_stand(night, monkeypatch):
+    import hven
+
+    monkeypatch.setattr(hven, "connect", lambda: night)
+    page = made(night, "observation", tab="Distribution", dataset="1.ph1024")
+    for take in [*page.select(Take), *made(night, "tonight").select(Take)]:
+        exec(re.sub(r"[.]plot.*", "", take.line), {})  # noqa: S102 - as somebody would in a notebook
+
+
+def test_the_numbers_come_with_the_lines_that_open_them(night):
+    take = next(t for t in made(night, "observation", dataset="1.ph1024").select(Take) if t.file.endswith("map"))
+    head = take.csv().splitlines()
+    assert head[2].startswith('# ds = obs.open("panoseti.ph1024", level="L0"')
+    assert head[4] == "y,x,value"
+    assert take.file == "L0-panoseti.ph1024-crab.20251022T040000Z-1-map"
+    assert "tab=Provenance" in take.source
 
 
 def test_what_is_missing_is_explained_in_the_platforms_words(night):
@@ -79,11 +135,10 @@ def test_what_is_missing_is_explained_in_the_platforms_words(night):
     assert texts[0].startswith("L1/panoseti.ph1024 with day_obs=20251021")
 
 
-@pytest.mark.parametrize(
-    ("name", "line"), [("trends", "obs.query(&quot;"), ("observation", "obs.quality(obs.product(")]
-)
+@pytest.mark.parametrize(("name", "line"), [("trends", 'obs.query("'), ("observation", "obs.quality(obs.product(")])
 def test_metrics_can_be_opened_in_a_notebook(night, name, line):
-    assert line in text_of(night, name, tab="Quality", dataset="254.img16")
+    takes = made(night, name, tab="Quality", dataset="254.img16").select(Take)
+    assert [t for t in takes if line in t.line]
 
 
 def test_the_line_for_a_metric_gives_its_rows(night):
@@ -128,9 +183,41 @@ def test_a_job_that_waits_says_its_place_and_offers_nothing_without_an_api(empty
     assert buttons_of(empty, second.id) == []
 
 
-def test_a_job_that_is_not_among_the_newest_is_said_to_be_so(empty):
+def test_a_job_that_is_not_there_is_said_to_be_so(empty):
     JobStore(Database(empty.settings.platform_url)).submit(JobRequest(pipeline="panoseti/nightly"), user="eva")
-    assert "Job 9999 is not among the newest" in text_of(empty, "jobs", job="9999")
+    assert "There is no job 9999" in text_of(empty, "jobs", job="9999")
+
+
+def listed(text):
+    """Numbers of the jobs in a page's table."""
+    return [int(n) for n in re.findall(r"<tr><td class=\"\"><a href=[^>]*>(\d{4})</a>", text)]
+
+
+def test_old_jobs_are_reached_page_by_page(empty, monkeypatch):
+    store = JobStore(Database(empty.settings.platform_url))
+    numbers = [store.submit(JobRequest(pipeline="panoseti/nightly"), user="iris").id for _ in range(5)][::-1]
+    monkeypatch.setattr(jobs, "SHOWN", 2)
+    first = text_of(empty, "jobs", by="iris")
+    assert listed(first) == numbers[:2]
+    assert f"./jobs?by=iris&amp;before={numbers[1]}" in first
+    assert listed(text_of(empty, "jobs", by="iris", before=str(numbers[1]))) == numbers[2:4]
+    last = text_of(empty, "jobs", by="iris", before=str(numbers[3]))
+    assert listed(last) == numbers[4:]
+    assert "older than" not in last
+    assert f"Job {numbers[4]:04d}" in text_of(empty, "jobs", job=str(numbers[4]))
+
+
+def test_jobs_are_chosen_by_state_and_user(empty):
+    store = JobStore(Database(empty.settings.platform_url))
+    mine, held, other = (
+        store.submit(JobRequest(pipeline="panoseti/nightly"), user=u).id for u in ("uma", "uma", "vera")
+    )
+    store.hold(held, who="uma")
+    assert listed(text_of(empty, "jobs", by="uma")) == [held, mine]
+    assert listed(text_of(empty, "jobs", by="uma", show="held")) == [held]
+    assert other in listed(text_of(empty, "jobs", show="queued"))
+    assert held not in listed(text_of(empty, "jobs", show="queued"))
+    assert "No failed job of uma" in text_of(empty, "jobs", by="uma", show="failed")
 
 
 @pytest.mark.parametrize(
@@ -173,6 +260,13 @@ def test_a_failing_page_leaves_the_frame_standing(night):
     text = " ".join(str(p.object) for p in page.select(pn.pane.HTML))
     assert "no disk" in text
     assert "Observations" in text
+
+
+def test_the_tab_of_the_browser_says_what_is_shown_first(night):
+    content = warm.PAGES["observation"](night, Url(dataset="1.ph1024"))
+    assert content.tab == "crab.20251022T040000Z 1 ph1024 · Observation · hven"
+    assert warm.PAGES["tonight"](night, Url()).tab == "2025-10-21 · Tonight · hven"
+    assert warm.PAGES["system"](night, Url()).tab == "System · hven"
 
 
 def test_a_dark_page_is_dark(night):

@@ -23,8 +23,8 @@ def test_a_widget_writes_its_value():
     assert location.search == "?what=b"
 
 
-def test_a_link_keeps_the_theme_and_escapes_values():
-    assert Url(theme="dark").to("observation", observation="a&b c") == "./observation?theme=dark&observation=a%26b+c"
+def test_a_link_escapes_values():
+    assert Url().to("observation", observation="a&b c") == "./observation?observation=a%26b+c"
 
 
 def test_a_number_that_is_none_is_none():

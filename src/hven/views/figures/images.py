@@ -64,8 +64,15 @@ def _bar(plot: figure, mapper: LinearColorMapper, units: str) -> None:
     plot.width = MAP_SIZE + 70
 
 
-def event_image(image: xr.DataArray, *, title: str, units: str, shower: Mapping[str, Any] | None = None) -> figure:
-    """Picture of one event with its Hillas ellipse.
+def event_image(
+    image: xr.DataArray,
+    *,
+    title: str,
+    units: str,
+    shower: Mapping[str, Any] | None = None,
+    kept: np.ndarray[Any, Any] | None = None,
+) -> figure:
+    """Picture of one event with the outline of the pixels that the cleaning kept and its Hillas ellipse.
 
     Parameters
     ----------
@@ -73,15 +80,36 @@ def event_image(image: xr.DataArray, *, title: str, units: str, shower: Mapping[
         Dims (y, x).
     shower
         Row of `panoseti.showers`: `cog_x, cog_y, length, width` in pixels and `psi` in radians from +x towards +y.
+    kept
+        Dims (y, x); true where a pixel was kept.
     """
     plot = pixel_map(image, title=title, units=units)
+    if kept is not None:
+        plot.multi_line(*outline(kept), line_color=theme.CONTOUR, line_width=2, name="kept")
     if shower is not None:
         x, y, length, width, psi = (float(shower[k]) for k in ("cog_x", "cog_y", "length", "width", "psi"))
-        outline = ellipse(x, y, length=length, width=width, psi=psi)
-        plot.line(*outline, line_color=theme.VERMILION, line_width=2.5)
+        around = ellipse(x, y, length=length, width=width, psi=psi)
+        plot.line(*around, line_color=theme.VERMILION, line_width=2.5)
         plot.scatter([x], [y], marker="cross", size=12,
                      line_color=theme.VERMILION, line_width=2.5)  # fmt: skip
     return plot
+
+
+def outline(kept: np.ndarray[Any, Any]) -> tuple[list[list[float]], list[list[float]]]:
+    """Edges between pixels that are kept and those that are not: x and y of each edge's two ends.
+
+    Examples
+    --------
+    >>> xs, ys = outline(np.array([[False, True]]))
+    >>> sorted(zip(xs, ys))
+    [([0.5, 0.5], [-0.5, 0.5]), ([0.5, 1.5], [-0.5, -0.5]), ([0.5, 1.5], [0.5, 0.5]), ([1.5, 1.5], [-0.5, 0.5])]
+    """
+    padded = np.pad(kept, 1)
+    upright = [(float(x), float(y)) for y, x in np.argwhere(padded[:, 1:] != padded[:, :-1])]
+    level = [(float(x), float(y)) for y, x in np.argwhere(padded[1:] != padded[:-1])]
+    xs = [[x - 0.5, x - 0.5] for x, _ in upright] + [[x - 1.5, x - 0.5] for x, _ in level]
+    ys = [[y - 1.5, y - 0.5] for _, y in upright] + [[y - 0.5, y - 0.5] for _, y in level]
+    return xs, ys
 
 
 def ellipse(

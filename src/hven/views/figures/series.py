@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
+from itertools import cycle
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,16 @@ from bokeh.plotting import figure
 
 from hven.views import states, theme
 from hven.views.figures.images import stretch
-from hven.views.figures.style import draw_limits, hover, legend_above, milliseconds, time_figure, value_range
+from hven.views.figures.style import (
+    BAR,
+    LEFT,
+    draw_limits,
+    hover,
+    legend_above,
+    milliseconds,
+    time_figure,
+    value_range,
+)
 
 GRID = 800
 """Columns onto which a waterfall is drawn."""
@@ -36,7 +46,8 @@ def waterfall(cells: xr.Dataset, *, units: str, held: bool = False) -> figure:
     mapper = LinearColorMapper(palette=theme.INTENSITY, low=low, high=high, nan_color="rgba(0,0,0,0)")
     pixels = data["dh"][0]
     width = Range1d(data["x"][0], data["x"][0] + data["dw"][0])
-    plot = time_figure(height=320, label="pixel (row by row)", x_range=width, y_range=Range1d(0, pixels))
+    plot = time_figure(height=320, label="pixel (row by row)", x_range=width, y_range=Range1d(0, pixels),
+                       min_border_left=LEFT, min_border_right=BAR)  # fmt: skip
     source = ColumnDataSource(data, name="waterfall")
     plot.image("image", "x", "y", "dw", "dh", source=source, color_mapper=mapper)
     plot.add_layout(ColorBar(color_mapper=mapper, title=units or None, width=10, padding=4), "right")
@@ -99,7 +110,7 @@ def on_grid(
 
 def light_curves(cells: xr.Dataset, pixels: Sequence[tuple[int, int]], *, units: str, x_range: Any) -> figure:
     """Light curves of some pixels (y, x): mean as a line, min to max as a band."""
-    plot = time_figure(height=220, label=units, x_range=x_range)
+    plot = time_figure(height=220, label=units, x_range=x_range, min_border_left=LEFT, min_border_right=BAR)
     times = milliseconds(cells["time"].to_numpy())
     for colour, (y, x) in zip(theme.SERIES, pixels, strict=False):
         curve = cells.isel(y=y, x=x)
@@ -128,31 +139,57 @@ def readings(table: pd.DataFrame, columns: Sequence[str], *, units: str, height:
     return plot
 
 
-def trend(table: pd.DataFrame, *, units: str, limits: Mapping[Hashable, Any], height: int = 360) -> figure:
+def trend(
+    table: pd.DataFrame,
+    *,
+    units: str,
+    limits: Mapping[Hashable, Any],
+    other: pd.DataFrame | None = None,
+    height: int = 360,
+) -> figure:
     """One metric against time: a colour per detector, a shape per status, limits as bands.
 
     Parameters
     ----------
     table
         Rows of one metric: columns time, value, detector, status, observation.
+    other
+        Rows of another period at the times at which they are drawn, hollow and dashed; with a column nights.
     """
-    plot = time_figure(height=height, label=units, y_range=value_range(table["value"], limits))
+    every = table if other is None else pd.concat([table, other])
+    plot = time_figure(height=height, label=units, y_range=value_range(every["value"], limits))
     draw_limits(plot, limits)
-    for number, (detector, rows) in enumerate(table.groupby("detector", sort=True, dropna=False)):
-        colour = theme.SERIES[number % len(theme.SERIES)]
-        data = {"time": milliseconds(rows["time"].to_numpy()), "value": rows["value"].to_numpy(dtype=float),
-                "observation": rows["observation"].astype(str), "detector": rows["detector"].astype(str),
-                "status": rows["status"].astype(str), "marker": [_marker(s) for s in rows["status"]]}  # fmt: skip
-        source = ColumnDataSource(data)
-        name = f"detector {detector}"
-        plot.line("time", "value", source=source, line_color=colour, line_alpha=0.4, legend_label=name)
-        dots = plot.scatter("time", "value", source=source, marker="marker", size=9, line_color=colour,
-                            fill_color=colour, fill_alpha=0.75, legend_label=name)  # fmt: skip
-        hover(plot, [("", "@observation"), ("detector", "@detector"), ("time", "@time{%F %T}"),
-                     ("value", f"@value {units}"), ("status", "@status")],
-              formatters={"@time": "datetime"}, renderers=[dots])  # fmt: skip
+    colours = dict(zip(sorted(every["detector"].dropna().unique()), cycle(theme.SERIES), strict=False))
+    for detector, rows in table.groupby("detector", sort=True):
+        _curve(plot, rows, units, colours[detector], f"detector {detector}")
+    for detector, rows in other.groupby("detector", sort=True) if other is not None else ():
+        _curve(plot, rows, units, colours[detector], f"detector {detector}, {rows['nights'].iloc[0]}", hollow=True)
     legend_above(plot)
     return plot
+
+
+def _curve(plot: figure, rows: pd.DataFrame, units: str, colour: str, name: str, *, hollow: bool = False) -> None:
+    line = _broken(rows)
+    path = ColumnDataSource({"time": milliseconds(line["time"].to_numpy()), "value": line["value"].to_numpy(float)})
+    data = {"time": milliseconds(rows["time"].to_numpy()), "value": rows["value"].to_numpy(dtype=float),
+            "begin": milliseconds(rows["begin"].to_numpy()), "observation": rows["observation"].astype(str),
+            "detector": rows["detector"].astype(str), "status": rows["status"].astype(str),
+            "marker": [_marker(s) for s in rows["status"]]}  # fmt: skip
+    plot.line("time", "value", source=path, line_color=colour, line_alpha=0.5, legend_label=name,
+              line_dash="dashed" if hollow else "solid")  # fmt: skip
+    dots = plot.scatter("time", "value", source=ColumnDataSource(data), marker="marker", size=9, line_color=colour,
+                        fill_color=colour, fill_alpha=0.0 if hollow else 0.75, legend_label=name)  # fmt: skip
+    hover(plot, [("", "@observation"), ("detector", "@detector"), ("time", "@begin{%F %T}"),
+                 ("value", f"@value {units}"), ("status", "@status")],
+          formatters={"@begin": "datetime"}, renderers=[dots])  # fmt: skip
+
+
+def _broken(rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows with an empty one between nights, so that no line crosses the day."""
+    if "day_obs" not in rows:
+        return rows
+    ends = rows.groupby("day_obs", sort=False).tail(1).assign(value=np.nan)
+    return pd.concat([rows, ends]).sort_values(["time", "value"], na_position="last")
 
 
 def _marker(status: str) -> str:

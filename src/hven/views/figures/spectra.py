@@ -20,17 +20,26 @@ def _plain(height: int, **options: Any) -> figure:
     return plot
 
 
-def histogram(values: np.ndarray[Any, Any], *, label: str, height: int = 260, bins: int = 80) -> figure:
-    """Distribution of values, counts on a logarithmic axis."""
+def counts(values: np.ndarray[Any, Any], bins: int = 80) -> pd.DataFrame:
+    """Count values: columns left, right, number; values that are not finite are left out.
+
+    Examples
+    --------
+    >>> counts(np.array([0.0, 1, 1, np.nan]), bins=2).to_dict("list")
+    {'left': [0.0, 0.5], 'right': [0.5, 1.0], 'number': [1, 2]}
+    """
     finite = np.asarray(values, dtype=float).ravel()
-    finite = finite[np.isfinite(finite)]
-    counts, edges = np.histogram(finite, bins=bins)
-    shown = counts > 0
-    plot = _plain(height, x_axis_label=label, y_axis_label="number", y_axis_type="log")
-    source = ColumnDataSource({"top": counts[shown], "left": edges[:-1][shown], "right": edges[1:][shown]})
-    plot.quad(top="top", bottom=0.5, left="left", right="right", source=source, fill_color=theme.BLUE, fill_alpha=0.7,
-              line_color=None)  # fmt: skip
-    hover(plot, [(label, "@left to @right"), ("number", "@top{0,0}")])
+    number, edges = np.histogram(finite[np.isfinite(finite)], bins=bins)
+    return pd.DataFrame({"left": edges[:-1], "right": edges[1:], "number": number})
+
+
+def histogram(counted: pd.DataFrame, *, label: str, height: int = 260) -> figure:
+    """Distribution of values as `counts` gives it, on a logarithmic axis."""
+    plot = _plain(height, x_axis_label=label, y_axis_label="number of values", y_axis_type="log")
+    source = ColumnDataSource(counted[counted["number"] > 0])
+    plot.quad(top="number", bottom=0.5, left="left", right="right", source=source, fill_color=theme.BLUE,
+              fill_alpha=0.7, line_color=None)  # fmt: skip
+    hover(plot, [(label, "@left to @right"), ("number", "@number{0,0}")])
     return plot
 
 

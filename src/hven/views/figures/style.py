@@ -27,13 +27,17 @@ TIMES = {
 }  # fmt: skip
 
 
+LEFT, BAR = 72, 92
+"""Room for the axis at the left of a plot, and for a bar of colours at its right, so that axes above each other fit."""
+
+
 def time_figure(*, height: int, label: str = "", **options: Any) -> figure:
     """Figure with a UTC time axis; the wheel zooms in time only."""
     zoom = WheelZoomTool(dimensions="width")
     plot = figure(
         height=height, sizing_mode="stretch_width", x_axis_type="datetime", y_axis_label=label or None,
         tools=[PanTool(dimensions="width"), zoom, ResetTool(), SaveTool()], toolbar_location="right",
-        min_border_right=theme.SPACE, **options,
+        **{"min_border_right": theme.SPACE, **options},
     )  # fmt: skip
     plot.toolbar.active_scroll = zoom
     plot.toolbar.logo = None

@@ -38,20 +38,25 @@ class JobDetail:
     def __init__(
         self, observatory: Observatory, job_id: int, url: Url, act: Act | None, changed: Callable[[], None]
     ) -> None:
+        self.job_id = job_id
         self._observatory, self._url = observatory, url
-        self._about, self._log = markup.html(""), markup.html("")
+        self._title, self._about, self._log = (markup.html("") for _ in range(3))
         self._actions = JobActions(job_id, act, changed) if act else None
         folded = pn.ui.Card(
-            self._log, title=f"Log, last {LOG_LINES} lines", collapsed=True, sizing_mode="stretch_width",
+            self._log, header=markup.html(f"Log, last {LOG_LINES} lines"), collapsed=True, sizing_mode="stretch_width",
             margin=(theme.SPACE, 0), elevation=0, outlined=True,
         )  # fmt: skip
-        parts = [self._about, *([self._actions.view] if self._actions else []), folded]
         self._folded = folded
-        self.view = pn.Column(*parts, sizing_mode="stretch_width", margin=(0, 0, 3 * theme.SPACE, 0))
+        actions = [self._actions.view] if self._actions else []
+        self.view = pn.Column(
+            self._title, *actions, self._about, folded,
+            sizing_mode="stretch_width", margin=(0, 0, 3 * theme.SPACE, 0), styles=theme.CARD,
+        )  # fmt: skip
 
     def follow(self, job: Any) -> None:
         """Show the job as it is now."""
-        markup.change(self._about, _about(self._observatory, job, self._url))
+        markup.change(self._title, _title(job, self._url))
+        markup.change(self._about, _about(self._observatory, job))
         if self._actions:
             self._actions.follow(job)
         text = batch.log_tail(self._observatory.settings, job.id, LOG_LINES)
@@ -78,25 +83,47 @@ def waits(job: Any) -> str:
     return "next" if job.position == 0 else f"{job.position} ahead"
 
 
-def _about(observatory: Observatory, job: Any, url: Url) -> str:
+def _title(job: Any, url: Url) -> str:
+    kept = {name: url.get(name) for name in ("show", "by", "before")}
+    close = markup.link("close", url.to("jobs", **kept))
+    chip = states.chip(job.state, "cancelling" if job.cancelling else "")
+    name = f"Job {job.id:04d} · {job.request.pipeline}"
+    return (
+        f'<div class="between"><h2>{escape(name)} &ensp;{chip}</h2><span>{close}</span></div>'
+        f"<p class='quiet'>{escape(data(job))}</p>"
+    )
+
+
+def _about(observatory: Observatory, job: Any) -> str:
     counts = job.counts
+    ended = {"Ended (UTC)": formats.utc(job.ended_ns)} if job.ended_ns else {}
     facts = {
-        "State": states.chip(job.state, "cancelling" if job.cancelling else ""),
         **({"Queue": waits(job)} if job.position is not None else {}),
         "By": escape(job.user),
-        "Quanta": f"{counts.done} done, {counts.reused} of them reused, {counts.failed} failed, "
-        f"{counts.blocked} blocked, {counts.no_work} without work, of {counts.total}",
-        "Run": f"<code>{escape(job.run)}</code>" if job.run else formats.MISSING,
+        "Submitted (UTC)": formats.utc(job.submitted_ns),
+        "Began (UTC)": formats.utc(job.started_ns) if job.started_ns else formats.MISSING,
+        **ended,
         "Runner": escape(job.runner) or formats.MISSING,
+        "Run": f"<code>{escape(job.run)}</code>" if job.run else formats.MISSING,
     }
-    title = markup.heading(f"Job {job.id:04d}", job.request.pipeline)
-    close = markup.link("close", url.to("jobs", show=url.get("show")))
     why = markup.said("failed", job.error, job.hint) if job.error else ""
     gap = f"<div style='height:{theme.SPACE}px'></div>"
     return (
-        f"{title}<p class='quiet'>{escape(data(job))} · {close}</p>{gap}{markup.facts(facts, plain=True)}"
-        f"{why}{gap}{_resources(observatory, job)}{_failures(observatory, job)}"
+        f"{markup.facts(facts, plain=True)}{why}{gap}{_quanta(counts, ended=job.state.ended)}{gap}"
+        f"{_resources(observatory, job)}{_failures(observatory, job)}"
     )
+
+
+def _quanta(counts: Any, *, ended: bool) -> str:
+    """Progress, and how the quanta ended, each with its shape."""
+    if not counts.total:
+        why = "It ended before its quanta were counted." if ended else "Its quanta are counted when it begins."
+        return f"<p class='quiet'>{why}</p>"
+    numbers = {"done": counts.done, "failed": counts.failed, "blocked": counts.blocked, "no work": counts.no_work}
+    chips = " ".join(states.chip(s, f"{n} {states.mark(s).word}") for s, n in numbers.items() if n)
+    reused = f" <span class='quiet'>{counts.reused} of them were there already</span>" if counts.reused else ""
+    left = f"{counts.ended} of {counts.total} quanta"
+    return f"<p>{markup.bar(counts.ended / counts.total, left)} &ensp;{chips}{reused}</p>"
 
 
 def _resources(observatory: Observatory, job: Any) -> str:

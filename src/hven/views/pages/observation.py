@@ -11,7 +11,7 @@ import panel as pn
 from hven.core.clock import NS
 from hven.model.data_id import Level
 from hven.observatory import Observatory
-from hven.views import formats, markup, queries, theme, verdict
+from hven.views import formats, frame, markup, queries, theme, verdict
 from hven.views.frame import Content, guarded
 from hven.views.frames import Frames
 from hven.views.pages import observation_tabs as tabs
@@ -35,6 +35,7 @@ def page(observatory: Observatory, url: Url) -> Content:
 
     def fill(_event: Any = None) -> None:
         of_one = found[found["observation"] == choose.value]
+        frame.entitle(_about(choose.value, chosen.value), "Observation")
         body.objects = _body(observatory, url, of_one, str(choose.value), chosen.value)
 
     def restart(_event: Any = None) -> None:
@@ -48,7 +49,13 @@ def page(observatory: Observatory, url: Url) -> Content:
     chosen.param.watch(fill, "value")
     choose.param.watch(restart, "value")
     restart()
-    return Content("Observation", [body], [url.follow(choose, "observation"), url.follow(chosen, "dataset")])
+    controls = [url.follow(choose, "observation"), url.follow(chosen, "dataset")]
+    return Content("Observation", [body], controls, about=_about(choose.value, chosen.value))
+
+
+def _about(name: Any, dataset: Any) -> str:
+    """Observation, detector and product in a few words."""
+    return f"{name} {str(dataset or '').replace('.', ' ')}".strip()
 
 
 def _datasets(of_one: pd.DataFrame) -> dict[str, str]:
@@ -76,13 +83,14 @@ def _body(observatory: Observatory, url: Url, of_one: pd.DataFrame, name: str, d
     failed = queries.failures(observatory, observation=name, detector=detector)
     judged = verdict.judge(f"{name}, detector {detector}", measured, observations=1, failures=failed,
                            measure=f'hven submit panoseti/nightly --observation "{name}"')  # fmt: skip
-    frames = Frames(observatory, mine, what, detector)
+    source = url.to("observation", observation=name, detector=detector, what=what, tab="Provenance")
+    frames = Frames(observatory, mine, what, detector, source)
     return [
         markup.html(markup.banner(judged)),
         pn.Spacer(height=2 * theme.SPACE),
         markup.html(markup.facts(_facts(observatory, raw), plain=True), margin=(0, 0, 2 * theme.SPACE, 0)),
         guarded(frames.panel),
-        tabs.everything(observatory, url, mine, what, detector, measured=measured, frames=frames),
+        tabs.everything(observatory, url, mine, what, detector, measured=measured, frames=frames, source=source),
     ]
 
 

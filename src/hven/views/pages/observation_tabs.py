@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from html import escape
-from io import StringIO
 from typing import Any
 
 import numpy as np
@@ -19,9 +18,10 @@ from hven.observatory import Observatory
 from hven.views import formats, markup, queries, states, theme, verdict
 from hven.views.events import Events
 from hven.views.figures.series import readings
-from hven.views.figures.spectra import histogram
+from hven.views.figures.spectra import counts, histogram
 from hven.views.frame import guarded, section
 from hven.views.provenance import provenance
+from hven.views.take import Take, plotted
 from hven.views.url import Url
 
 READINGS = {
@@ -46,14 +46,15 @@ def everything(
     *,
     measured: pd.DataFrame,
     frames: Any,
+    source: str,
 ) -> pn.ui.Tabs:
     """Tabs; each is made when it is first opened, and the open one is in the address."""
     makers: dict[str, Callable[[], Any]] = {
         "Quality": partial(_quality, url, measured, what, queries.pick(found, Level.L2, f"{what}.qc", detector)),
         "Player": frames.player,
-        "Events": partial(_events, observatory, found, what, detector),
-        "Housekeeping": partial(_housekeeping, observatory, found, detector),
-        "Distribution": partial(_distribution, observatory, found, what, detector),
+        "Events": partial(_events, observatory, found, what, detector, source),
+        "Housekeeping": partial(_housekeeping, observatory, found, detector, source),
+        "Distribution": partial(_distribution, observatory, found, what, detector, source),
         "Provenance": partial(provenance, observatory, found, what, detector),
     }
     names = list(makers)
@@ -82,14 +83,11 @@ def _quality(url: Url, measured: pd.DataFrame, what: str, product: Product | Non
     rows = [_metric(url, row, hours.get(row["metric"]), what) for row in ranked.to_dict("records")]
     columns = ["Metric", "Value", "Status", "Limits", "By the hour", "What to do"]
     table = markup.html(markup.table(columns, rows))
-    counts = " ".join(states.chip(str(s), f"{int((whole['status'] == s).sum())} {states.mark(str(s)).word}")
+    summary = " ".join(states.chip(str(s), f"{int((whole['status'] == s).sum())} {states.mark(str(s)).word}")
                       for s in reversed(SEVERITY) if (whole["status"] == s).any())  # fmt: skip
-    download = pn.ui.FileDownload(
-        callback=lambda: StringIO(measured.to_csv(index=False)), filename=f"{what}-quality.csv", label="Download CSV",
-        variant="outlined", size="small", margin=(theme.SPACE, 0),
-    )  # fmt: skip
-    return section("Quality metrics", markup.html(counts), table, download, note="whole observation, the worst first",
-                   line=f'obs.quality(obs.product("{product.id}"))')  # fmt: skip
+    take = Take(lambda: measured, file=queries.file_stem(product),
+                line=f'obs.quality(obs.product("{product.id}"))')  # fmt: skip
+    return section("Quality metrics", markup.html(summary), table, take, note="whole observation, the worst first")
 
 
 def _metric(url: Url, row: dict[Any, Any], hours: pd.DataFrame | None, what: str) -> list[markup.Cell]:
@@ -119,17 +117,17 @@ def _tiny(hours: pd.DataFrame | None) -> str:
     )
 
 
-def _events(observatory: Observatory, found: pd.DataFrame, what: str, detector: int) -> Any:
+def _events(observatory: Observatory, found: pd.DataFrame, what: str, detector: int, source: str) -> Any:
     kind = "pulses" if what.startswith("img") else "showers"
     product = queries.pick(found, Level.L2, kind, detector)
     frames = queries.pick(found, Level.L1, what, detector)
     if product is None or frames is None:
         text = f"The table of {kind} of this detector has not been made."
         return markup.html(markup.empty(f"No {kind} yet", text, f"hven submit panoseti/{kind}"))
-    return Events(observatory, product, frames, kind).panel()
+    return Events(observatory, product, frames, kind, source).panel()
 
 
-def _housekeeping(observatory: Observatory, found: pd.DataFrame, detector: int) -> Any:
+def _housekeeping(observatory: Observatory, found: pd.DataFrame, detector: int, source: str) -> Any:
     product = queries.pick(found, Level.L1, "housekeeping")
     if product is None:
         text = "The numbers are made from the recorded housekeeping by the calibration."
@@ -138,33 +136,41 @@ def _housekeeping(observatory: Observatory, found: pd.DataFrame, detector: int) 
     mine = table[table["detector"] == detector].sort_values("time")
     if not len(mine):
         return markup.html(markup.empty(f"No housekeeping of detector {detector}", "Other detectors have some."))
-    plots = [_readings(mine, title, units, columns) for title, (units, columns) in READINGS.items()]
+    opening = queries.opening(product)
+    plots = [
+        _readings(mine, title, units, columns, file=queries.file_stem(product, title), source=source,
+                  line=f"{opening}\nds[{columns}].to_dataframe()")
+        for title, (units, columns) in READINGS.items()
+    ]  # fmt: skip
     grid = pn.FlexBox(*[p for p in plots if p is not None], gap=f"{2 * theme.SPACE}px", sizing_mode="stretch_width")
-    return section("Housekeeping", grid, note=f"{len(mine):,} readings of detector {detector}",
-                   line=queries.opening(product))  # fmt: skip
+    return section("Housekeeping", grid, note=f"{len(mine):,} readings of detector {detector}")
 
 
-def _readings(table: pd.DataFrame, title: str, units: str, columns: list[str]) -> Any:
+def _readings(table: pd.DataFrame, title: str, units: str, columns: list[str], **take: Any) -> Any:
     means = table.assign(value=table[columns].mean(axis=1)).dropna(subset="value")
     if not len(means):
         return None
     wide = means.pivot_table(index="time", columns="quabo", values="value").interpolate()
     wide.columns = [f"quabo {q}" for q in wide.columns]
-    plot = readings(wide.reset_index(), list(wide.columns), units=units, height=220)
-    return pn.Column(markup.html(f"<b>{title}</b>"), pn.pane.Bokeh(plot, sizing_mode="stretch_width", margin=0),
-                     styles={"flex": "1 1 460px"}, min_width=320, margin=0)  # fmt: skip
+    curves = wide.reset_index()
+    pane = pn.pane.Bokeh(readings(curves, list(wide.columns), units=units, height=220), sizing_mode="stretch_width",
+                         margin=0)  # fmt: skip
+    shown = plotted(pane, lambda: curves, **take)
+    return pn.Column(markup.html(f"<b>{title}, {units}</b>"), shown, styles={"flex": "1 1 460px"}, min_width=320,
+                     margin=0)  # fmt: skip
 
 
-def _distribution(observatory: Observatory, found: pd.DataFrame, what: str, detector: int) -> Any:
+def _distribution(observatory: Observatory, found: pd.DataFrame, what: str, detector: int, source: str) -> Any:
     product = queries.pick(found, Level.L1, what, detector) or queries.pick(found, Level.L0, what, detector)
     assert product is not None  # noqa: S101 - the page has shown its frames
     variable = "signal" if product.ref.type.level == Level.L1 else "images"
     dataset = queries.read(observatory, product)[variable]
     per_frame = int(np.prod(dataset.shape[1:]))
     count = max(1, min(product.rows, SAMPLE // per_frame))
-    values = dataset.isel(time=slice(0, count)).to_numpy()
-    plot = histogram(values, label=f"{variable} ({dataset.attrs.get('units', '')})")
-    note = f"all pixels of the first {count:,} of {product.rows:,} frames"
-    line = f'{queries.opening(product)}\nds["{variable}"].isel(time=slice(0, {count})).plot.hist(bins=80)'
-    shown = pn.pane.Bokeh(plot, sizing_mode="stretch_width")
-    return section("Distribution of pixel values", shown, note=note, line=line)
+    counted = counts(dataset.isel(time=slice(0, count)).to_numpy())
+    pane = pn.pane.Bokeh(histogram(counted, label=f"{variable} ({formats.unit(dataset.attrs.get('units', ''))})"),
+                         sizing_mode="stretch_width")  # fmt: skip
+    line = f'{queries.opening(product)}\nds["{variable}"].isel(time=slice(0, {count})).plot.hist(bins={len(counted)})'
+    shown = plotted(pane, lambda: counted, file=queries.file_stem(product, "distribution"), line=line, source=source)
+    return section("Distribution of pixel values", shown,
+                   note=f"all pixels of the first {count:,} of {product.rows:,} frames")  # fmt: skip

@@ -12,14 +12,17 @@ import panel as pn
 from hven.core.clock import day_obs, now_ns
 from hven.model.data_id import Level
 from hven.observatory import Observatory
-from hven.views import formats, markup, queries, states, theme, verdict
+from hven.views import formats, frame, markup, queries, states, theme, verdict
 from hven.views.figures.nightline import nightline
 from hven.views.figures.spark import sparkline
 from hven.views.frame import Content, guarded, section
 from hven.views.night import shades
+from hven.views.take import Take, plotted
 from hven.views.url import Url
 
 POLL_MS = 5000
+NIGHT = ("day_obs", "observation", "detector", "what", "begin_ns", "end_ns", "rows", "state", "flags", "id")
+"""Columns of the night's table to take along."""
 SPARKS = 8
 EXPLAINED = 10
 """So many missing datasets are explained."""
@@ -35,6 +38,7 @@ def page(observatory: Observatory, url: Url) -> Content:
     watch = _Watch(observatory, found)
 
     def redraw(_event: Any = None) -> None:
+        frame.entitle(formats.night(int(chosen.value)), "Tonight")
         body.objects = _sections(observatory, url, watch.found, int(chosen.value))
 
     def tick() -> None:
@@ -46,7 +50,7 @@ def page(observatory: Observatory, url: Url) -> Content:
 
     chosen.param.watch(redraw, "value")
     pn.state.add_periodic_callback(tick, POLL_MS)
-    return Content("Tonight", [body], [url.follow(chosen, "night")])
+    return Content("Tonight", [body], [url.follow(chosen, "night")], about=formats.night(int(chosen.value)))
 
 
 class _Watch:
@@ -113,8 +117,10 @@ def _timeline(observatory: Observatory, url: Url, raw: pd.DataFrame, measured: p
     begin, end = int(cells["begin_ns"].min()), int(cells["end_ns"].max())
     plot = nightline(cells, dark=shades(observatory.settings.observatory, begin, end), links=links)
     key = markup.html(states.legend(sorted(set(cells["state"]))))
-    return section("The night", key, pn.pane.Bokeh(plot, sizing_mode="stretch_width", margin=0),
-                   note="a cell for each observation and detector; click one to open it; UTC")  # fmt: skip
+    night = int(raw["day_obs"].iloc[0])
+    drawn = plotted(pn.pane.Bokeh(plot, sizing_mode="stretch_width", margin=0), lambda: cells[list(NIGHT)],
+                    file=f"night-{night}", line=f'obs.find(level="L0", day_obs={night})')  # fmt: skip
+    return section("The night", key, drawn, note="a cell for each observation and detector; click one to open it; UTC")
 
 
 def _completeness(observatory: Observatory, of_night: pd.DataFrame) -> pn.Column:
@@ -140,12 +146,20 @@ def _missing(observatory: Observatory, of_night: pd.DataFrame) -> pn.Column:
     answer = markup.html("")
 
     def tell(_event: Any) -> None:
+        ask.loading = True
         texts = queries.explanations(observatory, of_night, EXPLAINED)
-        answer.object = "".join(f"<pre>{escape(text)}</pre><br>" for text in texts)
+        answer.object = "".join(_explained(text) for text in texts)
+        ask.param.update(loading=False, visible=False)
 
-    ask = pn.ui.Button(label="What is missing?", on_click=tell, size="small", variant="outlined",
+    ask = pn.ui.Button(label="What is missing, and why?", on_click=tell, size="small", variant="outlined",
                        margin=(theme.SPACE, 0))  # fmt: skip
     return pn.Column(ask, answer, sizing_mode="stretch_width", margin=0)
+
+
+def _explained(text: str) -> str:
+    """What is missing in the first line, why in the others."""
+    what, _, why = text.partition("\n")
+    return f"<div class='missing'><b>{escape(what)}</b><pre>{escape(why)}</pre></div>"
 
 
 def _step(count: int, whole: int) -> tuple[str, str]:
@@ -161,7 +175,15 @@ def _sparks(measured: pd.DataFrame, url: Url) -> pn.Column:
     ranked = sorted(limited.groupby(["what", "metric"], sort=True), key=lambda item: _rank(item[1]), reverse=True)
     cards = [_spark(str(what), str(metric), rows, url) for (what, metric), rows in ranked[:SPARKS]]
     grid = pn.FlexBox(*cards, gap=f"{2 * theme.SPACE}px", sizing_mode="stretch_width")
-    return section("Metrics", grid, note="the worst first; orange beyond warning, red beyond error")
+    night = int(limited["day_obs"].iloc[0])
+    take = Take(lambda: limited, file=f"metrics-{night}", line=queries.judging_night(night))
+    key = markup.key({theme.SERIES[n % len(theme.SERIES)]: f"detector {d}" for n, d in enumerate(_detectors(limited))})
+    note = "the worst first; a point for each observation or hour; orange beyond warning, red beyond error"
+    return section("Metrics", markup.html(key), grid, take, note=note)
+
+
+def _detectors(measured: pd.DataFrame) -> list[int]:
+    return sorted({int(d) for d in measured["detector"].dropna()})
 
 
 def _rank(rows: pd.DataFrame) -> tuple[int, float]:
