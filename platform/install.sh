@@ -67,6 +67,7 @@ install_hven() {
     trap 'rm -rf "$build"' EXIT
     cp -R pyproject.toml README.md LICENSE src "$build"
     rm -rf "$build"/src/*.egg-info
+    commit >"$build/src/hven/commit"
     UV_PYTHON_DOWNLOADS=never "$uv" pip install --quiet --python "$prefix/venv/bin/python" --no-deps --reinstall "$build"
     mkdir -p "$prefix/share/hven"
     for folder in platform notebooks dashboards catalogs; do
@@ -76,6 +77,11 @@ install_hven() {
     chmod -R go+rX "$prefix/share"
     [ -z "$bytecode" ] || "$prefix/venv/bin/python" -m compileall -q -j 0 "$prefix/venv/lib" >/dev/null 2>&1 || true
     echo "$here" > "$prefix/installed-hven"
+}
+
+# What products say they were made with; nothing where this is no checkout.
+commit() {
+    git -c safe.directory='*' describe --always --abbrev=40 --dirty --exclude='*' 2>/dev/null || true
 }
 
 share_proxy() {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import shutil
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -62,21 +63,44 @@ def postgresql():
         yield url
 
 
+@pytest.fixture(scope="session")
+def new_database(request):
+    """Context manager that makes an empty database, sqlite (in a folder) or postgresql, and gives its URL."""
+
+    @contextmanager
+    def make(kind, folder):
+        name = f"test_{os.getpid()}_{next(_NUMBERS)}"
+        if kind == "sqlite":
+            yield f"sqlite:///{folder / name}.sqlite"
+            return
+        server = request.getfixturevalue("postgresql")
+        admin = sa.create_engine(
+            server.format(name="postgres").replace("://", "+psycopg://"), isolation_level="AUTOCOMMIT"
+        )
+        with admin.connect() as connection:
+            connection.execute(sa.text(f"CREATE DATABASE {name}"))
+            yield server.format(name=name)
+            connection.execute(sa.text(f"DROP DATABASE {name} WITH (FORCE)"))
+        admin.dispose()
+
+    return make
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(request, tmp_path):
+def database_url(request, new_database, tmp_path):
     """URL of an empty database, once of each kind."""
+    with new_database(request.param, tmp_path) as url:
+        yield url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_settings(request, new_database, tmp_path):
+    """Settings of where registry and jobs are, once for each kind of database: files of the site, or one database."""
     if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path / 'database.sqlite'}"
+        yield {}
         return
-    server = request.getfixturevalue("postgresql")
-    name = f"test_{os.getpid()}_{next(_NUMBERS)}"
-    admin = sa.create_engine(server.format(name="postgres").replace("://", "+psycopg://"), isolation_level="AUTOCOMMIT")
-    with admin.connect() as connection:
-        connection.execute(sa.text(f"CREATE DATABASE {name}"))
-    yield server.format(name=name)
-    with admin.connect() as connection:
-        connection.execute(sa.text(f"DROP DATABASE {name} WITH (FORCE)"))
-    admin.dispose()
+    with new_database(request.param, tmp_path) as url:
+        yield {"registry_url": url, "platform_url": url}
 
 
 @pytest.fixture(scope="session")

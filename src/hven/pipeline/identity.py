@@ -43,14 +43,17 @@ def software() -> SoftwareRecord:
     installed = sorted({f"{d.name}=={d.version}" for d in importlib.metadata.distributions()})
     return SoftwareRecord(
         version=hven.__version__,
-        commit=_commit(Path(hven.__file__).parents[2]),
+        commit=_commit(Path(hven.__file__).parent),
         environment=digest_json(installed),
         python=platform.python_version(),
     )
 
 
-def _commit(folder: Path) -> str:
-    """Commit of a checkout, with ``-dirty`` where files differ from it; empty outside a checkout."""
+def _commit(package: Path) -> str:
+    """Commit that an installation was made from, or of the checkout, with ``-dirty`` where files differ from it."""
+    if (noted := package / "commit").exists():
+        return noted.read_text().strip()
+    folder = package.parents[1]
     if not (folder / ".git").exists():
         return ""
     command = ["git", "-C", str(folder), "describe", "--always", "--abbrev=40", "--dirty", "--exclude=*"]

@@ -24,7 +24,7 @@ from hven.store.index import product_record
 from hven.store.manifest import MANIFEST, PROVENANCE, Manifest, record_files
 from hven.store.paths import data_id_folder, product_path
 from hven.store.read import form_of, open_product
-from hven.store.staging import fsync_folder, make_part, unlock
+from hven.store.staging import fsync_folder, make_part, make_read_only, unlock
 from hven.store.version import new_version
 
 _SYNCED_AT_ONCE = 8
@@ -189,11 +189,11 @@ def _seal(folder: Path) -> None:
     folders = []
     for base, _, files in os.walk(folder, topdown=False):
         for name in files:
-            Path(base, name).chmod(0o444)
+            make_read_only(Path(base, name))
         if (manifest := Path(base, MANIFEST)).exists():
             with manifest.open("rb") as file:
                 os.fsync(file.fileno())
-        Path(base).chmod(0o555)
+        make_read_only(Path(base))
         folders.append(Path(base))
     with ThreadPoolExecutor(_SYNCED_AT_ONCE) as pool:
         list(pool.map(fsync_folder, folders))

@@ -6,12 +6,16 @@ import fcntl
 import os
 import shutil
 import socket
+import stat
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
 
 from hven.store.paths import PART, is_version
+
+READ_ONLY = 0o555
+"""Mode bits that something published may keep."""
 
 FOREIGN_AGE_S = 7 * 86400.0
 """A name left by another host is taken for dead when it has not changed for so long."""
@@ -55,13 +59,17 @@ def clean_staging(root: Path) -> list[Path]:
     return [path for path in _parts(root) if _remove_dead(path)]
 
 
+def make_read_only(path: Path) -> None:
+    """Take the right to write from everybody; who may read stays as the folder above had it decided."""
+    path.chmod(path.stat().st_mode & READ_ONLY)
+
+
 def unlock(folder: Path) -> None:
-    """Make a folder and its files writable again, for deletion only."""
+    """Make a folder and its files writable again for their owner, for deletion only."""
     for base, folders, files in os.walk(folder):
-        Path(base).chmod(0o755)
-        for name in (*folders, *files):
-            if not (path := Path(base, name)).is_symlink():
-                path.chmod(0o755 if name in folders else 0o644)
+        for path in (Path(base), *(Path(base, name) for name in (*folders, *files))):
+            if not path.is_symlink():
+                path.chmod(stat.S_IMODE(path.stat().st_mode) | (0o700 if path.is_dir() else 0o600))
 
 
 def fsync_folder(folder: Path) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from hven.core.errors import ChecksumError, ConflictError, DataError
-from hven.store.staging import fsync_folder, make_part_file
+from hven.store.staging import READ_ONLY, fsync_folder, make_part_file
 from hven.store.version import new_version
 
 _BLOCK_BYTES = 1 << 20
@@ -150,7 +150,7 @@ def _buffer() -> np.ndarray[Any, np.dtype[np.uint8]]:
 
 
 def _publish(part: Path, descriptor: int, target: Path) -> None:
-    os.fchmod(descriptor, 0o444)
+    os.fchmod(descriptor, os.fstat(descriptor).st_mode & READ_ONLY)
     if target.exists():
         raise ConflictError(f"{target} is there already")
     part.rename(target)
