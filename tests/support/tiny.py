@@ -186,6 +186,8 @@ steps:
     task: "tiny:SUBTRACT"
     inputs: {frames: L0/tiny.frames, levels: L1/tiny.levels}
     outputs: {signal: L1/tiny.signal}
+subsets:
+  first: [levels, signal]
 """
 
 

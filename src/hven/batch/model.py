@@ -68,7 +68,9 @@ class JobRequest(_Record):
     DataQuery(values={'day_obs': (20251021,)}, where='')
     """
 
-    pipeline: Annotated[str, Field(min_length=1, description="<instrument>/<verb or noun>.")]
+    pipeline: Annotated[
+        str, Field(min_length=1, description="<instrument>/<pipeline>, or <instrument>/<pipeline>#<subset>.")
+    ]
     values: Annotated[dict[str, tuple[Value, ...]], Field(description="Allowed values of data ID keys.")] = {}
     where: Annotated[str, Field(description="Condition on data ID keys, times and sizes.")] = ""
     config: Annotated[

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def submit(
-    pipeline: Annotated[str, typer.Argument(help="Pipeline, e.g. panoseti/calibrate.")],
+    pipeline: Annotated[str, typer.Argument(help="E.g. panoseti/calibrate, or a subset, panoseti/nightly#showers.")],
     *,
     day_obs: DayObs = None,
     observation: Observation = None,

@@ -52,8 +52,10 @@ def run_name(pipeline: str, stamp: str, *, owner: str = "") -> str:
     'panoseti/runs/calibrate/20251022T071822Z'
     >>> run_name("panoseti/calibrate", "20251022T071822Z-7", owner="ada")
     'u/ada/calibrate/20251022T071822Z-7'
+    >>> run_name("panoseti/nightly#showers", "20251022T071822Z")
+    'panoseti/runs/nightly/20251022T071822Z'
     """
-    instrument, _, verb = pipeline.partition("/")
+    instrument, _, verb = pipeline.partition("#")[0].partition("/")
     return f"u/{owner}/{verb or 'all'}/{stamp}" if owner else f"{instrument}/runs/{verb or 'all'}/{stamp}"
 
 

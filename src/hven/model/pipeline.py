@@ -28,10 +28,11 @@ class Pipeline(_Strict):
     """A named list of steps.
 
     Written as YAML. `include` names other pipelines of the same instrument whose steps come first; `repeat` makes one
-    step per value, with ``{dp}`` in its text replaced, e.g. ``repeat: {dp: [img16, img8]}``.
+    step per value, with ``{dp}`` in its text replaced, e.g. ``repeat: {dp: [img16, img8]}``. A subset names steps that
+    can be run alone, as ``<instrument>/<pipeline>#<subset>``.
     """
 
-    name: str = Field(description="<instrument>/<verb or noun>.")
+    name: str = Field(description="<instrument>/<verb or noun>, with #<subset> where only that is to be run.")
     doc: str = Field(description="What it does, in one sentence.")
     instrument: str
     include: tuple[str, ...] = ()

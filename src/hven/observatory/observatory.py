@@ -182,10 +182,10 @@ class Observatory(Reading):
         return lookup(self.registry, ref, at, collection)
 
     def pipelines(self) -> dict[str, Pipeline]:
-        """Pipelines of all instruments, by name, e.g. ``panoseti/calibrate``."""
-        from hven.pipeline.load import load_pipeline, pipeline_names
+        """What can be run, by name: ``panoseti/calibrate``, and subsets of steps, ``panoseti/nightly#showers``."""
+        from hven.pipeline.load import choices
 
-        return {n: load_pipeline(i, n) for i in self.instruments.values() for n in pipeline_names(i)}
+        return {name: chosen for i in self.instruments.values() for name, chosen in choices(i).items()}
 
     def task_of(self, step: Step) -> Task:
         """Task of a pipeline's step; its `config` says what can be chosen."""
@@ -209,7 +209,7 @@ class Observatory(Reading):
         Parameters
         ----------
         pipeline
-            E.g. ``panoseti/calibrate``.
+            E.g. ``panoseti/calibrate``, or a subset of its steps, ``panoseti/nightly#showers``.
         client
             Dask client to work on, e.g. that of `client`; the site's engine by default.
         where, data_id
@@ -230,7 +230,7 @@ class Observatory(Reading):
         Raises
         ------
         UnknownNameError
-            For a pipeline that does not exist.
+            For a pipeline or subset that does not exist; it lists those that do.
         ConfigurationError
             When the config does not fit.
         """

@@ -20,6 +20,15 @@ def pipeline_names(instrument: Instrument) -> list[str]:
     return sorted(f"{instrument.name}/{file.stem}" for file in _folder(instrument).glob("*.yaml"))
 
 
+def choices(instrument: Instrument) -> dict[str, Pipeline]:
+    """Everything of an instrument that can be run, by name: its pipelines, each followed by its subsets."""
+    found = {}
+    for name in pipeline_names(instrument):
+        whole = found[name] = load_pipeline(instrument, name)
+        found |= {part.name: part for part in (_subset(whole, subset) for subset in whole.subsets)}
+    return found
+
+
 def load_pipeline(instrument: Instrument, name: str) -> Pipeline:
     """Pipeline by name, with the steps of what it includes first and repeated steps written out.
 
@@ -28,16 +37,27 @@ def load_pipeline(instrument: Instrument, name: str) -> Pipeline:
     instrument
         Whose files are read.
     name
-        ``panoseti/calibrate``, or ``calibrate``.
+        ``panoseti/calibrate``, or ``calibrate``; ``panoseti/nightly#showers`` is the pipeline with only the steps of
+        its subset `showers`.
 
     Raises
     ------
     UnknownNameError
-        For a pipeline that the instrument does not have.
+        For a pipeline that the instrument does not have, or a subset that the pipeline does not have.
     ConfigurationError
         Names file and step of what is wrong.
     """
-    return _load(instrument, name.removeprefix(f"{instrument.name}/"), ())
+    stem, mark, subset = name.removeprefix(f"{instrument.name}/").partition("#")
+    whole = _load(instrument, stem, ())
+    return _subset(whole, subset) if mark else whole
+
+
+def _subset(whole: Pipeline, name: str) -> Pipeline:
+    if name not in whole.subsets:
+        raise UnknownNameError(f"subset of {whole.name}", name, whole.subsets)
+    steps = {step: whole.steps[step] for step in whole.steps if step in whole.subsets[name]}
+    update = {"name": f"{whole.name}#{name}", "doc": f"Only {', '.join(steps)} of {whole.name}.", "steps": steps}
+    return whole.model_copy(update={**update, "subsets": {}})
 
 
 def _folder(instrument: Instrument) -> Path:

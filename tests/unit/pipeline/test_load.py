@@ -5,7 +5,7 @@ import tiny
 
 from hven.core.errors import ConfigurationError, UnknownNameError
 from hven.pipeline.bind import bind, find_task
-from hven.pipeline.load import load_pipeline, pipeline_names
+from hven.pipeline.load import choices, load_pipeline, pipeline_names
 
 HEAD = "doc: Test.\ninstrument: tiny\n"
 LEVELS = '  levels: {task: "tiny:LEVELS", inputs: {frames: L0/tiny.frames}, outputs: {levels: L1/tiny.levels}}\n'
@@ -51,6 +51,26 @@ def test_included_steps_come_first(tmp_path):
 def test_pipeline_that_includes_itself_is_refused(tmp_path):
     with pytest.raises(ConfigurationError, match="own > own"):
         load(tmp_path, LEVELS, HEAD + "include: [own]\n")
+
+
+def test_a_subset_is_the_pipeline_with_its_steps_only(tmp_path):
+    head = HEAD + "include: [tiny/all]\nsubsets: {end: [pair, peaks], begin: [levels]}\n"
+    instrument = tiny.instrument(tmp_path, own=f"name: tiny/own\n{head}")
+
+    whole, end = load_pipeline(instrument, "tiny/own"), load_pipeline(instrument, "tiny/own#end")
+
+    assert end.name == "tiny/own#end"
+    assert end.steps == {name: whole.steps[name] for name in ("pair", "peaks")}
+    assert [s.name for s in bind(end, instrument)] == ["peaks", "pair"]
+    assert list(choices(instrument)) == ["tiny/all", "tiny/all#first", "tiny/own", "tiny/own#end", "tiny/own#begin"]
+
+
+@pytest.mark.parametrize("name", ["tiny/own#ned", "own#", "tiny/own#end#end"])
+def test_unknown_subset_is_answered_with_those_of_the_pipeline(tmp_path, name):
+    instrument = tiny.instrument(tmp_path, own=f"name: tiny/own\n{HEAD}steps:\n{LEVELS}subsets: {{end: [levels]}}\n")
+
+    with pytest.raises(UnknownNameError, match=r"unknown subset of tiny/own.*\n.*Known: end\."):
+        load_pipeline(instrument, name)
 
 
 @pytest.mark.parametrize(

@@ -266,3 +266,14 @@ def test_manifest_digest_is_the_content_of_what_is_on_disk(observatory):
         folder = observatory.root / product.path
         assert digest_dataset(open_product(folder)) == product.digest
         assert json.loads((folder / "manifest.json").read_text())["content_digest"] == product.digest
+
+
+def test_a_subset_makes_its_products_only_and_the_rest_goes_on_from_them(observatory):
+    observatory.add(1)
+
+    part = observatory.process(name="tiny/all#first")
+    whole = observatory.process()
+
+    assert {r.step for r in part.records} == {"levels", "signal"}
+    assert {r.step for r in whole.records if r.reused} == {"levels", "signal"}
+    assert {p.ref.type.name for p in part.products} == {"tiny.levels", "tiny.signal"}

@@ -32,6 +32,13 @@ def test_choice_of_data_is_counted_at_once(form):
     assert "tiny.levels" in text(form.estimate)
 
 
+def test_a_subset_of_a_pipeline_can_be_chosen(form):
+    form.pipeline.value = "tiny/all#first"
+
+    assert text(form.count) == "→ 4 quanta, 0 done already, 4 to do"
+    assert "levels, signal" in text(form.doc)
+
+
 def test_condition_narrows_the_choice(form):
     form.query.choose(where="detector == 2")
 

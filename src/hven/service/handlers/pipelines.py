@@ -7,8 +7,9 @@ from typing import Any
 from fastapi import APIRouter
 
 from hven.model.instrument import Instrument
+from hven.model.pipeline import Pipeline
 from hven.pipeline.bind import BoundStep, bind
-from hven.pipeline.load import load_pipeline, pipeline_names
+from hven.pipeline.load import choices
 from hven.service.handlers.parts import Place, Reader
 
 router = APIRouter()
@@ -16,13 +17,12 @@ router = APIRouter()
 
 @router.get("/pipelines")
 def find(obs: Place, _caller: Reader) -> list[dict[str, Any]]:
-    """All pipelines of the observatory's instruments."""
-    return [as_json(i, name) for i in obs.instruments.values() for name in pipeline_names(i)]
+    """All pipelines of the observatory's instruments, and their subsets."""
+    return [as_json(i, pipeline) for i in obs.instruments.values() for pipeline in choices(i).values()]
 
 
-def as_json(instrument: Instrument, name: str) -> dict[str, Any]:
+def as_json(instrument: Instrument, pipeline: Pipeline) -> dict[str, Any]:
     """Pipeline as JSON: what it does, its steps, and the JSON schema and values of each step's config."""
-    pipeline = load_pipeline(instrument, name)
     steps = {step.name: _step(step) for step in bind(pipeline, instrument)}
     return {"name": pipeline.name, "doc": pipeline.doc, "instrument": pipeline.instrument, "steps": steps}
 
