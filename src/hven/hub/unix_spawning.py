@@ -24,3 +24,8 @@ def prepare_person(engine: EngineSettings, people: Path, spawner: Any) -> None:
     folder = people / spawner.user.name
     folder_for(spawner.user.name, folder)
     spawner.environment = {**spawner.environment, "JUPYTER_RUNTIME_DIR": str(folder)}
+
+
+def has_systemd() -> bool:
+    """Whether systemd runs this machine."""
+    return Path("/run/systemd/system").is_dir()
