@@ -106,6 +106,11 @@ def first_site(file: Path, prefix: Path) -> SystemFile:
     return SystemFile(file, head + yaml.safe_dump(values, sort_keys=False))
 
 
+def has_systemd() -> bool:
+    """Whether systemd runs this machine: see sd_booted(3)."""
+    return Path("/run/systemd/system").is_dir()
+
+
 def is_right(file: SystemFile) -> bool:
     """Whether a file is as it must be."""
     try:

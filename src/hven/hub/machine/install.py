@@ -14,7 +14,6 @@ from pathlib import Path
 from hven.core.errors import HvenError, SettingsError
 from hven.core.settings import ServerSettings, Settings, load_settings
 from hven.hub.machine import accounts, files, folders
-from hven.hub.unix_spawning import has_systemd
 
 
 def set_up(site: Path, *, platform: Path, say: Callable[[str], None]) -> Settings:
@@ -59,7 +58,7 @@ def system_files(
 ) -> tuple[files.SystemFile, ...]:
     """System files of an installation on this machine; units only where systemd runs."""
     values = files.places(site, settings, server)
-    units = files.units(platform, values) if has_systemd() else ()
+    units = files.units(platform, values) if files.has_systemd() else ()
     return (*files.for_runners(platform, values), *units)
 
 
@@ -78,7 +77,7 @@ def main(arguments: list[str]) -> int:
     except HvenError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code
-    if has_systemd():
+    if files.has_systemd():
         subprocess.run(["/usr/bin/systemctl", "daemon-reload"], check=True)
         _say("systemctl enable --now hven.target starts the platform, systemctl restart hven.target after an upgrade")
     else:
