@@ -79,10 +79,10 @@ class _Time(int):
     __hash__ = int.__hash__
 
 
-@pytest.fixture(scope="module")
-def registry(tmp_path_factory):
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def registry(tmp_path_factory, new_database, request):
     folder = tmp_path_factory.mktemp("where")
-    with DirectRegistry(f"sqlite:///{folder}/r.sqlite", folder) as opened:
+    with new_database(request.param, folder) as url, DirectRegistry(url, folder) as opened:
         made = [product(detector=d, run=run, hours=d or 0) for d in (None, 0, 1, 2, 3) for run in RUNS]
         opened.register(made, inputs={})
         yield opened, [p for run in RUNS for p in opened.find(collection=run)]

@@ -31,7 +31,8 @@ def server(folder: Path) -> Iterator[str]:
     data = folder / "data"
     if account:
         shutil.chown(folder, account, account)
-    _run(account, "initdb", "--auth=trust", f"--username={_USER}", "--locale=C.UTF-8", "--no-sync", "-D", str(data))
+    locale = ("--locale=C.UTF-8", "--locale-provider=icu", "--icu-locale=en-US")  # sorts as people do, unlike Python
+    _run(account, "initdb", "--auth=trust", f"--username={_USER}", *locale, "--no-sync", "-D", str(data))
     command = [str(programs() / "postgres"), "-D", str(data), "-k", str(folder), "-c", "listen_addresses="]
     command += ["-c", "fsync=off", "-c", "max_connections=40"]
     with (folder / "log").open("wb") as log:

@@ -9,28 +9,29 @@ import sqlalchemy as sa
 from hven.archive.results import FileState
 from hven.core.clock import now_ns
 from hven.registry.database import Database
+from hven.registry.schema import Text
 
 _METADATA = sa.MetaData()
 _FILES = sa.Table(
     "ingest_files",
     _METADATA,
-    sa.Column("path", sa.Text, primary_key=True),
+    sa.Column("path", Text, primary_key=True),
     sa.Column("size", sa.BigInteger, nullable=False),
     sa.Column("mtime_ns", sa.BigInteger, nullable=False),
-    sa.Column("observation", sa.Text, nullable=False),
-    sa.Column("state", sa.Text, nullable=False),
-    sa.Column("sha256", sa.Text, nullable=False),
-    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("observation", Text, nullable=False),
+    sa.Column("state", Text, nullable=False),
+    sa.Column("sha256", Text, nullable=False),
+    sa.Column("reason", Text, nullable=False),
     sa.Column("seen_ns", sa.BigInteger, nullable=False),
 )
 _OBSERVATIONS = sa.Table(
     "ingest_observations",
     _METADATA,
-    sa.Column("instrument", sa.Text, primary_key=True),
-    sa.Column("observation", sa.Text, primary_key=True),
-    sa.Column("fingerprint", sa.Text, nullable=False),
-    sa.Column("state", sa.Text, nullable=False),
-    sa.Column("error", sa.Text, nullable=False),
+    sa.Column("instrument", Text, primary_key=True),
+    sa.Column("observation", Text, primary_key=True),
+    sa.Column("fingerprint", Text, nullable=False),
+    sa.Column("state", Text, nullable=False),
+    sa.Column("error", Text, nullable=False),
     sa.Column("seen_ns", sa.BigInteger, nullable=False),
 )
 

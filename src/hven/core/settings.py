@@ -137,8 +137,12 @@ class Settings(_Strict):
     server: Annotated[
         ServerSettings | None, Field(description="Real Unix users; without it the try-out, one trust domain.")
     ] = None
-    registry_url: Annotated[str, Field(description="SQLAlchemy URL; empty is SQLite in the state folder.")] = ""
-    platform_url: Annotated[str, Field(description="SQLAlchemy URL of jobs and ledgers; empty is SQLite.")] = ""
+    registry_url: Annotated[
+        str, Field(description="SQLAlchemy URL; empty is SQLite in the state folder.", repr=False)
+    ] = ""
+    platform_url: Annotated[
+        str, Field(description="SQLAlchemy URL of jobs and ledgers; empty is SQLite.", repr=False)
+    ] = ""
 
     def with_port(self, port: int) -> Settings:
         """The same with another public port."""

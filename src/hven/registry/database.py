@@ -13,7 +13,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 from sqlalchemy.engine import URL, Connection, make_url
-from sqlalchemy.exc import ArgumentError, InterfaceError, NoSuchModuleError, OperationalError
+from sqlalchemy.exc import ArgumentError, InterfaceError, InternalError, NoSuchModuleError, OperationalError
 
 from hven.core.errors import ConfigurationError, ServiceUnavailableError
 
@@ -27,6 +27,20 @@ _PRAGMAS = (
     f"PRAGMA cache_size = {-_CACHE_KB}",
 )
 _LOCK = sa.text("SELECT pg_advisory_xact_lock(hashtext(current_schema()), 2)")
+_SESSION = (
+    f"-c lock_timeout={_BUSY_TIMEOUT_MS}"
+    " -c idle_in_transaction_session_timeout=600000"  # a stopped process does not keep all others from writing
+)
+_POSTGRESQL = {
+    "connect_timeout": "10",
+    "keepalives_idle": "30",  # a server that has vanished is noticed in a minute, not in two hours
+    "keepalives_interval": "10",
+    "keepalives_count": "3",
+    "application_name": "hven",
+    "options": _SESSION,
+}
+_SNAPSHOT = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+_HIDDEN = frozenset({"password", "sslpassword"})
 
 versions = sa.Table(
     "schema_version",
@@ -52,15 +66,16 @@ class Database:
 
     def __init__(self, url: str) -> None:
         parsed = _parse(url)
-        self.name = parsed.render_as_string(hide_password=True)
+        self.name = _without_secrets(parsed)
         self.is_sqlite = parsed.get_backend_name() == "sqlite"
         self.engine = _sqlite(parsed) if self.is_sqlite else _postgresql(parsed)
         self._writing = self.engine.execution_options(hven_write=True)
+        self._reading = self.engine if self.is_sqlite else self.engine.execution_options(**_SNAPSHOT)
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """Open a transaction that only reads."""
-        with self._named_errors(), self.engine.begin() as connection:
+        """Open a transaction that only reads; all it reads is of one moment."""
+        with self._named_errors(), self._reading.begin() as connection:
             yield connection
 
     @contextmanager
@@ -122,7 +137,7 @@ class Database:
     def _named_errors(self) -> Iterator[None]:
         try:
             yield
-        except (OperationalError, InterfaceError) as error:
+        except (OperationalError, InterfaceError, InternalError) as error:
             raise ServiceUnavailableError(
                 f"{self.name}: {error.orig}", hint="Is the database there, and is its disk not full?"
             ) from error
@@ -138,8 +153,11 @@ def _parse(url: str) -> URL:
     try:
         parsed = make_url(url)
         backend = parsed.get_backend_name()
-    except (ArgumentError, NoSuchModuleError) as error:
-        raise ConfigurationError(f"not a database URL: {error}") from None
+    except (ArgumentError, NoSuchModuleError, ValueError):  # their texts hold the URL with its password
+        raise ConfigurationError(
+            f"what begins with {url.partition(':')[0]!r} is no database URL",
+            hint="Use sqlite:////path/file.sqlite or postgresql://user@host/name.",
+        ) from None
     if backend not in {"sqlite", "postgresql"}:
         raise ConfigurationError(
             f"database {backend!r} is not supported", hint="Use sqlite:////path/file.sqlite or postgresql://..."
@@ -147,6 +165,11 @@ def _parse(url: str) -> URL:
     if backend == "sqlite" and not parsed.database:
         raise ConfigurationError("the database has no file", hint="Write it as sqlite:////path/file.sqlite.")
     return parsed
+
+
+def _without_secrets(url: URL) -> str:
+    query = {key: "***" if key in _HIDDEN else value for key, value in url.query.items()}
+    return url.set(query=query).render_as_string(hide_password=True)
 
 
 def _sqlite(url: URL) -> sa.Engine:
@@ -169,8 +192,11 @@ def _begin(connection: Connection) -> None:
 
 
 def _postgresql(url: URL) -> sa.Engine:
+    ours = {key: value for key, value in _POSTGRESQL.items() if key not in url.query}
     try:
-        return sa.create_engine(url.set(drivername="postgresql+psycopg"), pool_pre_ping=True, paramstyle="format")
+        return sa.create_engine(
+            url.set(drivername="postgresql+psycopg"), pool_pre_ping=True, paramstyle="format", connect_args=ours
+        )
     except ModuleNotFoundError:
         raise ConfigurationError(
             "PostgreSQL needs its driver", hint='Install it with: pip install "hven[postgres]".'

@@ -10,6 +10,7 @@ from typing import Any
 from hven.model.data_id import KEYS, DataId, DatasetRef, Level, TypeName
 from hven.model.product import Product
 from hven.model.quantum import QuantumRecord, QuantumState
+from hven.registry.schema import storable
 
 _WHEN_MADE = frozenset({"day_obs", "observation", "exposure", "visit"})
 _NO_KEYS: dict[str, Any] = dict.fromkeys(KEYS)
@@ -97,9 +98,9 @@ def quantum_row(record: QuantumRecord) -> dict[str, Any]:
         "outputs": json.dumps(record.outputs),
         "products": json.dumps(record.products),
         "reused": record.reused,
-        "error": record.error,
+        "error": storable(record.error),
         "flavour": record.flavour,
-        "traceback": record.traceback,
+        "traceback": storable(record.traceback),
         "started_ns": record.started_ns,
         "ended_ns": record.ended_ns,
         "wall_s": record.wall_s,

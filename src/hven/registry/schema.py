@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import sqlalchemy as sa
@@ -15,6 +16,19 @@ metadata = sa.MetaData()
 
 Text = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 """Text that every database orders by code point, as Python does."""
+
+_UNSTORABLE = re.compile("[\\0\ud800-\udfff]")
+
+
+def storable(text: str) -> str:
+    r"""Text from outside without what a database refuses, the characters that no text has.
+
+    Examples
+    --------
+    >>> storable("bad\0name")
+    'bad�name'
+    """
+    return _UNSTORABLE.sub("\ufffd", text)
 
 
 def _key_columns() -> list[sa.Column[Any]]:

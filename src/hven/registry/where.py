@@ -157,11 +157,13 @@ class _Compiler:
             raise self.problem(node, "is neither a name nor a value") from None
         if kind == "time" and isinstance(value, str):
             value = parse_utc(value)
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)  # compared exactly; databases round large numbers in different ways
         if kind == "text" and isinstance(value, str) and _is_storable(value):
             return sa.literal(value, schema.Text)
         if kind != "text" and isinstance(value, int) and not isinstance(value, bool) and -_INT64 <= value < _INT64:
             return sa.literal(value, sa.BigInteger)
-        if kind != "text" and isinstance(value, float) and abs(value) < float("inf"):
+        if kind != "text" and isinstance(value, float) and abs(value) < _INT64:
             return sa.literal(value, sa.Double)
         raise self.problem(node, f"is no {kind}")
 

@@ -45,7 +45,7 @@ def tiny(tmp_path, repository, monkeypatch):
 
 
 @pytest.fixture
-def site(tmp_path):
+def site(tmp_path, database_settings):
     (tmp_path / "data").mkdir()
     return Settings(
         root=tmp_path / "data",
@@ -53,6 +53,7 @@ def site(tmp_path):
         instruments=("tiny",),
         batch=BatchSettings(lease_s=5),
         engine=EngineSettings(kind="inprocess", profiles={"one": Profile(workers=2)}, default_profile="one"),
+        **database_settings,
     )
 
 

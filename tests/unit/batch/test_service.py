@@ -37,13 +37,14 @@ service.run(stop)
 
 
 @pytest.fixture
-def site(tmp_path):
+def site(tmp_path, database_settings):
     (tmp_path / "data").mkdir()
     return Settings(
         root=tmp_path / "data",
         state=tmp_path / "state",
         batch=BatchSettings(slots=1, lease_s=2),
         engine=EngineSettings(kind="inprocess"),
+        **database_settings,
     )
 
 
