@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pwd
+from copy import copy
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 from hven import instruments
 from hven.core.errors import UnknownNameError
 from hven.core.settings import Settings
+from hven.model.access import Viewer
 from hven.model.data_id import DataId, DatasetRef, TypeName
 from hven.model.dataset_type import DatasetType
 from hven.model.instrument import Instrument
@@ -73,6 +75,13 @@ class Reading:
     def close(self) -> None:
         """Give connections back."""
         self.registry.close()
+
+    def seen_by(self, viewer: Viewer) -> Self:
+        """The same as somebody may see it: what they may not see is not there."""
+        view = copy(self)
+        view.registry = self.registry.seen_by(viewer)
+        view.user = viewer.name
+        return view
 
     @property
     def root(self) -> Path:

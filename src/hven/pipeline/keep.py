@@ -77,11 +77,11 @@ class Keeper:
     def choose(self, products: Sequence[Product]) -> None:
         """Make products that were there already the ones that are found and opened by default."""
         for product in products:
+            self._make_current(product)
             if self.place.owner == "":
                 chosen = self.registry.find_one(product.ref)
                 if chosen is None or chosen.id != product.id:
                     self.registry.tag(f"{product.ref.type.instrument}/defaults", [product.id])
-            self._make_current(product)
 
     def add(self, products: Sequence[Product], inputs: list[str]) -> None:
         """Take new products; `flush` registers them."""

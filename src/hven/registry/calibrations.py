@@ -17,9 +17,9 @@ from hven.registry.schema import collection, product, validity
 from hven.registry.visible import visible
 
 
-def check(connection: Connection, name: str, new: Validity) -> Product:
+def check(connection: Connection, name: str, new: Validity, viewer: Viewer | None = None) -> Product:
     """Raise ConflictError where a validity overlaps another of the same type and scope; else the product."""
-    calibration = products.get(connection, new.product_id)
+    calibration = products.get(connection, new.product_id, viewer)
     if new.begin_ns >= new.end_ns:
         raise ConfigurationError(
             f"{_span(new.begin_ns, new.end_ns)} is empty", hint="A validity is [begin, end) with begin before end."

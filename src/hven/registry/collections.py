@@ -39,16 +39,17 @@ def kind_of(connection: Connection, name: str, viewer: Viewer | None = None) -> 
     return CollectionKind(kind)
 
 
-def check(connection: Connection, new: Collection) -> None:
-    """Raise ConflictError or ConfigurationError where a collection cannot be defined so."""
+def check(connection: Connection, new: Collection, viewer: Viewer | None = None) -> None:
+    """Raise ConflictError or ConfigurationError where a viewer cannot define a collection so."""
     known = {c.name: c for c in all_of(connection)}
+    seen = {c.name for c in all_of(connection, viewer)}
     if new.name in known and known[new.name].kind != new.kind:
         raise ConflictError(f"collection {new.name} is {known[new.name].kind}, not {new.kind}")
     if new.children and new.kind != CollectionKind.CHAINED:
         raise ConfigurationError(f"collection {new.name} is {new.kind} and has no children; only CHAINED ones do")
     for child in new.children:
-        if child not in known and child != new.name:
-            raise UnknownNameError("collection", child, known)
+        if child not in seen and child != new.name:
+            raise UnknownNameError("collection", child, seen)
         if new.name in _below(child, known) | {child}:
             raise ConflictError(f"collection {new.name} would contain itself through {child}")
 

@@ -23,7 +23,7 @@ from hven.registry.entries import collection_entry, quantum_entry, tag_entry, va
 from hven.registry.journal import EDITS, QUANTA, Journal
 from hven.registry.protocol import ALL
 from hven.registry.visible import visible
-from hven.store.current import set_current
+from hven.store.current import read_current, set_current
 
 _MANY = 1000
 
@@ -76,6 +76,11 @@ class DirectRegistry:
         """Product by id; raises DatasetNotFoundError."""
         with self.database.read() as connection:
             return products.get(connection, product_id, self.viewer)
+
+    def among(self, product_ids: Sequence[str]) -> list[str]:
+        """Those of some ids that are products."""
+        with self.database.read() as connection:
+            return products.among(connection, product_ids, self.viewer)
 
     def find(
         self,
@@ -135,7 +140,7 @@ class DirectRegistry:
     def define(self, collection: Collection) -> None:
         """Make a collection, or change its access class, text or children (journaled)."""
         with self.database.write() as connection:
-            collections.check(connection, collection)
+            collections.check(connection, collection, self.viewer)
             self.edits.append([collection_entry(collection)])
             collections.define(connection, collection)
 
@@ -147,23 +152,24 @@ class DirectRegistry:
     def tag(self, collection: str, product_ids: Sequence[str]) -> None:
         """Put products into a TAGGED collection, replacing those of the same type and data ID (journaled).
 
-        In defaults this also rewrites the `current` files.
+        In defaults this also rewrites the `current` files that name another version.
         """
         with self.database.write() as connection:
-            kind = collections.kind_of(connection, collection)
+            kind = collections.kind_of(connection, collection, self.viewer)
             if kind != CollectionKind.TAGGED:
                 raise ConflictError(f"collection {collection} is {kind}; only TAGGED ones take tags")
-            tagged = products.get_many(connection, product_ids)
+            tagged = products.get_many(connection, product_ids, self.viewer)
             self.edits.append([tag_entry(collection, product_ids)])
             for product in tagged:
-                if collection == products.defaults(product.ref):
+                in_defaults = collection == products.defaults(product.ref)
+                if in_defaults and read_current(self.root, product.ref) != product.path:
                     set_current(self.root, product)
             products.put(connection, collection, tagged)
 
     def certify(self, collection: str, validity: Validity) -> None:
         """Make a product the calibration for `[begin, end)`; ConflictError where ranges overlap (journaled)."""
         with self.database.write() as connection:
-            calibration = calibrations.check(connection, collection, validity)
+            calibration = calibrations.check(connection, collection, validity, self.viewer)
             self.edits.append([validity_entry(collection, validity)])
             calibrations.certify(connection, collection, validity, calibration.ref)
 
@@ -186,11 +192,8 @@ class DirectRegistry:
             return quanta.find(connection, run=run, state=state, output=output, query=query, viewer=self.viewer)
 
     def _seen(self, connection: Connection, ids: list[str]) -> list[str]:
-        """Those of some products that the viewer may see."""
-        if self.viewer is None:
-            return ids
-        seen = products.seen_among(connection, ids, self.viewer)
-        return [product_id for product_id in ids if product_id in seen]
+        """Those of some ids that the viewer may see; what has been deleted is known to nobody but its own record."""
+        return ids if self.viewer is None else products.among(connection, ids, self.viewer)
 
     def close(self) -> None:
         """Give connections back."""

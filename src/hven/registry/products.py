@@ -119,11 +119,11 @@ def get(connection: Connection, product_id: str, viewer: Viewer | None = None) -
     return product_of(row)
 
 
-def get_many(connection: Connection, ids: Sequence[str]) -> list[Product]:
-    """Products by id, in the order of the ids."""
+def get_many(connection: Connection, ids: Sequence[str], viewer: Viewer | None = None) -> list[Product]:
+    """Products by id, in the order of the ids; all must be visible to the viewer."""
     found: dict[str, Product] = {}
     for some in batched(dict.fromkeys(ids), _AT_ONCE):
-        rows = connection.execute(sa.select(product).where(product.c.id.in_(some)))
+        rows = connection.execute(sa.select(product).where(product.c.id.in_(some), visible(viewer, product.c.run)))
         found |= {row.id: product_of(row) for row in rows}
     missing = [i for i in ids if i not in found]
     if missing:
@@ -191,14 +191,13 @@ def outputs_of(connection: Connection, product_id: str) -> list[str]:
     return sorted(connection.scalars(statement))
 
 
-def seen_among(connection: Connection, ids: Iterable[str], viewer: Viewer) -> set[str]:
-    """Those of some products' ids that a viewer may see."""
-    seen = visible(viewer, product.c.run)
-    found = (
-        connection.scalars(sa.select(product.c.id).where(product.c.id.in_(some), seen))
-        for some in batched(dict.fromkeys(ids), _AT_ONCE)
-    )
-    return {product_id for some in found for product_id in some}
+def among(connection: Connection, ids: Sequence[str], viewer: Viewer | None) -> list[str]:
+    """Those of some ids that are products which a viewer may see, in their order."""
+    found: set[str] = set()
+    for some in batched(dict.fromkeys(ids), _AT_ONCE):
+        seen = product.c.id.in_(some) & visible(viewer, product.c.run)
+        found |= set(connection.scalars(sa.select(product.c.id).where(seen)))
+    return [product_id for product_id in ids if product_id in found]
 
 
 def _place(ref: DatasetRef) -> dict[str, str]:

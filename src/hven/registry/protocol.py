@@ -1,10 +1,11 @@
-"""The registry's seam: direct (SQL) now, remote (HTTP to the API) with server mode."""
+"""The registry's seam: direct (SQL) on the server, remote (HTTP to the API) for everybody else."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
+from hven.model.access import Viewer
 from hven.model.collection import Collection, Validity
 from hven.model.data_id import DatasetRef, TypeName
 from hven.model.product import Product
@@ -17,6 +18,10 @@ ALL = DataQuery()
 
 class Registry(Protocol):
     """Index of everything on disk. Thread-safe; one process owns the writing."""
+
+    def seen_by(self, viewer: Viewer) -> Registry:
+        """The same as somebody may see it; only a registry on the server knows that."""
+        ...
 
     def register(self, products: Sequence[Product], *, inputs: Mapping[str, Sequence[str]]) -> None:
         """Add published products in one transaction and tag them in their instrument's `<instrument>/defaults`.

@@ -1,4 +1,4 @@
-"""What handlers are given: the observatory, and a caller who may do what the endpoint does."""
+"""What handlers are given: a caller who may do what the endpoint does, and the observatory as that caller sees it."""
 
 from __future__ import annotations
 
@@ -6,10 +6,15 @@ from typing import Annotated, cast
 
 from fastapi import Depends, HTTPException, Request
 
+from hven.access.viewers import viewer_of
 from hven.batch.jobs import Jobs
 from hven.core.errors import AccessDeniedError, describe
+from hven.core.settings import Settings
+from hven.model.access import Viewer
 from hven.observatory import Observatory
+from hven.registry.direct import DirectRegistry
 from hven.service.auth import Auths, Caller, credential_of
+from hven.service.own_records import OwnRecords
 
 
 async def _caller(request: Request) -> Caller:
@@ -33,8 +38,29 @@ async def _submitter(caller: Annotated[Caller, Depends(_caller)]) -> Caller:
     return caller
 
 
-def _observatory(request: Request) -> Observatory:
+def _whole(request: Request) -> Observatory:
     return cast("Observatory", request.app.state.observatory)
+
+
+def viewer(caller: Caller, settings: Settings) -> Viewer:
+    """Caller as a viewer."""
+    return viewer_of(caller.name, settings.server, operator=caller.may("operate"))
+
+
+def _observatory(
+    whole: Annotated[Observatory, Depends(_whole)], caller: Annotated[Caller, Depends(_reader)]
+) -> Observatory:
+    return whole.seen_by(viewer(caller, whole.settings))
+
+
+def _seen(place: Annotated[Observatory, Depends(_observatory)]) -> DirectRegistry:
+    return cast("DirectRegistry", place.registry)
+
+
+def _own(whole: Annotated[Observatory, Depends(_whole)], caller: Annotated[Caller, Depends(_submitter)]) -> OwnRecords:
+    registry = cast("DirectRegistry", whole.registry)
+    seen = registry.seen_by(viewer(caller, whole.settings))
+    return OwnRecords(registry, seen, whole.settings, caller)
 
 
 def _jobs_read(request: Request, caller: Annotated[Caller, Depends(_reader)]) -> Jobs:
@@ -52,7 +78,13 @@ Reader = Annotated[Caller, Depends(_reader)]
 """Somebody who may read."""
 
 Place = Annotated[Observatory, Depends(_observatory)]
-"""The observatory."""
+"""The observatory as somebody who may read sees it."""
+
+Seen = Annotated[DirectRegistry, Depends(_seen)]
+"""Its registry."""
+
+Own = Annotated[OwnRecords, Depends(_own)]
+"""Records of somebody who may submit."""
 
 ReadJobs = Annotated[Jobs, Depends(_jobs_read)]
 """Jobs, for somebody who may read."""

@@ -1,0 +1,1 @@
+"""Access classes: to whom they are open, and the folders that say so."""

@@ -1,0 +1,38 @@
+"""Collections: list, define, tag, certify."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from fastapi import APIRouter
+
+from hven.model.collection import Collection, Validity
+from hven.service.handlers.bodies import Certify, Define, Tag
+from hven.service.handlers.parts import Own, Seen
+
+router = APIRouter(prefix="/collections")
+
+
+@router.get("")
+def find(seen: Seen) -> list[dict[str, Any]]:
+    """Collections that the caller may see."""
+    return [asdict(collection) for collection in seen.collections()]
+
+
+@router.post("")
+def define(body: Define, own: Own) -> None:
+    """Make a collection, or change it."""
+    own.define(Collection(body.name, body.kind, body.access, body.doc, body.children))
+
+
+@router.post("/tag")
+def tag(body: Tag, own: Own) -> None:
+    """Put products into a TAGGED collection."""
+    own.tag(body.collection, body.products)
+
+
+@router.post("/certify")
+def certify(body: Certify, own: Own) -> None:
+    """Make a product a calibration."""
+    own.certify(body.collection, Validity(body.product_id, body.begin_ns, body.end_ns))
