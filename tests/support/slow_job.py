@@ -1,4 +1,7 @@
-"""A runner whose quanta take as long as the job's config says and leave a file each: what exists is not made again."""
+"""A runner whose quanta take as long as the job's config says and leave a file each: what exists is not made again.
+
+The files lie in the data root, or in the folder of the job's user where there is one.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from hven.model.data_id import DataId
 from hven.model.quantum import QuantumRecord, QuantumState
 
 
-def work(settings, job, watch):
+def work(settings, job, watch, _registry):
     config = job.request.config["slow"]
     stop = threading.Event()
     watch.on_stop(stop.set)
@@ -26,7 +29,8 @@ def work(settings, job, watch):
 
 
 def quantum(settings, job, config, detector, stop):
-    made = settings.root / f"{detector}.made"
+    own = settings.root / "users" / job.user
+    made = (own if own.is_dir() else settings.root) / f"{detector}.made"
     reused = made.exists()
     failed = not reused and detector in config.get("fail", [])
     if not reused:
@@ -50,4 +54,4 @@ def quantum(settings, job, config, detector, stop):
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:], work))
+    sys.exit(main(work))

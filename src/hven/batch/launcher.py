@@ -5,16 +5,21 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
 import yaml
 
 from hven.batch.lease import Lease
+from hven.batch.model import Job
+from hven.batch.order import Order
 from hven.core.settings import Settings
 
 RUNNER = (sys.executable, "-m", "hven.batch.runner")
+
+Process = subprocess.Popen[bytes]
 
 
 def job_log(settings: Settings, job_id: int) -> Path:
@@ -25,8 +30,14 @@ def job_log(settings: Settings, job_id: int) -> Path:
 class Launcher(Protocol):
     """Starts runners that live on when the service ends."""
 
-    def launch(self, lease: Lease) -> None:
-        """Start the runner of a claimed job and come back at once."""
+    def launch(self, lease: Lease, job: Job) -> None:
+        """Start the runner of a claimed job and come back at once.
+
+        Raises
+        ------
+        ConfigurationError
+            When there can be no runner for it, however often one tries.
+        """
         ...
 
     def collect(self) -> int:
@@ -46,28 +57,20 @@ class DirectLauncher:
     settings
         The site's; runners get them as a file in the state folder that only its owner can read.
     command
-        What to run; job number, lease and settings file follow.
+        What to run.
     """
 
     def __init__(self, settings: Settings, *, command: Sequence[str] = RUNNER) -> None:
         self.settings = settings
         self.command = command
-        self._site = _write_site(settings)
-        self._running: list[subprocess.Popen[bytes]] = []
+        self._site = write_site(settings)
+        self._running: list[Process] = []
 
-    def launch(self, lease: Lease) -> None:
+    def launch(self, lease: Lease, job: Job) -> None:
         """Start a runner whose output goes to the job's log."""
-        log = job_log(self.settings, lease.job)
-        log.parent.mkdir(parents=True, exist_ok=True)
-        with log.open("ab") as stream:
-            process = subprocess.Popen(  # noqa: S603 - our own program
-                [*self.command, str(lease.job), lease.name, str(self._site)],
-                stdin=subprocess.DEVNULL,
-                stdout=stream,
-                stderr=stream,
-                start_new_session=True,
-                env={**os.environ, "HVEN_ROOT": str(self.settings.root), "HVEN_STATE": str(self.settings.state)},
-            )
+        environment = {**os.environ, "HVEN_ROOT": str(self.settings.root), "HVEN_STATE": str(self.settings.state)}
+        process = start(self.settings, self.command, Order(job.id, lease.name, str(self._site)), environment)
+        process.stdin.close()  # type: ignore[union-attr] # `start` opens it
         self._running.append(process)
 
     def collect(self) -> int:
@@ -84,7 +87,43 @@ class DirectLauncher:
         self._running = []
 
 
-def _write_site(settings: Settings) -> Path:
+def start(settings: Settings, command: Sequence[str], order: Order, environment: Mapping[str, str]) -> Process:
+    """Start a process session that is told its order, and whose output goes to the job's log.
+
+    Its standard input stays open.
+    """
+    with _log_of(settings, order.job) as log:
+        process = subprocess.Popen(  # noqa: S603 - our own program
+            command, stdin=subprocess.PIPE, stdout=log, stderr=log, start_new_session=True, cwd="/", env=environment
+        )
+    tell(process, order.line())
+    return process
+
+
+def tell(process: Process, line: bytes) -> None:
+    """Send a line to a runner; one that has ended hears nothing."""
+    assert process.stdin is not None  # noqa: S101 - `start` opens it
+    try:
+        process.stdin.write(line)
+        process.stdin.flush()
+    except BrokenPipeError:
+        return
+
+
+@contextmanager
+def _log_of(settings: Settings, job_id: int) -> Iterator[int]:
+    """Log of a job, open to be added to: whoever inherits it can write and not read it."""
+    file = job_log(settings, job_id)
+    file.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
+    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o640)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def write_site(settings: Settings) -> Path:
+    """Settings as a file in the state folder that only its owner can read."""
     site = settings.state / "batch" / "site.yaml"
     site.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     part = site.with_name(f".{os.getpid()}.yaml")

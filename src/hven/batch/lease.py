@@ -7,36 +7,79 @@ a runner that comes back from the dead changes nothing.
 
 from __future__ import annotations
 
+import hmac
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 import sqlalchemy as sa
 
-from hven.batch.model import JobState, QuantumLine, Wish
-from hven.batch.store import ACTIVE, note
+from hven.batch.model import Job, JobState, QuantumLine, Wish
+from hven.batch.store import ACTIVE, JobStore, note
 from hven.batch.tables import JOB, QUANTUM_PROGRESS
 from hven.core.clock import NS, now_ns
 from hven.core.errors import ConflictError, Flavour
 from hven.registry.database import Database
+from hven.registry.schema import storable
 
 MAX_ATTEMPTS = 3
 """Runners that may die over one job before it fails."""
 
 _WHO = "batch"
+_LEASE = sa.select(JOB.c.lease, JOB.c.state, JOB.c.lease_until_ns)
 
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """The right to work on a job."""
+    """The right to work on a job; its name is a secret."""
 
     job: int
-    name: str
+    name: str = field(repr=False)
+
+
+class RunnerSide(Protocol):
+    """What a runner says of its job, at the table itself or through the API.
+
+    All raise ConflictError when the job is another runner's or has ended; saying the same thing twice does
+    no harm.
+    """
+
+    lease_s: float
+
+    def begin(self, lease: Lease, *, runner: str) -> None:
+        """Say that a runner, given as `host:pid`, is at work."""
+        ...
+
+    def job(self, lease: Lease) -> Job:
+        """The job."""
+        ...
+
+    def renew(self, lease: Lease) -> Wish:
+        """Say that the runner lives; gives what it should do."""
+        ...
+
+    def report(self, lease: Lease, lines: Sequence[QuantumLine], *, total: int, message: str = "") -> None:
+        """Keep how quanta ended."""
+        ...
+
+    def release(self, lease: Lease) -> None:
+        """Put the job back into the queue."""
+        ...
+
+    def finish(
+        self, lease: Lease, state: JobState, *, error: str = "", hint: str = "", flavour: Flavour | None = None
+    ) -> None:
+        """Say how the job ended and give the lease back."""
+        ...
+
+    def close(self) -> None:
+        """Give connections back."""
+        ...
 
 
 class JobQueue:
-    """Hands out jobs and keeps what their runners report.
+    """Hands out jobs and keeps what their runners report: `RunnerSide` at the table itself.
 
     Parameters
     ----------
@@ -52,6 +95,7 @@ class JobQueue:
         self.database = database
         self.lease_s = lease_s
         self.start_s = start_s
+        self._store = JobStore(database)
 
     def claim(self) -> Lease | None:
         """Take the next job, highest priority and oldest first; None when none waits."""
@@ -102,6 +146,23 @@ class JobQueue:
             connection.execute(QUANTUM_PROGRESS.delete().where(QUANTUM_PROGRESS.c.job == lease.job))
             note(connection, _WHO, "begin", lease.job)
 
+    def job(self, lease: Lease) -> Job:
+        """The job of a lease that is held."""
+        found = self.holder(lease)
+        if found is None:
+            raise _lost(lease)
+        return found
+
+    def holder(self, lease: Lease) -> Job | None:
+        """The job that a lease is the right to work on; None unless it is held now."""
+        with self.database.read() as connection:
+            row = connection.execute(_LEASE.where(JOB.c.id == lease.job)).first()
+        name = row.lease if row is not None else ""
+        same = hmac.compare_digest(name.encode(), lease.name.encode())
+        if row is None or not (name and same) or row.state not in ACTIVE or row.lease_until_ns < now_ns():
+            return None
+        return self._store.get(lease.job)
+
     def renew(self, lease: Lease) -> Wish:
         """Say that the runner lives; gives what it should do."""
         with self.database.write() as connection:
@@ -123,10 +184,10 @@ class JobQueue:
 
     def report(self, lease: Lease, lines: Sequence[QuantumLine], *, total: int, message: str = "") -> None:
         """Keep how quanta ended; a line replaces a former one of the same step and data ID."""
-        rows = {(line.step, line.data_id): {"job": lease.job, **line.model_dump(mode="json")} for line in lines}
+        rows = {(line.step, line.data_id): _row(lease, line) for line in lines}
         progress = QUANTUM_PROGRESS.c
         with self.database.write() as connection:
-            self._update(connection, lease, total=total, **({"message": message} if message else {}))
+            self._update(connection, lease, total=total, **({"message": storable(message)} if message else {}))
             if rows:
                 same = (progress.step == sa.bindparam("s")) & (progress.data_id == sa.bindparam("d"))
                 former = QUANTUM_PROGRESS.delete().where(progress.job == lease.job, same)
@@ -145,8 +206,8 @@ class JobQueue:
         """Say how the job ended and give the lease back."""
         with self.database.write() as connection:
             self._update(
-                connection, lease, state=state, error=error, hint=hint, flavour=flavour, ended_ns=now_ns(),
-                lease="", wish=Wish.NONE,
+                connection, lease, state=state, error=storable(error), hint=storable(hint), flavour=flavour,
+                ended_ns=now_ns(), lease="", wish=Wish.NONE,
             )  # fmt: skip
             note(connection, _WHO, "end", lease.job, state=state)
 
@@ -154,7 +215,19 @@ class JobQueue:
         held = (JOB.c.id == lease.job) & (JOB.c.lease == lease.name) & JOB.c.state.in_(ACTIVE)
         alive = {"heartbeat_ns": now_ns(), "lease_until_ns": now_ns() + round(self.lease_s * NS)}
         if connection.execute(JOB.update().where(held).values({**alive, **values})).rowcount != 1:
-            raise ConflictError(f"another runner has taken job {lease.job}, or it has ended")
+            raise _lost(lease)
+
+    def close(self) -> None:
+        """Close the table's connections."""
+        self.database.close()
+
+
+def _lost(lease: Lease) -> ConflictError:
+    return ConflictError(f"another runner has taken job {lease.job}, or it has ended")
+
+
+def _row(lease: Lease, line: QuantumLine) -> dict[str, Any]:
+    return {"job": lease.job, **line.model_dump(mode="json"), "error": storable(line.error)}
 
 
 def _after_loss(wish: str, attempt: int) -> dict[str, Any]:

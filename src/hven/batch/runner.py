@@ -1,30 +1,36 @@
-"""The process of one job: ``python -m hven.batch.runner JOB LEASE SITE``, started by a launcher."""
+"""The process of one job: ``python -m hven.batch.runner``, started by a launcher."""
 
 from __future__ import annotations
 
 import os
 import signal
 import socket
+import stat
 import sys
+import threading
 import traceback
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from hven.batch.lease import JobQueue, Lease
+from hven.batch.lease import JobQueue, Lease, RunnerSide
 from hven.batch.model import Job, JobState, Wish
-from hven.batch.store import JobStore
+from hven.batch.order import END, Order, read_order
+from hven.batch.remote_queue import RemoteQueue, credential
 from hven.batch.watch import Watch
-from hven.core.errors import CancelledError, ConflictError, Flavour, HvenError
+from hven.core.errors import AccessDeniedError, CancelledError, ConflictError, Flavour, HvenError
 from hven.core.logging import configure, get_logger
 from hven.core.settings import Settings, load_settings
 from hven.model.quantum import QuantumRecord, QuantumState
 from hven.registry.database import Database
+from hven.registry.protocol import Registry
 
-Work = Callable[[Settings, Job, Watch], Sequence[QuantumRecord]]
+Work = Callable[[Settings, Job, Watch, Registry], Sequence[QuantumRecord]]
 """Does a job and gives the records of all its quanta."""
 
+_STDIN = 0
 _WELL = frozenset({QuantumState.DONE, QuantumState.PARTIAL, QuantumState.NO_WORK})
 
 _log = get_logger(__name__)
@@ -40,31 +46,69 @@ class Verdict:
     flavour: Flavour | None = None
 
 
-def process(settings: Settings, job: Job, watch: Watch) -> Sequence[QuantumRecord]:
+def process(settings: Settings, job: Job, watch: Watch, registry: Registry) -> Sequence[QuantumRecord]:
     """Run the job's pipeline."""
     from hven.batch import work
 
-    return work.process(settings, job, watch)
+    return work.process(settings, job, watch, registry)
 
 
-def main(arguments: Sequence[str], work: Work = process) -> int:
-    """Run one job; gives the exit code."""
-    job, lease, site = arguments
+def main(work: Work = process) -> int:
+    """Run the job of the order that comes through the standard input; gives the exit code."""
     configure(json=False)
-    return run_job(load_settings(Path(site)), Lease(int(job), lease), work)
+    order = read_order(_STDIN)
+    site = Path(order.site)
+    if order.api:
+        _check_roots(site)
+        threading.Thread(target=_obey, name="obey", daemon=True).start()
+        settings = load_settings(site, environ={})
+        remote = RemoteQueue(order.api, order.right, lease_s=settings.batch.lease_s)
+        return run_job(settings, order.right, work, remote, lambda: _remote(order))
+    settings = load_settings(site)
+    queue = JobQueue(Database(settings.platform_url), lease_s=settings.batch.lease_s)
+    return run_job(settings, order.right, work, queue, _direct(settings))
 
 
-def run_job(settings: Settings, lease: Lease, work: Work) -> int:
+def _check_roots(site: Path) -> None:
+    """Raise AccessDeniedError for a site file that others than root could have made: it says where products go."""
+    for part in (site, *site.parents):
+        found = part.lstat()
+        writable = found.st_mode & (stat.S_IWGRP | stat.S_IWOTH) and not found.st_mode & stat.S_ISVTX
+        if found.st_uid != 0 or writable or stat.S_ISLNK(found.st_mode) or not site.is_absolute():
+            raise AccessDeniedError(
+                f"{site} is not root's alone because of {part}", hint="A site file and its folders belong to root."
+            )
+
+
+def _direct(settings: Settings) -> Callable[[], Registry]:
+    from hven.registry.direct import DirectRegistry
+
+    return lambda: DirectRegistry(settings.registry_url, settings.root)
+
+
+def _remote(order: Order) -> Registry:
+    from hven.registry.remote import RemoteRegistry
+
+    return RemoteRegistry(order.api, credential(order.right))
+
+
+def _obey() -> None:
+    """End everything on request; nothing happens when the batch service only goes away."""
+    if os.read(_STDIN, len(END)) == END:
+        os.killpg(0, signal.SIGKILL)
+
+
+def run_job(
+    settings: Settings, lease: Lease, work: Work, queue: RunnerSide, registry_of: Callable[[], Registry]
+) -> int:
     """Take the job, do it, say how it ended."""
-    database = Database(settings.platform_url)
-    store, queue = JobStore(database), JobQueue(database, lease_s=settings.batch.lease_s)
     try:
         queue.begin(lease, runner=f"{socket.gethostname()}:{os.getpid()}")
-        job = store.get(lease.job)
+        job = queue.job(lease)
         _log.info("job begins", job=job.id, pipeline=job.request.pipeline, user=job.user, attempt=job.attempt)
         with Watch(queue, lease) as watch:
             signal.signal(signal.SIGTERM, lambda *_: watch.stop(Wish.PAUSE))
-            verdict = _do(settings, job, watch, work)
+            verdict = _do(settings, job, watch, work, registry_of)
         if watch.lost:
             return ConflictError.exit_code
         return _end(queue, lease, verdict)
@@ -72,7 +116,7 @@ def run_job(settings: Settings, lease: Lease, work: Work) -> int:
         _log.error("job lost", job=lease.job, error=error.message)
         return error.exit_code
     finally:
-        database.close()
+        queue.close()
 
 
 def judge(records: Sequence[QuantumRecord]) -> Verdict:
@@ -91,10 +135,11 @@ def judge(records: Sequence[QuantumRecord]) -> Verdict:
     return Verdict(JobState.FAILED, error, "Mend the cause and restart the job; what is done stays done.", cause[0])
 
 
-def _do(settings: Settings, job: Job, watch: Watch, work: Work) -> Verdict | None:
+def _do(settings: Settings, job: Job, watch: Watch, work: Work, registry_of: Callable[[], Registry]) -> Verdict | None:
     """Verdict on the work; None when it should go back into the queue."""
     try:
-        verdict = judge(work(settings, job, watch))
+        with closing(registry_of()) as registry:
+            verdict = judge(work(settings, job, watch, registry))
         if verdict.state != JobState.SUCCEEDED:
             verdict = _wished(watch) or verdict
     except CancelledError as error:
@@ -115,7 +160,7 @@ def _wished(watch: Watch) -> Verdict | None:
     return {Wish.CANCEL: Verdict(JobState.DELETED), Wish.PAUSE: Verdict(JobState.READY)}.get(watch.wish)
 
 
-def _end(queue: JobQueue, lease: Lease, verdict: Verdict | None) -> int:
+def _end(queue: RunnerSide, lease: Lease, verdict: Verdict | None) -> int:
     if verdict is None:
         queue.release(lease)
         _log.info("job paused", job=lease.job)
@@ -126,4 +171,4 @@ def _end(queue: JobQueue, lease: Lease, verdict: Verdict | None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

@@ -12,12 +12,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from hven.batch.launcher import DirectLauncher, Launcher
-from hven.batch.lease import JobQueue
+from hven.batch.lease import JobQueue, Lease
+from hven.batch.model import JobState
 from hven.batch.store import JobStore
+from hven.batch.sudo import SudoLauncher
 from hven.core.clock import now_ns
-from hven.core.errors import ConflictError, ServiceUnavailableError
+from hven.core.errors import ConfigurationError, ConflictError, ServiceUnavailableError
 from hven.core.logging import get_logger
-from hven.core.settings import Settings
+from hven.core.settings import SYSTEM_SITE, Settings, site_file
 from hven.registry.database import Database
 
 POLL_S = 0.5
@@ -68,9 +70,16 @@ class BatchService:
         for job in self.queue.reap():
             _log.warning("runner lost", job=job)
         while self.queue.active() < self.slots and (lease := self.queue.claim()):
-            self.launcher.launch(lease)
-            _log.info("runner started", job=lease.job)
+            self._launch(lease)
         self._beat()
+
+    def _launch(self, lease: Lease) -> None:
+        try:
+            self.launcher.launch(lease, self.queue.job(lease))
+            _log.info("runner started", job=lease.job)
+        except ConfigurationError as error:
+            _log.error("no runner", job=lease.job, error=error.message)
+            self.queue.finish(lease, JobState.FAILED, error=error.message, hint=error.hint, flavour="configuration")
 
     def pause(self) -> None:
         """Put running jobs back into the queue and wait until their runners have ended."""
@@ -88,15 +97,23 @@ class BatchService:
         part.replace(self.heartbeat)
 
 
-def make_service(settings: Settings, database: Database) -> BatchService:
-    """Batch service of a site; `database` is that of `platform_url`."""
+def make_service(settings: Settings, database: Database, *, site: Path | None = None) -> BatchService:
+    """Batch service of a site; `database` is that of `platform_url`, `site` the file of the settings."""
     JobStore(database)
     return BatchService(
         JobQueue(database, lease_s=settings.batch.lease_s),
-        DirectLauncher(settings),
+        make_launcher(settings, site_file(site) or SYSTEM_SITE),
         slots=settings.batch.slots,
         heartbeat=settings.state / "heartbeats" / "batch",
     )
+
+
+def make_launcher(settings: Settings, site: Path) -> Launcher:
+    """Launcher of a site, which says as whom jobs run."""
+    if settings.server is None:
+        return DirectLauncher(settings)
+    api = f"http://127.0.0.1:{settings.hub.port}/services/api"
+    return SudoLauncher(settings, settings.server, site=site.absolute(), api=api)
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Self
 
-from hven.batch.lease import JobQueue, Lease
+from hven.batch.lease import Lease, RunnerSide
 from hven.batch.model import QuantumLine, Wish
 from hven.core.errors import ConflictError, ServiceUnavailableError
 from hven.core.logging import get_logger
@@ -36,7 +36,7 @@ class Watch:
         Another runner has the job: nothing may be reported any more.
     """
 
-    def __init__(self, queue: JobQueue, lease: Lease) -> None:
+    def __init__(self, queue: RunnerSide, lease: Lease) -> None:
         self.queue = queue
         self.lease = lease
         self.wish = Wish.NONE

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 
 from hven import instruments
 from hven.batch.model import Job
@@ -13,22 +12,10 @@ from hven.core.settings import Settings
 from hven.model.quantum import QuantumRecord
 from hven.pipeline.load import load_pipeline
 from hven.pipeline.run import run_pipeline
-from hven.registry.direct import DirectRegistry
+from hven.registry.protocol import Registry
 
 
-class _WatchedRegistry(DirectRegistry):
-    """Tells the job of every quantum that is recorded."""
-
-    def __init__(self, url: str, root: Path, told: Callable[[Sequence[QuantumRecord]], None]) -> None:
-        super().__init__(url, root)
-        self._told = told
-
-    def record_quanta(self, records: Sequence[QuantumRecord]) -> None:
-        super().record_quanta(records)
-        self._told(records)
-
-
-def process(settings: Settings, job: Job, watch: Watch) -> Sequence[QuantumRecord]:
+def process(settings: Settings, job: Job, watch: Watch, registry: Registry) -> Sequence[QuantumRecord]:
     """Run the job's pipeline on the site's engine."""
     request = job.request
     instrument = instruments.load(request.pipeline.partition("/")[0])
@@ -36,20 +23,20 @@ def process(settings: Settings, job: Job, watch: Watch) -> Sequence[QuantumRecor
     engine = make_engine(settings.engine)
     watch.on_stop(engine.cancel)
     try:
-        with _WatchedRegistry(settings.registry_url, settings.root, watch.add) as registry:
-            report = run_pipeline(
-                pipeline,
-                instrument=instrument,
-                registry=registry,
-                settings=settings,
-                engine=engine,
-                query=request.query,
-                run=job.run,
-                user=job.user,
-                config=request.config,
-                progress=lambda p: watch.expect(p.total, p.message),
-                cancelled=lambda: watch.stopping,
-            )
+        report = run_pipeline(
+            pipeline,
+            instrument=instrument,
+            registry=registry,
+            settings=settings,
+            engine=engine,
+            query=request.query,
+            run=job.run,
+            user=job.user,
+            config=request.config,
+            progress=lambda p: watch.expect(p.total, p.message),
+            told=watch.add,
+            cancelled=lambda: watch.stopping,
+        )
     finally:
         engine.close()
     watch.add(report.records)

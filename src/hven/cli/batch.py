@@ -27,5 +27,5 @@ def batch(
         signal.signal(name, lambda *_: stop.set())
     with only_one(settings.state):
         database = Database(settings.platform_url)
-        make_service(settings, database).run(stop)
+        make_service(settings, database, site=site).run(stop)
         database.close()

@@ -9,6 +9,7 @@ from urllib.parse import urlparse
 import uvicorn
 
 from hven.batch.jobs import DirectJobs, Jobs
+from hven.batch.lease import JobQueue
 from hven.batch.store import JobStore
 from hven.core.errors import SettingsError
 from hven.core.logging import configure
@@ -16,7 +17,9 @@ from hven.core.settings import load_settings
 from hven.observatory import connect
 from hven.registry.database import Database
 from hven.service.app import create_app
-from hven.service.auth import BY_HUB, Caller, HubAuthentication
+from hven.service.auth import BY_HUB, Auths, Caller, HubAuthentication
+from hven.service.handlers.parts import viewer
+from hven.service.leases import BY_LEASE, LeaseAuthentication
 
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
@@ -45,11 +48,13 @@ def main(environ: Mapping[str, str] = os.environ) -> None:
     store = JobStore(Database(observatory.settings.platform_url))
 
     def jobs_of(caller: Caller) -> Jobs:
-        operator = caller.may("operate")
-        return DirectJobs(observatory.settings, store, observatory.registry, user=caller.name, operator=operator)
+        settings, seen = observatory.settings, observatory.registry.seen_by(viewer(caller, observatory.settings))
+        return DirectJobs(settings, store, seen, user=caller.name, operator=caller.may("operate"))
 
     prefix = environ.get("JUPYTERHUB_SERVICE_PREFIX", "")
-    app = create_app(observatory, jobs_of, {BY_HUB: HubAuthentication()}, prefix=prefix)
+    queue = JobQueue(store.database, lease_s=observatory.settings.batch.lease_s)
+    auths: Auths = {BY_HUB: HubAuthentication(), BY_LEASE: LeaseAuthentication(queue)}
+    app = create_app(observatory, jobs_of, auths, prefix=prefix)
     uvicorn.run(app, host=host, port=port, access_log=False, server_header=False, log_level="warning")
 
 

@@ -17,7 +17,18 @@ from hven.core.errors import AccessDeniedError, ConfigurationError, HvenError, d
 from hven.core.logging import get_logger
 from hven.observatory import Observatory
 from hven.service.auth import Auths, Caller
-from hven.service.handlers import collections, identity, jobs, lookup, pipelines, products, quanta, status, types
+from hven.service.handlers import (
+    collections,
+    identity,
+    jobs,
+    lookup,
+    pipelines,
+    products,
+    quanta,
+    runner,
+    status,
+    types,
+)
 
 Next = Callable[[Request], Awaitable[Response]]
 
@@ -44,7 +55,7 @@ def create_app(
     app.state.observatory = observatory
     app.state.jobs_of = jobs_of
     app.state.auths = auths
-    for handler in (identity, products, lookup, collections, quanta, types, pipelines, jobs, status):
+    for handler in (identity, products, lookup, collections, quanta, types, pipelines, jobs, runner, status):
         app.include_router(handler.router, prefix=prefix.rstrip("/"))
     app.middleware("http")(_guard)
     app.exception_handler(HvenError)(_answer_error)

@@ -1,0 +1,99 @@
+"""Runners on a machine of many users: each as the person who submitted the job, shared ones as the service itself."""
+
+from __future__ import annotations
+
+import grp
+import os
+import pwd
+import signal
+import subprocess
+from contextlib import suppress
+from pathlib import Path
+
+from hven.batch.launcher import Process, start, tell
+from hven.batch.lease import Lease
+from hven.batch.model import Job
+from hven.batch.order import END, Order
+from hven.core.errors import ConfigurationError
+from hven.core.settings import ServerSettings, Settings
+
+SUDO = "/usr/bin/sudo"
+CLEAN = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8"}
+"""Environment of runners; what the service itself was given stays with it."""
+
+_END_S = 5.0
+
+
+class SudoLauncher:
+    """Runners by `sudo`, through the one program that its configuration names.
+
+    What a runner needs to know goes through its standard input. A job that makes shared products runs as the service's
+    own account. Either way nothing but the installed environment is used.
+
+    Parameters
+    ----------
+    settings
+        The site's, with its section `server`.
+    server
+        That section.
+    site
+        File of these settings: root's, and readable by everybody.
+    api
+        The API's address, for runners of users.
+    """
+
+    def __init__(self, settings: Settings, server: ServerSettings, *, site: Path, api: str) -> None:
+        self.settings = settings
+        self.server = server
+        self.site = site
+        self.api = api
+        self._running: list[Process] = []
+
+    def launch(self, lease: Lease, job: Job) -> None:
+        """Start a runner; ConfigurationError where the job's user has no account that may run jobs."""
+        if job.request.shared:
+            python = str(self.server.prefix / "venv" / "bin" / "python")
+            command = [python, "-I", "-m", "hven.batch.runner"]
+            order = Order(job.id, lease.name, str(self.site))
+        else:
+            script = str(self.server.prefix / "libexec" / "hven-runner")
+            command = [SUDO, "-n", "-u", self._account(job.user), "--", script]
+            order = Order(job.id, lease.name, str(self.site), self.api)
+        self._running.append(start(self.settings, command, order, CLEAN))
+
+    def collect(self) -> int:
+        """Reap the processes that have ended; gives how many have not."""
+        for process in self._running:
+            if process.poll() is not None and process.stdin is not None:
+                process.stdin.close()
+        self._running = [process for process in self._running if process.returncode is None]
+        return len(self._running)
+
+    def kill(self) -> None:
+        """End the runners that this launcher started: those of users, out of its reach, are told to end themselves."""
+        self.collect()
+        for process in self._running:
+            tell(process, END)
+            with suppress(PermissionError, ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+        for process in self._running:
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(_END_S)
+        self.collect()
+
+    def _account(self, name: str) -> str:
+        """Name of an account that may run jobs, as the system writes it."""
+        try:
+            entry = pwd.getpwnam(name)
+            groups = os.getgrouplist(entry.pw_name, entry.pw_gid)
+            allowed = grp.getgrnam(self.server.users_group).gr_gid
+        except KeyError as error:
+            raise ConfigurationError(
+                f"job of {name}: {error.args[0]}", hint="`hven doctor --server` checks accounts."
+            ) from None
+        if allowed not in groups:
+            raise ConfigurationError(
+                f"job of {name}: the account is not in the group {self.server.users_group}",
+                hint="Only its members may run jobs.",
+            )
+        return entry.pw_name
