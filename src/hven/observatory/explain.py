@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from hven.core.clock import format_utc
-from hven.core.errors import CalibrationMissingError
-from hven.model.data_id import DataId, DatasetRef, Level, TypeName
+from hven.model.data_id import Level, TypeName
 from hven.model.dataset_type import DatasetType
 from hven.model.instrument import Instrument
 from hven.model.quantum import QuantumRecord, QuantumState
 from hven.model.query import DataQuery
+from hven.model.task import Slot
 from hven.pipeline.bind import BoundStep, bind
+from hven.pipeline.graph import build_graph
 from hven.pipeline.load import load_pipeline, pipeline_names
 
 if TYPE_CHECKING:
@@ -93,8 +94,9 @@ class _Chain:
         if last is not None and last.state not in {QuantumState.BLOCKED, QuantumState.NOT_RUN}:
             yield Link(about, False, _ended(last))
             return
-        yield Link(about, False, _not_made(last, pipeline))
-        yield from self._inputs(step)
+        inputs = list(self._inputs(step))
+        yield Link(about, False, _not_made(last, pipeline, ready=all(link.ok for link in inputs)))
+        yield from inputs
 
     def _inputs(self, step: BoundStep) -> Iterator[Link]:
         """Links of the required inputs that are missing; of all of them where nothing is."""
@@ -103,7 +105,7 @@ class _Chain:
             if slot.optional or slot.name not in step.inputs:
                 continue
             if slot.calibration:
-                chains.append(self._calibration(step.inputs[slot.name]))
+                chains.append(self._calibration(step, slot))
             else:
                 options = [list(self.follow(t)) for t in step.inputs[slot.name]]
                 chains.append(next((c for c in options if c[0].ok), options[0]))
@@ -111,19 +113,16 @@ class _Chain:
         for chain in broken[:1] or chains:
             yield from chain
 
-    def _calibration(self, types: Sequence[DatasetType]) -> list[Link]:
-        """Whether a calibration is valid for the data asked for, at the time of their raw files."""
-        raw = [p for t in self.instrument.dataset_types if t.level == Level.L0
-               for p in self.obs.registry.find(t.type_name, self._for(t))]  # fmt: skip
-        about = " or ".join(str(t.type_name) for t in types)
-        for product in raw:
-            for declared in types:
-                ref = DatasetRef(declared.type_name, DataId(product.ref.data_id).subset(declared.keys))
-                try:
-                    self.obs.registry.calibration(ref, product.begin_ns)
-                except CalibrationMissingError as error:
-                    return [Link(about, False, f"calibration missing: {error.message}")]
-        return [Link(about, True, "calibrations are valid")]
+    def _calibration(self, step: BoundStep, slot: Slot) -> list[Link]:
+        """Whether calibrations are valid for the data from which the step would make what was asked for."""
+        about = " or ".join(str(t.type_name) for t in step.inputs[slot.name])
+        query = DataQuery({"instrument": (self.instrument.name,), **self.query.values})
+        quanta = build_graph([step], self.obs.registry, query)
+        missing = sorted({" ".join(quantum.missing.split()) for quantum in quanta if quantum.missing})
+        if missing:
+            more = f" (and {len(missing) - 1} more)" if len(missing) > 1 else ""
+            return [Link(about, False, f"calibration missing: {missing[0]}{more}")]
+        return [Link(about, True, "calibrations are valid")] if quanta else []
 
     def _makers(self, type_name: TypeName) -> Iterator[tuple[str, BoundStep]]:
         for name in pipeline_names(self.instrument):
@@ -132,16 +131,21 @@ class _Chain:
                     yield name, step
 
     def _raw(self, about: str, query: DataQuery) -> Iterator[Link]:
+        try:
+            yield self._delivered(about, query)
+        except PermissionError:
+            yield Link(about, False, "there is none for you; an operator can see what was delivered and refused")
+
+    def _delivered(self, about: str, query: DataQuery) -> Link:
         refused = list(_quarantined(self.obs.root, self.instrument.name, query))
         if refused:
             more = f" (and {len(refused) - 1} more)" if len(refused) > 1 else ""
-            yield Link(about, False, f"quarantined: {refused[0]}{more}")
-        elif _archived(self.obs.root, self.instrument.name, query):
-            yield Link(about, False, "raw files are archived, but hold no such data or are not converted yet")
-        elif waiting := _incoming(self.obs.root, self.instrument, query):
-            yield Link(about, False, f"not ingested: {waiting} waits in incoming/; `hven ingest` takes it in")
-        else:
-            yield Link(about, False, "no raw file has arrived")
+            return Link(about, False, f"quarantined: {refused[0]}{more}")
+        if _archived(self.obs.root, self.instrument.name, query):
+            return Link(about, False, "raw files are archived, but hold no such data or are not converted yet")
+        if waiting := _incoming(self.obs.root, self.instrument, query):
+            return Link(about, False, f"not ingested: {waiting} waits in incoming/; `hven ingest` takes it in")
+        return Link(about, False, "no raw file has arrived")
 
 
 def _ended(record: QuantumRecord) -> str:
@@ -157,9 +161,9 @@ def _ended(record: QuantumRecord) -> str:
             return f"expired: it was made at {when} by {record.run} and has been deleted since"
 
 
-def _not_made(last: QuantumRecord | None, pipeline: str) -> str:
-    if last is not None and last.state == QuantumState.BLOCKED:
-        return f"blocked: {last.error or 'an input is missing'}"
+def _not_made(last: QuantumRecord | None, pipeline: str, *, ready: bool) -> str:
+    if last is not None and last.state == QuantumState.BLOCKED and not ready:
+        return f"blocked: {' '.join(last.error.split()) or 'an input is missing'}"
     return f"not run: `hven process {pipeline} --shared` would make it"
 
 

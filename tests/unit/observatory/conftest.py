@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+import strict_gain
 
 from hven import instruments
 from hven.archive.ingest import Archive
@@ -21,17 +22,30 @@ def obs(tmp_path):
         yield opened
 
 
+def archive_night(folder, obs):
+    """Simulate a small night and take it in."""
+    panoseti = instruments.load("panoseti")
+    panoseti.simulate(folder / "raw", night=20251021, seed=1, scale=0.02)
+    archive = Archive(obs.settings, obs.registry, [panoseti])
+    report = archive.ingest([folder / "raw"], settle_s=0.0)
+    archive.close()
+    assert report.exit_code == 0
+
+
 @pytest.fixture(scope="session")
 def night(tmp_path_factory):
     """An observatory with a small simulated night, calibrated."""
     folder = tmp_path_factory.mktemp("night")
-    panoseti = instruments.load("panoseti")
-    panoseti.simulate(folder / "raw", night=20251021, seed=1, scale=0.02)
-    settings = settings_in(folder / "site")
-    with connect(settings) as opened:
-        archive = Archive(settings, opened.registry, [panoseti])
-        report = archive.ingest([folder / "raw"], settle_s=0.0)
-        archive.close()
-        assert report.exit_code == 0
+    with connect(settings_in(folder / "site")) as opened:
+        archive_night(folder, opened)
         opened.process("panoseti/calibrate", shared=True).raise_for_failures()
+        yield opened
+
+
+@pytest.fixture
+def strict_night(tmp_path):
+    """An observatory with a small simulated night, whose pipelines do nothing without certified gains."""
+    with connect(settings_in(tmp_path / "site")) as opened:
+        archive_night(tmp_path, opened)
+        opened.instruments = {"panoseti": strict_gain.instrument(tmp_path / "strict")}
         yield opened

@@ -66,7 +66,9 @@ def test_raw_files_without_such_data(obs):
 
 
 def test_a_pipeline_that_has_not_run(obs, raw):
-    assert cause(obs) == "L1/panoseti.ph1024.pedestals: not run: `hven process panoseti/calibrate --shared` would make it"
+    assert (
+        cause(obs) == "L1/panoseti.ph1024.pedestals: not run: `hven process panoseti/calibrate --shared` would make it"
+    )
 
 
 def test_a_task_that_failed_and_its_error(obs, raw):
@@ -99,3 +101,28 @@ def test_another_detectors_failure_is_not_this_ones_cause(obs, raw):
 
 def test_what_only_people_make(obs):
     assert "certified by a person" in cause(obs, "panoseti.gain")
+
+
+def test_a_calibration_that_is_missing_until_it_is_certified(strict_night):
+    obs = strict_night
+    report = obs.process("panoseti/showers", shared=True)
+    assert {r.state for r in report.records if r.step.endswith(".signal")} == {QuantumState.BLOCKED}
+
+    text = cause(obs, detector=1)
+
+    missing = "L1/panoseti.gain: calibration missing: no calibration L1/panoseti.gain (instrument=panoseti, detector=1)"
+    assert text.startswith(f"{missing} is valid at 2025-10-22T")
+    assert text.endswith("in panoseti/calib/... Make one and certify it with `hven calib certify`.")
+    assert "L1/panoseti.ph1024: blocked: no calibration" in str(obs.explain("panoseti.showers", detector=1))
+    assert "more)" in cause(obs)
+
+    gain = publish(obs.root, "L1/panoseti.gain", day_obs=None, observation=None)
+    obs.registry.register([gain], inputs={})
+    obs.certify(gain, "2025-10-21", "2025-10-23", "panoseti/calib/gain")
+
+    assert (
+        cause(obs, detector=1)
+        == "L1/panoseti.ph1024: not run: `hven process panoseti/calibrate --shared` would make it"
+    )
+    assert "calibrations are valid" in str(obs.explain("panoseti.showers", detector=1))
+    assert "detector=3" in cause(obs, detector=3)
