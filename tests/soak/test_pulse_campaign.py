@@ -88,7 +88,7 @@ def campaign(folder, part):
     file = folder / f"pulses-{TASK.version}-{LEVEL}-{ROWS}-{SHIFTS}-{part}.json"
     if not file.exists():
         first, second = pulses(part, 0), pulses(part, 1)
-        limits = joint_thresholds(MatchConfig())
+        limits = joint_thresholds(MatchConfig(pixel_deg=0.3125))
         shifts = [s * ROWS // (SHIFTS + 2) * FRAME_NS for s in range(SHIFTS + 1)]
         found = {"pixel_frames": 2 * ROWS * 1024, "true": 0, "shifted": 0, "lowered": 0, "tried": 0.0}
         for shift in shifts:

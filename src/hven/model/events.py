@@ -28,6 +28,8 @@ PULSE_COINCIDENCES = (
     TIME,
     Variable("y", _E, "int16", "1", "Pixel row in the first detector."),
     Variable("x", _E, "int16", "1", "Pixel column in the first detector."),
+    Variable("ra", _E, "float64", "deg", "Right ascension of that pixel; NaN where the pointing is not known."),
+    Variable("dec", _E, "float64", "deg", "Declination of that pixel; NaN where the pointing is not known."),
     Variable("level", _E, "int16", "1", "Longer of the two pulses: 2 to this power frames."),
     Variable("duration", _E, "float64", "s", "Longer of the two pulses."),
     Variable("dt", _E, "int64", "ns", "Begin in the second detector minus begin in the first."),

@@ -110,12 +110,15 @@ GAIN = DatasetType(
     coordinates=(),
 )
 PULSES = _table("pulses", events.PULSES, "count", "Candidates for optical pulses, one telescope at a time.", _KEYS)
-PULSE_COINCIDENCES = _table(
-    "pulse_coincidences",
-    events.PULSE_COINCIDENCES,
-    "",
-    "Optical pulses seen by two telescopes at the same time in the same pixel of the sky.",
-    _RUN_KEYS,
+PULSE_COINCIDENCES = replace(
+    _table(
+        "pulse_coincidences",
+        events.PULSE_COINCIDENCES,
+        "",
+        "Optical pulses seen by two telescopes at the same time at the same place of the sky.",
+        _RUN_KEYS,
+    ),
+    schema=(("1.1", "Right ascension and declination."), ("1.0", "First version.")),
 )
 SHOWERS = _table("showers", events.SHOWERS, "adu", "Cleaned images of Cherenkov showers, as moments.", _KEYS)
 COINCIDENCES = _table(

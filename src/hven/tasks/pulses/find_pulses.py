@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import fields
 from typing import Annotated
 
 import numpy as np
@@ -14,6 +15,7 @@ from pydantic import Field
 from hven.model import events
 from hven.model import frames as v
 from hven.model.task import Block, Config, Inputs, Output, Resources, Slot, Task
+from hven.sky.camera import Camera
 from hven.tasks.frames.quadrants import Frames, whole_frames
 from hven.tasks.pulses.boxcar import AFTER, HALO, LAST_LEVEL, Buffers, Candidates, Search, ordered, search
 
@@ -25,6 +27,7 @@ _OWN_LEVELS = LAST_LEVEL + 1
 _LONG_LEVELS = 4
 _OF_SUMS = _OWN_LEVELS - _LONG_LEVELS
 """Level of the sums that is the first beyond those of frames; its boxes again begin every quarter of their length."""
+_KEPT = {"clock_status", "integration_time_s", "data_product", *(f.name for f in fields(Camera))}
 
 
 class PulseConfig(Config):
@@ -54,7 +57,7 @@ def run(inputs: Inputs, config: PulseConfig) -> Mapping[str, xr.Dataset]:
     Returns
     -------
     Mapping
-        ``pulses``, dim event, in order of frame, pixel and level.
+        ``pulses``, dim event, in order of frame, pixel and level. Attributes say where the camera stands and looks.
     """
     dataset = inputs["frames"]
     frames = whole_frames(dataset)
@@ -116,7 +119,7 @@ def _table(found: Candidates, dataset: xr.Dataset, origin: int, width: int, dete
         "duration": _duration(times, row, 2**found.level, dataset.attrs.get("integration_time_s")),
         "detector": np.full(len(row), detector, np.int32),
     }
-    attrs = {k: v for k, v in dataset.attrs.items() if k in {"clock_status", "integration_time_s", "data_product"}}
+    attrs = {k: v for k, v in dataset.attrs.items() if k in _KEPT} | {"camera_side": width}
     return xr.Dataset({k: ("event", c) for k, c in columns.items()}, {"time": ("event", times[row])}, attrs)
 
 
@@ -133,7 +136,7 @@ def _duration(
 
 TASK = Task(
     name="pulses.find_pulses",
-    version="3",
+    version="4",
     doc="Pulses of 1 to 512 frames in each pixel over its own sliding background.",
     inputs=(Slot("frames", (v.TIME, v.IMAGES, v.QUABO_VALID), "Counted photons as recorded.", order="time"),),
     outputs=(Output("pulses", events.PULSES, "Candidates above a low threshold.", dim="event"),),

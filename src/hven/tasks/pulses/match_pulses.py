@@ -1,4 +1,7 @@
-"""Optical pulses that two telescopes saw in the same pixel of the sky at the same time.
+"""Optical pulses that two telescopes saw at the same place of the sky at the same time.
+
+The pixels of one telescope are translated to the other through the sky, by where both stand and look, and rounded: the
+distance of two pixels is that of rows or columns of the first camera, whichever is larger.
 
 The threshold stands on the joint significance ``(z1 + z2) / sqrt(2)``, normal where there is no pulse. Pulses are
 joined when they have the same level k, boxes of w = 2^k frames every s = max(1, w/4), and overlap in time. So each
@@ -28,19 +31,25 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from hven.core.clock import NS
+from hven.core.errors import SchemaError
 from hven.model import events
 from hven.model.task import Config, Inputs, Output, Slot, Task
+from hven.sky.camera import Camera, pixels_in
+from hven.sky.pointing import equatorial, sidereal_time
 from hven.tasks.showers.clocks import require_locked
 
 LEVELS = 16
 """Levels that may be joined."""
 
+_BEYOND = 10
+"""Pixels outside of a camera that are still translated, more than any distance at which pulses are joined."""
 _COLUMNS = ("time", "y", "x", "level", "duration", "nsigma")
 
 
 class MatchConfig(Config):
     """Which pulses belong together."""
 
+    pixel_deg: Annotated[float, Field(gt=0, description="Side of a pixel on the sky in degrees.")]
     pixels: Annotated[int, Field(ge=0, le=5, description="Largest distance in rows and columns.")] = 1
     false_pairs: Annotated[float, Field(gt=0, description="False pairs allowed per `pixel_frames`.")] = 1.0
     pixel_frames: Annotated[float, Field(gt=0, description="Pixel-frames of both telescopes together.")] = 7e10
@@ -53,7 +62,8 @@ def run(inputs: Inputs, config: MatchConfig) -> Mapping[str, xr.Dataset]:
     -------
     Mapping
         ``coincidences``, dim event, in order of time; attribute `threshold` is the joint significance required
-        at each level of the same pixel.
+        at each level of the same pixel. Attribute `pointing` is ``from attributes``, or ``assumed parallel`` where
+        those of a telescope do not say where it looks: pixels are then compared as they are.
 
     Raises
     ------
@@ -63,9 +73,15 @@ def run(inputs: Inputs, config: MatchConfig) -> Mapping[str, xr.Dataset]:
     tables = dict(zip((int(i["detector"]) for i in inputs.data_ids["pulses"]), inputs["pulses"], strict=True))
     require_locked({detector: str(t.attrs.get("clock_status", "")) for detector, t in tables.items()})
     threshold = joint_thresholds(config)
-    parts = [match(tables[a], tables[b], (a, b), threshold) for a, b in itertools.combinations(sorted(tables), 2)]
+    known = all(Camera.from_attrs(t.attrs) for t in tables.values())
+    parts = []
+    for a, b in itertools.combinations(sorted(tables), 2):
+        second = in_pixels_of(tables[a], tables[b], config.pixel_deg) if known else tables[b]
+        found = match(tables[a], second, (a, b), threshold)
+        parts.append(_on_sky(found, tables[a], config.pixel_deg) if known else found)
     joined = xr.concat(parts, "event") if parts else _table(_empty(), _empty(), np.zeros((0, 2), np.int64), (0, 0))
-    attrs = {"threshold": threshold[:, 0].tolist(), "telescopes": len(tables)}
+    pointing = "from attributes" if known else "assumed parallel"
+    attrs = {"threshold": threshold[:, 0].tolist(), "telescopes": len(tables), "pointing": pointing}
     return {"coincidences": joined.sortby("time").assign_attrs(attrs)}
 
 
@@ -74,7 +90,8 @@ def joint_threshold(config: MatchConfig, level: int, distance: int = 0) -> float
 
     Examples
     --------
-    >>> round(joint_threshold(MatchConfig(), 0), 2), round(joint_threshold(MatchConfig(), 5, 1), 2)
+    >>> config = MatchConfig(pixel_deg=0.3125)
+    >>> round(joint_threshold(config, 0), 2), round(joint_threshold(config, 5, 1), 2)
     (6.85, 7.52)
     """
     length = 2**level
@@ -90,6 +107,32 @@ def joint_thresholds(config: MatchConfig) -> NDArray[np.float64]:
     return np.array([[joint_threshold(config, level, distance) for distance in distances] for level in levels])
 
 
+def in_pixels_of(first: xr.Dataset, second: xr.Dataset, pixel_deg: float) -> xr.Dataset:
+    """Pulses of the second telescope in rows and columns of the first one's camera; those it does not see are left out.
+
+    Parameters
+    ----------
+    first, second
+        Pulses, with attributes that say where the cameras stand and look.
+    pixel_deg
+        Side of a pixel.
+    """
+    side = int(second.attrs["camera_side"])
+    places = np.stack(pixels_in(_camera(first), _camera(second), side, pixel_deg))
+    seen = ((places > -_BEYOND) & (places < side - 1 + _BEYOND)).all(axis=0)
+    y, x = np.rint(np.where(seen, places, 0.0)).astype(np.int16)
+    own = second["y"].values, second["x"].values
+    moved = second.assign(y=("event", y[own]), x=("event", x[own]))
+    return moved.isel(event=np.flatnonzero(seen[own]))
+
+
+def _camera(pulses: xr.Dataset) -> Camera:
+    camera = Camera.from_attrs(pulses.attrs)
+    if camera is None:
+        raise SchemaError("the attributes of the pulses do not say where the camera stands and looks")
+    return camera
+
+
 def match(
     first: xr.Dataset,
     second: xr.Dataset,
@@ -103,7 +146,7 @@ def match(
     Parameters
     ----------
     first, second
-        Pulses of one detector each.
+        Pulses of one detector each, in rows and columns of the same camera.
     detectors
         Their numbers.
     threshold
@@ -206,6 +249,8 @@ def _table(
     columns = {
         "y": a["y"][i].astype(np.int16),
         "x": a["x"][i].astype(np.int16),
+        "ra": np.full(len(i), np.nan),
+        "dec": np.full(len(i), np.nan),
         "level": a["level"][i].astype(np.int16),
         "duration": np.maximum(a["duration"][i], b["duration"][j]).astype(np.float64),
         "dt": b["time"][j] - a["time"][i],
@@ -219,11 +264,20 @@ def _table(
     return xr.Dataset({k: ("event", c) for k, c in columns.items()}, {"time": ("event", times)})
 
 
+def _on_sky(found: xr.Dataset, first: xr.Dataset, pixel_deg: float) -> xr.Dataset:
+    """Pairs with right ascension and declination of their pixel in the first telescope."""
+    camera = _camera(first)
+    direction = camera.direction(found["y"].values, found["x"].values, int(first.attrs["camera_side"]), pixel_deg)
+    times = found["time"].values.astype("datetime64[ns]").astype(np.int64)
+    ra, dec = equatorial(*direction, sidereal_time(times, camera.longitude), camera.latitude)
+    return found.assign(ra=("event", ra), dec=("event", dec))
+
+
 _READ = tuple(variable for variable in events.PULSES if variable.name in _COLUMNS)
 
 TASK = Task(
     name="pulses.match_pulses",
-    version="2",
+    version="3",
     doc="Pulses that two telescopes saw together, above a joint threshold set on false pairs per night.",
     inputs=(Slot("pulses", _READ, "Candidates of every telescope.", multiple=True),),
     outputs=(Output("coincidences", events.PULSE_COINCIDENCES, "Pairs.", dim="event"),),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 
 import numpy as np
@@ -197,9 +197,8 @@ def simulate_movie(movie: Movie) -> tuple[xr.Dataset, MovieTruth]:
     status = ClockStatus.UNSYNCHRONISED if movie.faults.lost_clock else ClockStatus.WR_LOCKED
     product = _product(movie.product)
     dataset = FrameFormat(product).assemble({**headers, **source}, images, MODULE_PADDED, status)
-    return dataset.assign_attrs(module_id=movie.telescope.module, integration_time_s=1 / movie.rate_hz), movie_truth(
-        movie
-    )
+    attrs = {"module_id": movie.telescope.module, "integration_time_s": 1 / movie.rate_hz}
+    return dataset.assign_attrs(attrs | asdict(movie.telescope.camera)), movie_truth(movie)
 
 
 def random_pulses(

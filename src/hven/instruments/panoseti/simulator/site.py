@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from hven.sky.camera import Camera
 from hven.sky.pointing import horizontal, sidereal_time
 
 SPEED_OF_LIGHT = 299_792_458.0
@@ -34,6 +35,11 @@ class Telescope:
         """Address of quabo 0."""
         boardloc = self.module << 2
         return f"192.168.{boardloc >> 8}.{boardloc & 255}"
+
+    @property
+    def camera(self) -> Camera:
+        """Where its camera stands and looks."""
+        return Camera(self.azimuth, self.elevation, self.position_angle, self.latitude, self.longitude)
 
     @property
     def centre(self) -> tuple[float, float]:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hven.instruments.panoseti.simulator.site import Telescope
-from hven.sky.pointing import horizontal, project, sidereal_time
+from hven.sky.pointing import horizontal, sidereal_time
 
 PIXEL_DEG = 0.3125
 SIDE = 32
@@ -53,9 +53,7 @@ def pixel_of(
     telescope: Telescope, azimuth: NDArray[np.float64], elevation: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Pixel coordinates (y, x) of directions; whole numbers are centres of pixels."""
-    x, y = project(azimuth, elevation, telescope.centre, telescope.position_angle)
-    middle = (SIDE - 1) / 2
-    return middle - y / PIXEL_DEG, middle + x / PIXEL_DEG
+    return telescope.camera.pixel(azimuth, elevation, SIDE, PIXEL_DEG)
 
 
 def starlight(telescope: Telescope, time_ns: int) -> NDArray[np.float64]:
