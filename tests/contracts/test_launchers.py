@@ -101,6 +101,10 @@ def sudo_kind(accounts, installation, repository):
             folder, accounts, installing.Installation(installation.prefix), batch={"lease_s": 5}
         )
         site.file.write_text(site.file.read_text().replace(str(installation.prefix), str(prefix)))
+        for name in ("platform", "registry"):
+            file = site.state / f"{name}.sqlite"
+            file.touch()
+            file.chmod(0o660)
         own = site.root / "users" / "hvt-ada"
         own.mkdir()
         os.chown(own, accounts.ada.uid, accounts.ada.gid)
