@@ -37,14 +37,15 @@ def make_engine(settings: EngineSettings, profile: str = "") -> Engine:
         return AddressEngine(settings.address, settings.keys)
     from hven.cluster.local import LocalEngine
 
-    return LocalEngine(size)
+    return LocalEngine(size, cores=settings.cores)
 
 
 def client(settings: Settings, profile: str = "", *, service_prefix: str = "") -> Client:
     """Dask client for a notebook, on a cluster of its own behind TLS; see `hven.cluster.local.notebook_client`."""
     from hven.cluster.local import notebook_client
 
-    return notebook_client(find_profile(settings.engine, profile), service_prefix=service_prefix)
+    size = find_profile(settings.engine, profile)
+    return notebook_client(size, service_prefix=service_prefix, cores=settings.engine.cores)
 
 
 def find_profile(settings: EngineSettings, name: str = "") -> Profile:

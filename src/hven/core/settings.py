@@ -50,6 +50,9 @@ class EngineSettings(_Strict):
     keys: Annotated[Path, Field(description="Folder with that scheduler's TLS keys.")] = Path("/etc/hven/keys")
     profiles: dict[str, Profile] = {"small": Profile(workers=1), "medium": Profile(workers=2)}
     default_profile: str = "medium"
+    cores: Annotated[
+        Path | None, Field(description="Folder with this machine's cores, shared by users; `server.runtime` has one.")
+    ] = None
 
 
 class HubSettings(_Strict):
@@ -71,6 +74,7 @@ class IngestSettings(_Strict):
     settle_s: Annotated[float, Field(ge=0, description="A file is finished when it has not changed for so long.")] = (
         60.0
     )
+    seal_after_days: Annotated[float, Field(ge=0, description="A night is closed so long after its end.")] = 3.0
 
 
 class BatchSettings(_Strict):
@@ -149,7 +153,10 @@ class Settings(_Strict):
         return self.model_copy(update={"hub": self.hub.model_copy(update={"port": port})})
 
     def model_post_init(self, _context: object, /) -> None:
-        """Fill the database URLs that were left out."""
+        """Fill what was left out and follows from the rest."""
+        if self.server is not None and self.engine.cores is None:
+            shared = self.engine.model_copy(update={"cores": self.server.runtime / "cores"})
+            object.__setattr__(self, "engine", shared)
         for field, file in (("registry_url", "registry.sqlite"), ("platform_url", "platform.sqlite")):
             if not getattr(self, field):
                 object.__setattr__(self, field, f"sqlite:///{self.state}/{file}")

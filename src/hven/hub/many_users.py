@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from hven.cluster.cores import make_cores
 from hven.core.errors import ConfigurationError
 from hven.core.settings import SYSTEM_SITE, ServerSettings, Settings, site_file
 from hven.hub import first_night
@@ -89,6 +90,7 @@ class ManyUsers:
             folder.mkdir(parents=True, exist_ok=True)
             os.chown(folder, 0, 0)
             folder.chmod(0o755)
+        make_cores(self.server.runtime / "cores", len(os.sched_getaffinity(0)))
 
     def home(self, account: str) -> Path:
         """Where a service's account keeps its caches."""
