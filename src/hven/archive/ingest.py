@@ -126,7 +126,7 @@ class Archive:
         )
         files, manifest = raw.take(observation)
         report = Report(files)
-        if any(f.state in {FileState.WAITING, FileState.FAILED} for f in files):
+        if any(f.state in {FileState.WAITING, FileState.LATE, FileState.FAILED} for f in files):
             return report
         report.products = self._maker(instrument).make(manifest)
         error = "; ".join(p.error for p in report.products if p.error)

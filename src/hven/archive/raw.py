@@ -15,6 +15,7 @@ from hven.archive import quarantine, raw_manifest
 from hven.archive.ledger import Ledger, Seen
 from hven.archive.raw_manifest import RawManifest, RawRecord
 from hven.archive.results import FileResult, FileState
+from hven.archive.seal import is_sealed
 from hven.core.clock import day_obs
 from hven.core.errors import ConflictError, DataError
 from hven.core.logging import get_logger
@@ -65,6 +66,8 @@ class RawArchive:
     def take(self, observation: RawObservation) -> tuple[list[FileResult], RawManifest]:
         """Archive every file that is ready; one bad file never stops the rest."""
         raw = self.folder(observation)
+        if is_sealed(raw.parents[1]):
+            return self._take_late(raw, observation)
         raw.mkdir(parents=True, exist_ok=True)
         with _alone(raw.parent):
             before = raw_manifest.load(raw.parent)
@@ -80,6 +83,21 @@ class RawArchive:
             if manifest != before and known:
                 raw_manifest.save(raw.parent, manifest)
             self.ledger.record(seen)
+        return results, manifest
+
+    def _take_late(self, raw: Path, observation: RawObservation) -> tuple[list[FileResult], RawManifest]:
+        """Compare what is archived, leave the rest where it is until an operator opens the night."""
+        manifest = raw_manifest.load(raw.parent) or self._empty(observation)
+        known = {record.name: record for record in manifest.files}
+        results = []
+        for file in observation.files:
+            self.check()
+            if file.name in known:
+                results.append(self._compare(known[file.name], observation, file))
+                continue
+            reason = f"{raw.parents[1]} is sealed; `hven seal --reopen {manifest.day_obs}` lets it in"
+            _log.warning("late", file=str(file.path), reason=reason)
+            results.append(_result(observation, file, FileState.LATE, size=file.path.stat().st_size, reason=reason))
         return results, manifest
 
     def _take(

@@ -9,12 +9,13 @@ from hven.core.errors import DataError, InfrastructureError
 
 
 class FileState(StrEnum):
-    """How a file stands; no two ever look alike."""
+    """How a file stands; no two ever look alike. `LATE`: it came after its night was sealed."""
 
     ARCHIVED = "archived"
     KNOWN = "known"
     WAITING = "waiting"
     QUARANTINED = "quarantined"
+    LATE = "late"
     FAILED = "failed"
 
 
@@ -66,5 +67,5 @@ class Report:
         """0 when all is well, 3 when data are bad, 7 when the machinery failed and trying again may help."""
         if self.errors or self.count(FileState.FAILED):
             return InfrastructureError.exit_code
-        bad = self.count(FileState.QUARANTINED) or any(p.error for p in self.products)
+        bad = self.count(FileState.QUARANTINED) or self.count(FileState.LATE) or any(p.error for p in self.products)
         return DataError.exit_code if bad else 0

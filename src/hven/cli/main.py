@@ -19,6 +19,7 @@ from hven.cli.ingest import ingest
 from hven.cli.jobs import jobs
 from hven.cli.process import process
 from hven.cli.registry import registry
+from hven.cli.seal import seal
 from hven.cli.show import show
 from hven.cli.simulate import simulate
 from hven.cli.status import status
@@ -40,6 +41,7 @@ app.command()(status)
 app.command()(doctor)
 app.command()(batch)
 app.command()(ingest)
+app.command()(seal)
 app.command()(simulate)
 app.command()(find)
 app.command()(show)

@@ -26,17 +26,20 @@ _USER_OBJ, _USER, _GROUP_OBJ, _GROUP, _MASK, _OTHER = 0x01, 0x02, 0x04, 0x08, 0x
 _KINDS = {_USER_OBJ: "u", _USER: "u", _GROUP_OBJ: "g", _GROUP: "g", _MASK: "m", _OTHER: "o"}
 _TEXT = re.compile(r"([ugmo]):([^:,]*):([r-][w-][x-])")
 
+Place = Path | int
+"""A file or folder: a path that is no link, or an open descriptor."""
+
 Entry = tuple[int, int, int]
 """Tag, user or group number, permission bits; in this order sorted as the kernel wants them."""
 
 
-def set_acl(path: Path, acl: str, *, default: bool = False) -> None:
+def set_acl(path: Place, acl: str, *, default: bool = False) -> None:
     """Give a path an access control list.
 
     Parameters
     ----------
     path
-        A file or folder, no link.
+        What to give it to.
     acl
         All of it.
     default
@@ -51,7 +54,7 @@ def set_acl(path: Path, acl: str, *, default: bool = False) -> None:
     """
     content = _HEADER.pack(_VERSION) + b"".join(_ENTRY.pack(tag, bits, who) for tag, who, bits in _parse(acl))
     try:
-        os.setxattr(path, _DEFAULT if default else _ACCESS, content, follow_symlinks=False)
+        os.setxattr(path, _DEFAULT if default else _ACCESS, content, follow_symlinks=_is_open(path))
     except OSError as error:
         if error.errno != errno.ENOTSUP:
             raise
@@ -61,14 +64,15 @@ def set_acl(path: Path, acl: str, *, default: bool = False) -> None:
         ) from None
 
 
-def get_acl(path: Path, *, default: bool = False) -> str:
+def get_acl(path: Place, *, default: bool = False) -> str:
     """Access control list of a path; empty where it has no default one."""
     try:
-        content = os.getxattr(path, _DEFAULT if default else _ACCESS, follow_symlinks=False)
+        content = os.getxattr(path, _DEFAULT if default else _ACCESS, follow_symlinks=_is_open(path))
     except OSError as error:
         if error.errno not in {errno.ENODATA, errno.ENOTSUP}:
             raise
-        return "" if default else _of_mode(path.lstat().st_mode)
+        status = os.stat(path, follow_symlinks=_is_open(path))  # noqa: PTH116 - a descriptor has no other
+        return "" if default else _of_mode(status.st_mode)
     entries = _ENTRY.iter_unpack(content[_HEADER.size :])
     return _write([(tag, who, bits) for tag, bits, who in entries])
 
@@ -84,14 +88,19 @@ def canonical(acl: str) -> str:
     return _write(_parse(acl)) if acl else ""
 
 
-def remove_acl(path: Path) -> None:
-    """Leave the mode bits alone to rule; what the list had granted to others than them is gone."""
-    for name in (_ACCESS, _DEFAULT):
+def remove_acl(path: Place, *, only_default: bool = False) -> None:
+    """Leave the mode bits alone to rule, or only take away what new entries inherit."""
+    for name in (_DEFAULT,) if only_default else (_ACCESS, _DEFAULT):
         try:
-            os.removexattr(path, name, follow_symlinks=False)
+            os.removexattr(path, name, follow_symlinks=_is_open(path))
         except OSError as error:
             if error.errno not in {errno.ENODATA, errno.ENOTSUP}:
                 raise
+
+
+def _is_open(path: Place) -> bool:
+    """The system wants to follow a descriptor, and we never follow a link."""
+    return isinstance(path, int)
 
 
 def _parse(acl: str) -> list[Entry]:

@@ -39,6 +39,8 @@ class Folder:
         What new entries inherit; empty leaves them to the umask.
     inherit_group
         New entries belong to this folder's group (setgid).
+    own_entries_only
+        Entries are renamed and deleted by their owners only (sticky).
     """
 
     path: Path
@@ -47,13 +49,20 @@ class Folder:
     acl: str
     default: str = ""
     inherit_group: bool = False
+    own_entries_only: bool = False
+
+    @property
+    def special(self) -> int:
+        """Mode bits beside those of the list."""
+        return stat.S_ISGID * self.inherit_group | stat.S_ISVTX * self.own_entries_only
 
 
 def data_folders(settings: Settings, server: ServerSettings) -> Iterator[Folder]:
     """The data root.
 
-    Only the archive's account creates in L0. Shared products are written by the batch account; the API's may replace
-    which version is current. Everybody reads, except what an access class closes.
+    Only the archive's account creates in L0, where root's sticky folders keep sealed nights in their place. Shared
+    products are written by the batch account; the API's may replace which version is current. Everybody reads, except
+    what an access class closes.
     """
     root, services = settings.root, server.services_group
     archive, batch, api = server.archive_account, server.batch_account, server.api_account
@@ -61,7 +70,9 @@ def data_folders(settings: Settings, server: ServerSettings) -> Iterator[Folder]
     of_services = f"u::rwx,g::rwx,g:{services}:rwx,o::---"
     yield Folder(root, "root", "root", _READ_BY_ALL)
     yield Folder(root / "incoming", "root", server.copiers_group, _READ_BY_ALL)
-    yield Folder(root / "L0", archive, services, _READ_BY_ALL, _READ_BY_ALL, inherit_group=True)
+    for folder in (root / "L0", *(root / "L0" / name for name in settings.instruments)):
+        acl = f"u::rwx,u:{archive}:rwx,g::r-x,o::r-x"
+        yield Folder(folder, "root", services, acl, _READ_BY_ALL, inherit_group=True, own_entries_only=True)
     for level in ("L1", "L2"):
         yield Folder(root / level, batch, services, shared, shared, inherit_group=True)
     yield Folder(root / "quarantine", archive, services, _READ_BY_ALL, _READ_BY_ALL, inherit_group=True)
@@ -121,6 +132,7 @@ def differences(folder: Folder) -> list[str]:
         ("owner", str(found.st_uid), str(owner)),
         ("group", str(found.st_gid), str(group)),
         ("setgid", bool(found.st_mode & stat.S_ISGID), folder.inherit_group),
+        ("sticky", bool(found.st_mode & stat.S_ISVTX), folder.own_entries_only),
         ("access", get_acl(path), canonical(folder.acl)),
         ("inherited access", get_acl(path, default=True), canonical(folder.default)),
     )
@@ -142,8 +154,8 @@ def bring_about(folder: Folder) -> bool:
         raise AccessDeniedError(f"{folder.path} is no folder", hint="Move away what is there.")
     folder.path.mkdir(mode=0o700, parents=folder.owner == "root", exist_ok=True)
     os.chown(folder.path, pwd.getpwnam(folder.owner).pw_uid, _group_number(folder.group), follow_symlinks=False)
-    folder.path.chmod(0o2700 if folder.inherit_group else 0o700)
     remove_acl(folder.path)
+    folder.path.chmod(folder.special | stat.S_IRWXU)
     if folder.default:
         set_acl(folder.path, folder.default, default=True)
     set_acl(folder.path, folder.acl)
