@@ -55,7 +55,9 @@ def product(name="L1/panoseti.ph1024", *, run="panoseti/runs/calibrate/1", hours
     )
 
 
-def publish(root, name="L1/panoseti.ph1024", *, run="panoseti/runs/calibrate/1", inputs=(), user="", **data_id):
+def publish(
+    root, name="L1/panoseti.ph1024", *, run="panoseti/runs/calibrate/1", inputs=(), user="", maker="ada", **data_id
+):
     """Publish a small real product and make it current; what a pipeline does before it registers."""
     where = ref(name, **data_id)
     declared = DatasetType(
@@ -69,14 +71,14 @@ def publish(root, name="L1/panoseti.ph1024", *, run="panoseti/runs/calibrate/1",
     with stage(root, where, user=user) as staging:
         times = np.datetime64(NIGHT, "ns") + np.arange(3)
         arrays.write_dataset(staging.path, declared, xr.Dataset({"a": ("time", np.arange(3))}, {"time": times}))
-        record = _provenance(staging.id, where, run, inputs)
+        record = _provenance(staging.id, where, run, inputs, maker)
         published = staging.publish(record, declared)
     if not user:
         set_current(root, published)
     return published
 
 
-def _provenance(identifier, where, run, inputs):
+def _provenance(identifier, where, run, inputs, maker):
     return Provenance(
         id=identifier,
         dataset_type=str(where.type),
@@ -100,7 +102,7 @@ def _provenance(identifier, where, run, inputs):
         quantum_key=f"key of {identifier}",
         output="calibrated",
         created_ns=NIGHT,
-        user="ada",
+        user=maker,
         site="tryout",
         software=SoftwareRecord(version="0", commit="", environment="", python="3.12"),
     )

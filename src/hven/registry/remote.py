@@ -19,6 +19,7 @@ from hven.model.query import DataQuery
 from hven.registry.api_client import ApiClient
 from hven.registry.entries import quantum_entry, quantum_of
 from hven.registry.protocol import ALL, Registry
+from hven.registry.schema import storable
 from hven.registry.wire import product_from_row, product_to_row, query_to_json, ref_to_json
 
 _AT_ONCE = 1000
@@ -43,6 +44,10 @@ class RemoteRegistry:
     def __repr__(self) -> str:
         """Address."""
         return f"<RemoteRegistry {self.api.url}>"
+
+    def caller(self) -> str:
+        """Name of the person for whom the API answers."""
+        return str(self.api.ask("GET", "/whoami")["name"])
 
     def seen_by(self, viewer: Viewer) -> Registry:
         """Refuse: the API shows what its caller may see, and knows nobody else."""
@@ -120,7 +125,7 @@ class RemoteRegistry:
     def record_quanta(self, records: Sequence[QuantumRecord]) -> None:
         """Keep how quanta of one's own runs ended."""
         for some in batched(records, _AT_ONCE):
-            self.api.ask("POST", "/quanta", json=[quantum_entry(record) for record in some])
+            self.api.ask("POST", "/quanta", json=[_sendable(record) for record in some])
 
     def quanta(
         self, *, run: str = "", state: QuantumState | None = None, output: str = "", query: DataQuery = ALL
@@ -145,6 +150,11 @@ class RemoteRegistry:
             count += len(rows)
             yield from rows
         raise ServiceUnavailableError(f"the API at {self.api.url} broke off its answer after {count} rows")
+
+
+def _sendable(record: QuantumRecord) -> dict[str, Any]:
+    texts = {name: storable(getattr(record, name)) for name in ("error", "traceback")}
+    return {**quantum_entry(record), **texts}
 
 
 def _collection(found: Mapping[str, Any]) -> Collection:

@@ -29,6 +29,7 @@ from hven.service.handlers import (
     status,
     types,
 )
+from hven.service.limits import LimitBody
 
 Next = Callable[[Request], Awaitable[Response]]
 
@@ -57,6 +58,7 @@ def create_app(
     app.state.auths = auths
     for handler in (identity, products, lookup, collections, quanta, types, pipelines, jobs, runner, status):
         app.include_router(handler.router, prefix=prefix.rstrip("/"))
+    app.add_middleware(LimitBody)
     app.middleware("http")(_guard)
     app.exception_handler(HvenError)(_answer_error)
     app.exception_handler(HTTPException)(_answer_http_error)
