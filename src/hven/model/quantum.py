@@ -23,10 +23,11 @@ class QuantumState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class QuantumRecord:
-    """How one quantum of a run ended.
+    """How one quantum of a run ended, or that it runs.
 
     `outputs` are the dataset types it makes; `products` their ids where it made or found them; `reused` tells that they
-    were there already. `wall_s, cpu_s, peak_bytes` are what it took.
+    were there already; `runner` is the process that runs it, as ``host:pid:start``. `wall_s, cpu_s, peak_bytes` are
+    what it took.
     """
 
     run: str
@@ -41,6 +42,7 @@ class QuantumRecord:
     error: str = ""
     flavour: Flavour | None = None
     traceback: str = ""
+    runner: str = ""
     started_ns: int = 0
     ended_ns: int = 0
     wall_s: float = 0.0

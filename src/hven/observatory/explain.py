@@ -19,6 +19,7 @@ from hven.model.task import Slot
 from hven.pipeline.bind import BoundStep, bind
 from hven.pipeline.graph import build_graph
 from hven.pipeline.load import load_pipeline, pipeline_names
+from hven.pipeline.runner import lives
 
 if TYPE_CHECKING:
     from hven.observatory.reading import Reading
@@ -154,11 +155,28 @@ def _ended(record: QuantumRecord) -> str:
         case QuantumState.FAILED:
             return f"task {record.task} failed at {when} with {record.error} ({record.data_id})"
         case QuantumState.RUNNING:
-            return f"task {record.task} is running in {record.run}"
+            return _running(record)
         case QuantumState.NO_WORK:
             return f"task {record.task} ran at {when} and found nothing to make"
         case _:
             return f"expired: it was made at {when} by {record.run} and has been deleted since"
+
+
+def _running(record: QuantumRecord) -> str:
+    since = f"in {record.run} since {format_utc(record.started_ns)}"
+    host, _, pid = record.runner.rpartition(":")[0].partition(":")
+    match lives(record.runner):
+        case True:
+            return f"task {record.task} is running {since}"
+        case False:
+            return (
+                f"task {record.task} was running {since}, but its process {pid} has died; "
+                "run it again, it goes on from what is done"
+            )
+        case None:
+            return (
+                f"task {record.task} is running {since} on {host or 'a host'}, whose processes are not seen from here"
+            )
 
 
 def _not_made(last: QuantumRecord | None, pipeline: str, *, ready: bool) -> str:

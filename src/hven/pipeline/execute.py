@@ -19,6 +19,7 @@ from hven.pipeline.graph import Quantum
 from hven.pipeline.identity import quantum_key
 from hven.pipeline.keep import Keeper
 from hven.pipeline.report import Progress
+from hven.pipeline.runner import this_process
 from hven.pipeline.work import Place, Work
 from hven.pipeline.worker import BlockJob, BlockResult, run_block
 
@@ -115,6 +116,7 @@ class Execution:
 
     def _compute(self, batch: Sequence[Work]) -> None:
         alive = {w.quantum.number: w for w in batch}
+        self.keeper.note([self._unended(w, QuantumState.RUNNING, runner=this_process()) for w in batch])
         try:
             self._lay_out(alive)
             jobs = self._cut(alive)
@@ -125,6 +127,8 @@ class Execution:
         finally:
             for work in batch:
                 work.files.close()
+            left = [w for w in batch if w.quantum.number not in self.records]
+            self.keeper.note([self._unended(w, QuantumState.NOT_RUN, error="the run was stopped") for w in left])
 
     def _lay_out(self, alive: dict[int, Work]) -> None:
         """Run a few rows of each work whose rows are written in place, and make the arrays that they need."""
@@ -218,7 +222,17 @@ class Execution:
         )
 
     def _end(self, quantum: Quantum, key: str, state: QuantumState, **facts: object) -> None:
-        record = QuantumRecord(
+        record = self._record(quantum, key, state, ended_ns=now_ns(), **facts)
+        self.records[quantum.number] = record
+        self._ended[state] += 1
+        self.keeper.record(record)
+        self._tell(f"{_title(quantum)}: {state}")
+
+    def _unended(self, work: Work, state: QuantumState, **facts: str) -> QuantumRecord:
+        return self._record(work.quantum, work.key, state, started_ns=work.started_ns, **facts)
+
+    def _record(self, quantum: Quantum, key: str, state: QuantumState, **facts: object) -> QuantumRecord:
+        return QuantumRecord(
             run=self.place.run,
             step=quantum.step.name,
             task=quantum.step.task.name,
@@ -226,13 +240,8 @@ class Execution:
             quantum_key=key,
             state=state,
             outputs=tuple(str(t.type_name) for t in quantum.step.outputs.values()),
-            ended_ns=now_ns(),
             **facts,  # type: ignore[arg-type]
         )
-        self.records[quantum.number] = record
-        self._ended[state] += 1
-        self.keeper.record(record)
-        self._tell(f"{_title(quantum)}: {state}")
 
     def _tell(self, message: str) -> None:
         failed, blocked = self._ended[QuantumState.FAILED], self._ended[QuantumState.BLOCKED]

@@ -92,6 +92,11 @@ class Keeper:
         """Take a quantum record; `flush` writes it."""
         self._records.append(record)
 
+    def note(self, records: Sequence[QuantumRecord]) -> None:
+        """Write down at once what runs, or does not run any more without having ended; nobody is told."""
+        if records:
+            self.registry.record_quanta(records)
+
     def flush(self) -> None:
         """Write everything that was taken."""
         new, self._new = self._new, []

@@ -41,6 +41,7 @@ def find(
         statement = statement.where(quantum.c.state == str(state))
     if output:
         statement = statement.where(quantum.c.outputs.contains(json.dumps(output), autoescape=True))
-    newest = (quantum.c.ended_ns.desc(), quantum.c.started_ns.desc(), quantum.c.run.desc())
+    last = sa.case((quantum.c.ended_ns == 0, quantum.c.started_ns), else_=quantum.c.ended_ns)
+    newest = (last.desc(), quantum.c.started_ns.desc(), quantum.c.run.desc())
     rows = connection.execute(statement.order_by(*newest, quantum.c.step, quantum.c.data_key))
     return [quantum_of(row) for row in rows]

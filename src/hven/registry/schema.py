@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from hven.model.data_id import INTEGER_KEYS, KEYS
 
 NAME = "registry"
-VERSION = 1
+VERSION = 2
 
 metadata = sa.MetaData()
 
@@ -133,10 +133,11 @@ quantum = sa.Table(
     sa.Column("error", Text, nullable=False),
     sa.Column("flavour", Text),
     sa.Column("traceback", Text, nullable=False),
+    sa.Column("runner", Text, nullable=False),
     sa.Column("started_ns", sa.BigInteger, nullable=False),
     sa.Column("ended_ns", sa.BigInteger, nullable=False),
     sa.Column("wall_s", sa.Double, nullable=False),
     sa.Column("cpu_s", sa.Double, nullable=False),
     sa.Column("peak_bytes", sa.BigInteger, nullable=False),
 )
-"""How quanta ended; one row for each step and data ID of a run."""
+"""How quanta ended, and which run; one row for each step and data ID of a run."""

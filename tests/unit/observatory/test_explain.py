@@ -2,12 +2,15 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 
 import pytest
 from small_products import publish, ref
 
 from hven import instruments
 from hven.model.quantum import QuantumRecord, QuantumState
+from hven.pipeline.runner import this_process
 
 OBSERVATION = "crab.20251022T040000Z"
 
@@ -79,6 +82,29 @@ def test_a_task_that_failed_and_its_error(obs, raw):
 
     assert text.startswith("L1/panoseti.ph1024.pedestals: task frames.x failed at 1970")
     assert "DataError: bad" in text
+
+
+def test_a_task_that_runs_now(obs, raw):
+    record(obs, QuantumState.DONE, "L2/panoseti.showers", ended=5)
+    record(obs, QuantumState.RUNNING, "L2/panoseti.showers", ended=0, run="s", started_ns=6, runner=this_process())
+
+    assert "task frames.x is running in s since 1970" in cause(obs)
+
+
+def test_a_task_whose_run_was_killed(obs, raw):
+    killed = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    host = this_process().partition(":")[0]
+    killed.kill()
+    killed.communicate()
+    record(obs, QuantumState.RUNNING, "L2/panoseti.showers", ended=0, runner=f"{host}:{killed.pid}:1")
+
+    assert f"its process {killed.pid} has died; run it again" in cause(obs)
+
+
+def test_a_task_that_runs_on_another_host(obs, raw):
+    record(obs, QuantumState.RUNNING, "L2/panoseti.showers", ended=0, runner="node7:12:1")
+
+    assert "on node7, whose processes are not seen from here" in cause(obs)
 
 
 def test_a_task_that_had_nothing_to_make(obs, raw):

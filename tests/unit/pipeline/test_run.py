@@ -11,6 +11,7 @@ from hven.core.errors import CancelledError, QuantumError
 from hven.model.data_id import DatasetRef, TypeName
 from hven.model.quantum import QuantumState
 from hven.model.query import DataQuery
+from hven.pipeline.runner import this_process
 from hven.store.current import read_current
 from hven.store.read import open_product, read_provenance
 
@@ -277,3 +278,45 @@ def test_a_subset_makes_its_products_only_and_the_rest_goes_on_from_them(observa
     assert {r.step for r in part.records} == {"levels", "signal"}
     assert {r.step for r in whole.records if r.reused} == {"levels", "signal"}
     assert {p.ref.type.name for p in part.products} == {"tiny.levels", "tiny.signal"}
+
+
+def test_what_runs_is_recorded_as_running_and_then_as_what_became_of_it(observatory):
+    observatory.add(1)
+    seen = {}
+
+    def look(counts):
+        if "block" in counts.message:
+            running = observatory.registry.quanta(state=QuantumState.RUNNING)
+            seen.update({r.step: (r.runner, r.ended_ns) for r in running})
+
+    observatory.process(progress=look)
+
+    assert seen == dict.fromkeys(("levels", "signal", "peaks", "pair"), (this_process(), 0))
+    assert {r.state for r in observatory.registry.quanta()} == {QuantumState.DONE}
+
+
+def test_what_a_stopped_run_did_not_end_is_not_run_and_does_not_look_alive(observatory):
+    observatory.add(1)
+    observatory.add(2)
+    seen = []
+    with pytest.raises(CancelledError):
+        observatory.process(progress=seen.append, cancelled=lambda: len(seen) > 1, block_rows=256)
+
+    states = {r.state for r in observatory.registry.quanta()}
+
+    assert QuantumState.NOT_RUN in states
+    assert QuantumState.RUNNING not in states
+
+
+def test_a_running_quantum_is_newer_than_how_it_ended_before(observatory):
+    observatory.add(1)
+    observatory.process()
+    newest = []
+
+    def look(counts):
+        if "block" in counts.message:
+            newest.append(observatory.registry.quanta()[0].state)
+
+    observatory.process(force=True, progress=look)
+
+    assert newest[0] == QuantumState.RUNNING

@@ -158,6 +158,7 @@ class Quantum(Body):
     error: Prose = ""
     flavour: Flavour | None = None
     traceback: Prose = ""
+    runner: Text = ""
     started_ns: Int64 = 0
     ended_ns: Int64 = 0
     wall_s: float = 0.0
