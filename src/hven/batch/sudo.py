@@ -59,7 +59,8 @@ class SudoLauncher:
             script = str(self.server.prefix / "libexec" / "hven-runner")
             command = [SUDO, "-n", "-u", self._account(job.user), "--", script]
             order = Order(job.id, lease.name, str(self.site), self.api)
-        self._running.append(start(self.settings, command, order, CLEAN))
+        home = self.settings.state / "homes" / self.server.batch_account
+        self._running.append(start(self.settings, command, order, {**CLEAN, "HOME": str(home)}))
 
     def collect(self) -> int:
         """Reap the processes that have ended; gives how many have not."""
