@@ -69,7 +69,12 @@ class Site:
 
     def run(self, account: Account, *words: object, **more: Any) -> subprocess.CompletedProcess[str]:
         """Run `hven` as somebody."""
-        return account.run(self.installation.hven, *words, env=self.environment, **more)
+        return account.run(self.installation.hven, *words, env={**self.environment, **self.home(account)}, **more)
+
+    def home(self, account: Account) -> dict[str, str]:
+        """Accounts of services keep their caches in the state folder."""
+        home = self.state / "homes" / account.name
+        return {"HOME": str(home)} if home.exists() else {}
 
 
 def install(prefix: Path, accounts: Accounts, *more: object) -> Installation:

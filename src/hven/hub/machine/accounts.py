@@ -8,13 +8,13 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from hven.core.errors import InfrastructureError
 from hven.core.settings import ServerSettings
 from hven.hub.as_account import groups_of
 
 _NO_LOGIN = "/usr/sbin/nologin"
-_NO_HOME = "/nonexistent"
 
 
 @dataclass(frozen=True)
@@ -43,21 +43,27 @@ def service_accounts(server: ServerSettings) -> tuple[ServiceAccount, ...]:
     )
 
 
-def missing(server: ServerSettings) -> Iterator[tuple[str, ...]]:
-    """Commands that make what is not there, or put an account into its groups; run each before asking for the next."""
+def missing(server: ServerSettings, homes: Path) -> Iterator[tuple[str, ...]]:
+    """Commands that make what is not there, or put an account into its groups; run each before asking for the next.
+
+    Parameters
+    ----------
+    homes
+        Where accounts keep their caches.
+    """
     for name in groups(server):
         if not group_exists(name):
             yield "groupadd", "--system", name
     for account in service_accounts(server):
         if not account_exists(account.name):
             also = ("--groups", ",".join(account.also)) if account.also else ()
-            home = ("--home-dir", _NO_HOME, "--no-create-home", "--shell", _NO_LOGIN)
+            home = ("--home-dir", str(homes / account.name), "--no-create-home", "--shell", _NO_LOGIN)
             yield "useradd", "--system", "--gid", account.group, *also, *home, account.name
         elif lacking := [g for g in (account.group, *account.also) if g not in groups_of(account.name)]:
             yield "usermod", "--append", "--groups", ",".join(lacking), account.name
 
 
-def make_accounts(server: ServerSettings) -> Iterator[str]:
+def make_accounts(server: ServerSettings, homes: Path) -> Iterator[str]:
     """Make what is missing; gives the commands that did.
 
     Raises
@@ -65,7 +71,7 @@ def make_accounts(server: ServerSettings) -> Iterator[str]:
     InfrastructureError
         When the system refuses.
     """
-    for command in missing(server):
+    for command in missing(server, homes):
         program = shutil.which(command[0], path="/usr/sbin:/sbin:/usr/bin:/bin") or command[0]
         done = subprocess.run([program, *command[1:]], capture_output=True, text=True, check=False)  # noqa: S603 - ours
         if done.returncode:

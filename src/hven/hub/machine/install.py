@@ -13,6 +13,7 @@ from pathlib import Path
 
 from hven.core.errors import HvenError, SettingsError
 from hven.core.settings import ServerSettings, Settings, load_settings
+from hven.hub.layout import Layout
 from hven.hub.machine import accounts, files, folders
 
 
@@ -42,7 +43,7 @@ def set_up(site: Path, *, platform: Path, say: Callable[[str], None]) -> Setting
             f"{site} is for one user",
             hint="A section `server: {}` makes it a site for many; see docs/operator-guide.md.",
         )
-    for command in accounts.make_accounts(server):
+    for command in accounts.make_accounts(server, Layout.of(settings).homes):
         say(command)
     for folder in (*folders.data_folders(settings, server), *folders.state_folders(settings, server)):
         if folders.bring_about(folder):
