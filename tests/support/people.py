@@ -32,6 +32,7 @@ class Platform:
     site: installing.Site
     accounts: Accounts
     people: dict[str, Person] = field(default_factory=dict)
+    browsers: list[httpx.Client] = field(default_factory=list)
 
     @property
     def layout(self) -> Layout:
@@ -76,6 +77,7 @@ class Person:
         self.account = account
         self.name = account.name
         self.browser = httpx.Client(base_url=platform.address, follow_redirects=True, timeout=120)
+        platform.browsers.append(self.browser)
         self.browser.get("/hub/login")
         form = {"username": self.name, "password": password, "_xsrf": self._xsrf}
         self.answer = self.browser.post("/hub/login", data=form)
@@ -158,6 +160,8 @@ def running(accounts: Accounts, installation: installing.Installation, **setting
                 _wait(process, folder / "up.log", platform)
                 yield platform
             finally:
+                for browser in platform.browsers:
+                    browser.close()
                 process.terminate()
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     process.wait(90)

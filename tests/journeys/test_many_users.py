@@ -1,0 +1,372 @@
+"""Two people, an operator and an outsider at a platform that root runs: who gets in, as whom, and what is refused."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import httpx
+import pytest
+from people import running
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect as connect_websocket
+
+pytestmark = pytest.mark.journey
+LISTENING = """
+import json, os, psutil
+mine = [p for p in psutil.process_iter() if p.uids().real == os.getuid()]
+found = {}
+for p in mine:
+    for c in p.net_connections("inet"):
+        if c.status == "LISTEN":
+            found[c.laddr.port] = [c.laddr.ip, " ".join(p.cmdline())]
+print(json.dumps(found))
+"""
+CONNECTIONS = """
+import os, pathlib
+for file in pathlib.Path(os.environ["JUPYTER_RUNTIME_DIR"]).glob("kernel-*.json"):
+    print(file.read_text())
+"""
+WHOAMI = """
+import httpx, os
+headers = {"Authorization": "token " + os.environ["JUPYTERHUB_API_TOKEN"]}
+print(httpx.get(os.environ["HVEN_API_URL"] + "/whoami", headers=headers).text)
+"""
+DASK = """
+import json, os, hven
+from hven.cluster.make import client
+from hven.core.settings import load_settings
+if "dask" not in globals():
+    dask = client(load_settings(), service_prefix=os.environ["JUPYTERHUB_SERVICE_PREFIX"])
+info = dask.scheduler_info()
+workers = {w["nanny"]: a for a, w in info["workers"].items()}
+print(json.dumps([info["address"], info["services"]["dashboard"], workers, dask.dashboard_link]))
+"""
+
+
+@pytest.fixture(scope="module")
+def platform(accounts, installation):
+    with running(accounts, installation) as platform:
+        yield platform
+
+
+@pytest.fixture(scope="module")
+def ada(platform):
+    person = platform.person(platform.accounts.ada)
+    person.start_server()
+    return person
+
+
+@pytest.fixture(scope="module")
+def bert(platform):
+    person = platform.person(platform.accounts.bert)
+    person.start_server()
+    return person
+
+
+@pytest.fixture(scope="module")
+def olga(platform):
+    return platform.person(platform.accounts.olga)
+
+
+@pytest.fixture(scope="module")
+def dask(ada):
+    """Scheduler, port of its pages, nannies with their workers, and the pages' address, of a cluster of Ada's."""
+    return json.loads(ada.compute(DASK))
+
+
+# Who gets in
+
+
+@pytest.mark.parametrize("name", ["otto", "cora"])
+def test_account_outside_the_users_group_is_refused(platform, name):
+    assert platform.log_in(getattr(platform.accounts, name)).answer.status_code == 403
+
+
+def test_wrong_password_is_refused(platform, accounts):
+    assert platform.log_in(accounts.ada, "not-the-password").answer.status_code == 403
+
+
+@pytest.mark.parametrize("name", ["root", "HVT-ADA", "hvt-api", "hvt-nobody"])
+def test_names_of_no_person_are_refused(platform, name):
+    with httpx.Client(base_url=platform.address, follow_redirects=True) as browser:
+        browser.get("/hub/login")
+        form = {"username": name, "password": platform.accounts.password}
+        answer = browser.post("/hub/login", data={**form, "_xsrf": browser.cookies.get("_xsrf", path="/hub/")})
+
+        assert answer.status_code == 403
+        assert browser.get("/hub/api/user").status_code == 403
+
+
+def test_groups_of_the_unix_account_decide_who_operates(ada, olga):
+    def scopes(person):
+        return set(person.browser.get("/hub/api/user").json()["scopes"])
+
+    assert {"custom:hven:read", "custom:hven:submit"} <= scopes(ada)
+    assert "custom:hven:operate" not in scopes(ada)
+    assert "custom:hven:operate" in scopes(olga)
+    assert not [s for s in scopes(olga) if s.startswith(("admin", "list:")) or s == "read:users"]
+
+
+# As whom
+
+
+def test_kernel_is_the_person(ada, bert):
+    code = "import os; print(os.getuid(), os.getgid(), sorted(os.getgroups()), os.getcwd(), oct(os.umask(0o077)))"
+    for person in (ada, bert):
+        account = person.account
+        assert person.compute(code).split(maxsplit=2)[:2] == [str(account.uid), str(account.gid)]
+        assert person.compute(code).endswith(f"{sorted(account.groups)} {account.home} 0o77\n")
+
+
+def test_environment_names_the_observatory_and_nothing_secret(ada, platform):
+    found = json.loads(ada.compute("import os, json; print(json.dumps(dict(os.environ)))"))
+
+    assert found["HVEN_ROOT"] == str(platform.site.root)
+    assert found["HVEN_SITE"] == str(platform.site.file)
+    assert found["HVEN_API_URL"] == f"{platform.address}/services/api"
+    assert "HVEN_STATE" not in found
+    assert not [name for name, value in found.items() if "sqlite" in value or "CONFIGPROXY" in name]
+
+
+def test_notebooks_belong_to_the_person(ada, repository):
+    given = {p.name for p in (repository / "notebooks").glob("*.ipynb")}
+    folder = ada.account.home / "notebooks"
+
+    assert {p.name for p in folder.iterdir()} == given
+    assert {p.stat().st_uid for p in (folder, *folder.iterdir())} == {ada.account.uid}
+
+
+def test_services_are_their_accounts(platform, accounts):
+    pids = {row["name"]: row["pid"] for row in json.loads(platform.hven("status", "--json").stdout)["services"]}
+    wanted = {"ingest": accounts.archive, "batch": accounts.batch, "api": accounts.api, "dashboards": accounts.dash}
+
+    for name, account in wanted.items():
+        assert Path(f"/proc/{pids[name]}").stat().st_uid == account.uid
+
+
+def test_services_of_the_hub_may_become_nothing_more(platform):
+    pids = {row["name"]: row["pid"] for row in json.loads(platform.hven("status", "--json").stdout)["services"]}
+    for name in ("api", "dashboards"):
+        lines = Path(f"/proc/{pids[name]}/status").read_text().splitlines()
+        facts = dict(line.split(":\t") for line in lines if ":\t" in line)
+        assert facts["NoNewPrivs"] == "1"
+        assert int(facts["CapEff"], 16) == 1 << 10  # to listen below 1024
+
+
+def test_kernel_listens_to_no_messages_on_a_port(ada):
+    found = json.loads(ada.compute(LISTENING))
+
+    assert {ip for ip, _command in found.values()} <= {"127.0.0.1"}
+    files = ada.compute(CONNECTIONS)
+    assert '"transport": "ipc"' in files
+    assert '"transport": "tcp"' not in files
+
+
+# What another user's program is refused
+
+
+@pytest.mark.parametrize(
+    "place", ["home", "notebooks", "runtime", "kernel socket", "connection file", "cookie secret", "environment"]
+)
+def test_another_user_cannot_read(place, ada, bert):
+    runtime = ada.compute("import os; print(os.environ['JUPYTER_RUNTIME_DIR'])").strip()
+    pid = ada.compute("import os; print(os.getpid())").strip()
+    command = {
+        "home": f"ls {ada.account.home}",
+        "notebooks": f"ls {ada.account.home}/notebooks",
+        "runtime": f"ls {runtime}",
+        "kernel socket": f"stat {runtime}/kernel-*-ipc-1",
+        "connection file": f"cat {runtime}/kernel-*.json",
+        "cookie secret": f"cat {runtime}/jupyter_cookie_secret",
+        "environment": f"cat /proc/{pid}/environ",
+    }[place]
+    code = f"import subprocess; print(subprocess.run({command!r}, shell=True, capture_output=True).returncode)"
+
+    assert ada.compute(code) == "0\n"
+    assert bert.compute(code) != "0\n"
+
+
+@pytest.mark.parametrize(
+    "place",
+    ["hub", "hub/jupyterhub.sqlite", "run/ports.json", "registry.sqlite", "platform.sqlite", "logs", "logs/hub.log"],
+)
+def test_the_state_folder_is_closed(place, platform, bert):
+    path = platform.site.state / place
+    assert path.exists()
+
+    assert not bert.account.can("ls", path)
+    assert not bert.account.can("head", "-c1", path)
+
+
+def test_the_hubs_own_files_are_closed_to_services(platform, accounts):
+    for service in (accounts.api, accounts.dash, accounts.cull, accounts.batch, accounts.archive):
+        assert not service.can("ls", platform.layout.hub)
+
+
+@pytest.mark.parametrize("part", ["scheduler", "nanny", "worker"])
+def test_another_user_is_refused_by_dask(part, dask, bert):
+    scheduler, _pages, workers, _link = dask
+    ((nanny, worker),) = workers.items()
+    address = {"scheduler": scheduler, "nanny": nanny, "worker": worker}[part]
+    code = f"""
+import asyncio
+from distributed.core import connect
+from distributed.security import Security
+async def attempt():
+    security = Security.temporary()
+    comm = await connect({address!r}, timeout=5, connection_args=security.get_connection_args("client"))
+    await comm.write({{"op": "identity", "reply": True}})
+    return await comm.read()
+try:
+    print("got", await attempt())
+except Exception as error:
+    print("refused")
+"""
+    assert bert.compute(code) == "refused\n"
+
+
+def test_dask_speaks_tls_only(dask):
+    scheduler, _pages, workers, _link = dask
+
+    assert all(address.startswith("tls://127.0.0.1:") for address in (scheduler, *workers, *workers.values()))
+
+
+def test_another_user_is_refused_at_the_pages_of_dask(dask, bert):
+    code = f"""
+import urllib.request
+try:
+    print(urllib.request.urlopen("http://127.0.0.1:{dask[1]}/status", timeout=10).status)
+except OSError:
+    print("refused")
+"""
+    assert bert.compute(code) == "refused\n"
+
+
+@pytest.mark.parametrize("page", ["status", "json/counts.json", "individual-task-stream"])
+def test_another_users_proxy_is_no_way_to_the_pages_of_dask(page, dask, bert):
+    assert bert.call("GET", f"/user/{bert.name}/proxy/{dask[1]}/{page}").status_code >= 500
+
+
+def test_ones_own_pages_of_dask_are_there(dask, ada):
+    assert dask[3] == f"/user/{ada.name}/proxy/{dask[1]}/status"
+    assert ada.call("GET", dask[3]).status_code == 200
+
+
+# What the proxy refuses
+
+
+@pytest.mark.parametrize("path", ["lab", "api/kernels", "api/contents", "api/terminals", "proxy/{pages}/status"])
+@pytest.mark.parametrize("by", ["token", "cookie"])
+def test_another_user_is_refused_at_somebodys_server(path, by, dask, ada, bert):
+    path = f"/user/{ada.name}/" + path.format(pages=dask[1])
+    answer = bert.call("GET", path) if by == "token" else bert.browser.get(path)
+
+    assert answer.status_code in {403, 404}
+    assert ada.call("GET", path).status_code == 200
+
+
+def test_operator_is_no_administrator(olga, ada):
+    assert olga.call("GET", f"/user/{ada.name}/api/contents").status_code in {403, 404}
+    assert olga.call("GET", "/hub/api/users").status_code == 403
+    assert olga.call("DELETE", f"/hub/api/users/{ada.name}/server").status_code in {403, 404}
+
+
+def test_another_user_is_refused_at_somebodys_kernel(ada, bert):
+    with pytest.raises(InvalidStatus, match="403"):
+        connect_websocket(ada.channels, additional_headers={"Authorization": f"token {bert.token}"})
+
+
+def test_another_user_is_refused_at_the_port_of_somebodys_server(ada, bert):
+    port = json.loads(ada.compute("import os, json; print(json.dumps(os.environ['JUPYTERHUB_SERVICE_URL']))"))
+    code = f"""
+import httpx, os
+for headers in ({{}}, {{"Authorization": "token " + os.environ["JUPYTERHUB_API_TOKEN"]}}):
+    print(httpx.get({port!r} + "api/kernels", headers=headers).status_code)
+"""
+    assert set(bert.compute(code).split()) <= {"403", "404"}
+
+
+def test_somebody_elses_server_is_not_to_be_stopped(ada, bert):
+    assert bert.call("DELETE", f"/hub/api/users/{ada.name}/server").status_code in {403, 404}
+    assert ada.compute("print('still here')") == "still here\n"
+
+
+# Tokens
+
+
+def test_token_for_somebody_else_is_refused(ada, bert):
+    assert bert.new_token(of=ada.name).status_code in {403, 404}
+
+
+@pytest.mark.parametrize("scope", ["custom:hven:operate", "admin:users", "access:servers"])
+def test_token_with_more_than_one_has_is_refused(scope, bert):
+    assert bert.new_token([scope]).status_code in {400, 403}
+
+
+def test_token_can_be_narrowed_and_revoked(bert):
+    made = bert.new_token(["custom:hven:read", "access:services!service=api"]).json()
+    mine = f"/hub/api/users/{bert.name}/tokens/{made['id']}"
+
+    assert set(made["scopes"]) & {"custom:hven:read", "custom:hven:submit"} == {"custom:hven:read"}
+    assert bert.call("GET", "/hub/api/user", made["token"]).status_code == 200
+    assert bert.call("DELETE", mine).status_code == 204
+    assert bert.call("GET", "/hub/api/user", made["token"]).status_code == 403
+
+
+def test_page_of_tokens_is_linked_and_names_the_scopes(bert):
+    assert "/hub/token" in bert.browser.get("/hub/home").text
+    assert "Request new API token" in bert.browser.get("/hub/token").text
+
+
+@pytest.mark.parametrize("who", ["nobody", "a token without access", "a made up token"])
+def test_api_refuses(who, platform, bert):
+    headers = {
+        "nobody": {},
+        "a token without access": {"Authorization": f"token {bert.new_token(['custom:hven:read']).json()['token']}"},
+        "a made up token": {"Authorization": "token 0123456789abcdef0123456789abcdef"},
+    }[who]
+
+    assert httpx.get(f"{platform.address}/services/api/whoami", headers=headers).status_code in {401, 403}
+
+
+@pytest.mark.parametrize("verb", ["submit", "cancel"])
+def test_token_that_reads_does_no_more(verb, bert):
+    token = bert.new_token(["custom:hven:read", "access:services!service=api"]).json()["token"]
+    job = {"pipeline": "panoseti/calibrate"}
+    path = {"submit": "/services/api/jobs", "cancel": "/services/api/jobs/1/cancel"}[verb]
+
+    assert bert.call("GET", "/services/api/whoami", token).json()["scopes"] == ["custom:hven:read"]
+    assert bert.call("POST", path, token, json=job).status_code == 403
+
+
+def test_token_of_a_kernel_does_not_operate(ada):
+    assert json.loads(ada.compute(WHOAMI)) == {
+        "name": ada.name,
+        "scopes": ["custom:hven:read", "custom:hven:submit"],
+    }
+
+
+# Where nobody stands in for the platform
+
+
+@pytest.mark.parametrize("port", ["public", "hub", "proxy_api", "api", "dashboards"])
+def test_nobody_can_listen_in_place_of_a_service(port, platform, bert):
+    number = getattr(platform.ports, port)
+    code = f"import socket; socket.create_server(('127.0.0.2', {number}))"
+
+    assert number < 1024
+    assert "PermissionError" in bert.account.run(platform.site.installation.python, "-c", code).stderr
+
+
+def test_secrets_are_in_no_log(platform, ada, bert):
+    logs = "".join(log.read_text() for log in platform.layout.logs.glob("*.log"))
+
+    assert not [secret for secret in (platform.accounts.password, ada.token, bert.token) if secret in logs]
+
+
+def test_secrets_are_in_no_command_line(platform, ada, bert):
+    seen = bert.account.run("sh", "-c", "cat /proc/[0-9]*/cmdline").stdout
+
+    assert "jupyterhub" in seen
+    assert not [secret for secret in (platform.accounts.password, ada.token, bert.token) if secret in seen]
