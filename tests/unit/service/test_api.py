@@ -383,7 +383,7 @@ def test_a_request_that_is_none_is_an_error_with_a_name(hub, submitter, body):
 
 def test_an_api_that_is_not_there_is_named_and_the_token_is_not():
     [port] = free_ports(1)
-    jobs = RemoteJobs(f"http://127.0.0.1:{port}", "geheim")
+    jobs = RemoteJobs(f"http://127.0.0.1:{port}", "geheim", patience_s=0)
 
     with pytest.raises(ServiceUnavailableError, match="does not answer") as caught:
         jobs.find()
