@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -18,11 +19,12 @@ DAY_NS = 86400 * 10**9
 
 
 @pytest.fixture(scope="module")
-def raw(tmp_path_factory):
-    """A few raw runs, one of them to come later."""
+def run_and_late(tmp_path_factory):
+    """A run folder as the instrument left it, and a file of it that was held up."""
     folder = tmp_path_factory.mktemp("raw")
-    run_hven("simulate", folder / "runs", "--scale", "0.05", root=folder)
-    return folder / "runs"
+    run_hven("simulate", folder / "runs", "--scale", "0.02", root=folder)
+    late = next((folder / "runs").glob("*05:02*/*ph1024*module_3*"))
+    return late.parent, late.rename(folder / late.name)
 
 
 def deliver(site, accounts, source):
@@ -39,6 +41,7 @@ def deliver(site, accounts, source):
 
 def ingest(site, accounts):
     done = site.run(accounts.archive, "ingest", site.root / "incoming", "--json")
+    assert done.stdout, done.stderr
     return json.loads(done.stdout), done.returncode
 
 
@@ -189,38 +192,30 @@ def test_only_a_sealed_night_is_reopened(night):
         reopen(night)
 
 
-def test_a_late_file_waits_until_the_night_is_reopened(server_site, accounts, raw):
-    runs = sorted(p for p in raw.iterdir() if p.is_dir() and p.name != "truth")
-    deliver(server_site, accounts, runs[0])
+def test_a_late_file_waits_until_the_night_is_reopened(server_site, accounts, run_and_late):
+    run, late = run_and_late
+    folder = deliver(server_site, accounts, run)
     first, code = ingest(server_site, accounts)
-    assert code == 0, first
-    assert {f["state"] for f in first["files"]} == {"archived"}
-    day = next(n.day_obs for n in nights(server_site.root, "hvt-archive"))
-    assert as_root(server_site, "seal", day)[1] == 0
+    assert (code, {f["state"] for f in first["files"]}) == (0, {"archived"}), first
+    (night,) = nights(server_site.root, "hvt-archive")
+    assert as_root(server_site, "seal", night.day_obs)[1] == 0
 
-    late = deliver(server_site, accounts, runs[0]) / Path("late.pff").name
-    source = next((server_site.root / "incoming/hvt-cora" / runs[0].name).glob("*ph*.pff"))
-    late = source.with_name(source.name.replace("seqno_0", "seqno_9"))
-    shutil.copy(source, late)
+    shutil.copy(late, folder)
     second, code = ingest(server_site, accounts)
-
     states = {Path(f["path"]).name: f["state"] for f in second["files"]}
-    assert states.pop(late.name) == "late"
-    assert set(states.values()) == {"known"}
-    assert code == 3
-    assert f"hven seal --reopen {day}" in next(f["reason"] for f in second["files"] if f["state"] == "late")
+    assert (code, states.pop(late.name), set(states.values())) == (3, "late", {"known"})
+    reason = next(f["reason"] for f in second["files"] if f["state"] == "late")
+    assert f"hven seal --reopen {night.day_obs}" in reason
 
-    assert as_root(server_site, "seal", "--reopen", day)[1] == 0
+    assert as_root(server_site, "seal", "--reopen", night.day_obs)[1] == 0
     third, code = ingest(server_site, accounts)
     assert {Path(f["path"]).name: f["state"] for f in third["files"]}[late.name] == "archived"
-    assert code == 0
-    assert as_root(server_site, "seal", day)[1] == 0
-    assert ingest(server_site, accounts)[1] == 0
+    assert (code, third["errors"]) == (0, [])
+    assert as_root(server_site, "seal", "--finished", "--json")[1] == 0
+    assert is_sealed(night.folder)
 
 
 def as_root(site, *words):
-    import subprocess
-
     done = subprocess.run(
         [site.installation.hven, *map(str, words)],
         env={"HVEN_SITE": str(site.file), "PATH": os.environ["PATH"]},
