@@ -153,4 +153,6 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     """Remove the installation of the run after its last test process."""
     noted = _of_run(session.config) / "installation"
     if "PYTEST_XDIST_WORKER" not in os.environ and noted.exists():
-        shutil.rmtree(Path(noted.read_text()).parent, ignore_errors=True)
+        import installation as installing
+
+        installing.remove(Path(noted.read_text()))

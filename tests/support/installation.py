@@ -17,6 +17,7 @@ import yaml
 from accounts import Account, Accounts
 
 from hven.core.settings import Settings
+from hven.hub.machine.files import SUDOERS, sudoers_name
 from hven.hub.machine.install import set_up
 
 REPOSITORY = Path(__file__).parents[2]
@@ -94,6 +95,12 @@ def install(prefix: Path, accounts: Accounts, *more: object) -> Installation:
     return Installation(prefix)
 
 
+def remove(prefix: Path) -> None:
+    """Take away an installation, and what it put into the system."""
+    (SUDOERS / sudoers_name(prefix)).unlink(missing_ok=True)
+    shutil.rmtree(prefix.parent, ignore_errors=True)
+
+
 def _share_bytecode(environment: Path) -> None:
     """Byte code of the packages that the checkout's environment has compiled fits: their files are the same."""
     own = REPOSITORY / ".venv" / "lib"
@@ -143,4 +150,4 @@ def sweep() -> None:
         pid = folder.name.removeprefix(_MARK).partition("-")[0]
         old = time.time() - folder.stat().st_mtime > _OLD_S
         if old and not Path("/proc", pid).exists():
-            shutil.rmtree(folder, ignore_errors=True)
+            remove(folder / "hven")

@@ -15,8 +15,8 @@ from hven.core.errors import ConfigurationError, InfrastructureError
 from hven.core.settings import ServerSettings, Settings
 
 _PLACE = re.compile(r"@([a-z_]+)@")
-_UNITS = Path("/etc/systemd/system")
-_SUDOERS = Path("/etc/sudoers.d")
+UNITS = Path("/etc/systemd/system")
+SUDOERS = Path("/etc/sudoers.d")
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def fill(text: str, values: Mapping[str, str]) -> str:
     return _PLACE.sub(value, text)
 
 
-def units(platform: Path, values: Mapping[str, str], target: Path = _UNITS) -> Iterator[SystemFile]:
+def units(platform: Path, values: Mapping[str, str], target: Path = UNITS) -> Iterator[SystemFile]:
     """Units of systemd, made from `platform/systemd`."""
     for template in sorted((platform / "systemd").glob("hven*.*")):
         yield SystemFile(target / template.name, fill(template.read_text(), values))
@@ -82,7 +82,7 @@ def sudoers_name(prefix: Path) -> str:
     return str(prefix).strip("/").replace("/", "-").replace(".", "_").replace("~", "_")
 
 
-def for_runners(platform: Path, values: Mapping[str, str], sudoers: Path = _SUDOERS) -> Iterator[SystemFile]:
+def for_runners(platform: Path, values: Mapping[str, str], sudoers: Path = SUDOERS) -> Iterator[SystemFile]:
     """The script by which the batch service starts runners under other accounts, and the line that lets it."""
     script = platform / "sudo" / "hven-runner"
     if script.exists():

@@ -24,18 +24,20 @@ SERVICES = ("archive", "batch", "api", "dash", "cull")
 NIGHT = "L0/panoseti/20251021/run/raw"
 
 
+def archived_file(site):
+    return site.root / NIGHT / "a.pff"
+
+
 @pytest.fixture
 def site(server_site, accounts):
     """The archive's account has archived a night, the batch account has made a product."""
     assert accounts.archive.can("mkdir", "-p", server_site.root / NIGHT)
-    assert accounts.archive.can("sh", "-c", f"echo raw > {server_site.root / NIGHT}/a.pff; chmod a-w {NIGHT_FILE(server_site)}")
+    assert accounts.archive.can(
+        "sh", "-c", f"echo raw > {server_site.root / NIGHT}/a.pff; chmod a-w {archived_file(server_site)}"
+    )
     assert accounts.batch.can("mkdir", "-p", server_site.root / "L1/panoseti/20251021/run/type/all/version")
     assert accounts.cora.can("sh", "-c", f"echo new > {server_site.root}/incoming/hvt-cora/a.pff")
     return server_site
-
-
-def NIGHT_FILE(site):  # noqa: N802 - a constant of a site
-    return site.root / NIGHT / "a.pff"
 
 
 def attempts(root):
@@ -62,17 +64,17 @@ def attempts(root):
 @pytest.mark.parametrize("who", ["ada", "cora", "otto", "batch", "api"])
 def test_only_the_archive_makes_anything_in_l0(site, accounts, who, attempt):
     account = getattr(accounts, who)
-    before = NIGHT_FILE(site).read_text(), sorted((site.root / "L0").rglob("*"))
+    before = archived_file(site).read_text(), sorted((site.root / "L0").rglob("*"))
 
     done = account.run(*attempts(site.root)[attempt])
 
     assert done.returncode != 0
-    assert (NIGHT_FILE(site).read_text(), sorted((site.root / "L0").rglob("*"))) == before
+    assert (archived_file(site).read_text(), sorted((site.root / "L0").rglob("*"))) == before
 
 
 @pytest.mark.parametrize("who", OUTSIDERS)
 def test_everybody_reads_the_archive(site, accounts, who):
-    assert getattr(accounts, who).run("cat", NIGHT_FILE(site)).stdout == "raw\n"
+    assert getattr(accounts, who).run("cat", archived_file(site)).stdout == "raw\n"
 
 
 def test_a_copier_delivers_by_rsync(site, accounts, tmp_path):
@@ -84,7 +86,9 @@ def test_a_copier_delivers_by_rsync(site, accounts, tmp_path):
 
 
 @pytest.mark.parametrize("who", ["ada", "bert", "otto", "olga", "batch", "api", "dash"])
-@pytest.mark.parametrize("command", ["ls {0}", "cat {0}/a.pff", "touch {0}/b", "rm {0}/a.pff", "ln -s / {0}/l", "mv {0} {0}2"])
+@pytest.mark.parametrize(
+    "command", ["ls {0}", "cat {0}/a.pff", "touch {0}/b", "rm {0}/a.pff", "ln -s / {0}/l", "mv {0} {0}2"]
+)
 def test_nobody_else_enters_a_copiers_folder(site, accounts, who, command):
     folder = site.root / "incoming" / "hvt-cora"
 
@@ -92,7 +96,9 @@ def test_nobody_else_enters_a_copiers_folder(site, accounts, who, command):
     assert sorted(p.name for p in folder.iterdir()) == ["a.pff"]
 
 
-@pytest.mark.parametrize("command", ["touch {0}/b", "rm {0}/a.pff", "mv {0}/a.pff {0}/b", "sh -c 'echo x >> {0}/a.pff'"])
+@pytest.mark.parametrize(
+    "command", ["touch {0}/b", "rm {0}/a.pff", "mv {0}/a.pff {0}/b", "sh -c 'echo x >> {0}/a.pff'"]
+)
 def test_the_archive_only_reads_what_is_delivered(site, accounts, command):
     folder = site.root / "incoming" / "hvt-cora"
 
@@ -181,7 +187,7 @@ def test_one_cannot_take_anothers_place(site, accounts):
 
     with pytest.raises(AccessDeniedError, match="is no folder"):
         bring_about(user_folder(site.settings, site.settings.server, "hvt-bert"))
-    assert os.stat("/etc").st_uid == 0
+    assert Path("/etc").stat().st_uid == 0
 
 
 def test_a_second_time_changes_nothing(site):
