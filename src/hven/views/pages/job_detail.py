@@ -39,7 +39,7 @@ class JobDetail:
         self, observatory: Observatory, job_id: int, url: Url, act: Act | None, changed: Callable[[], None]
     ) -> None:
         self.job_id = job_id
-        self._observatory, self._url = observatory, url
+        self._observatory, self._url, self._visitor = observatory, url, pn.state.user
         self._title, self._about, self._log = (markup.html("") for _ in range(3))
         self._actions = JobActions(job_id, act, changed) if act else None
         folded = pn.ui.Card(
@@ -59,9 +59,17 @@ class JobDetail:
         markup.change(self._about, _about(self._observatory, job))
         if self._actions:
             self._actions.follow(job)
-        text = batch.log_tail(self._observatory.settings, job.id, LOG_LINES)
+        text = self._log_of(job)
         self._folded.visible = bool(text)
         markup.change(self._log, f"<pre>{escape(text)}</pre>")
+
+
+    def _log_of(self, job: Any) -> str:
+        """End of the log; where there are many users, its owner's alone."""
+        settings = self._observatory.settings
+        if settings.server is not None and job.user != self._visitor:
+            return ""
+        return batch.log_tail(settings, job.id, LOG_LINES)
 
 
 def data(job: Any) -> str:
