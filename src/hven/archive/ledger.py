@@ -11,10 +11,12 @@ from hven.core.clock import now_ns
 from hven.registry.database import Database
 from hven.registry.schema import Text
 
-_METADATA = sa.MetaData()
+NAME = "ingest"
+VERSION = 1
+METADATA = sa.MetaData()
 _FILES = sa.Table(
     "ingest_files",
-    _METADATA,
+    METADATA,
     sa.Column("path", Text, primary_key=True),
     sa.Column("size", sa.BigInteger, nullable=False),
     sa.Column("mtime_ns", sa.BigInteger, nullable=False),
@@ -26,7 +28,7 @@ _FILES = sa.Table(
 )
 _OBSERVATIONS = sa.Table(
     "ingest_observations",
-    _METADATA,
+    METADATA,
     sa.Column("instrument", Text, primary_key=True),
     sa.Column("observation", Text, primary_key=True),
     sa.Column("fingerprint", Text, nullable=False),
@@ -55,7 +57,7 @@ class Ledger:
     def __init__(self, url: str) -> None:
         self._database = Database(url)
         self._database.prepare(
-            _METADATA, name="ingest", version=1, when_older="Drop the ingest tables; the next ingest fills them again."
+            METADATA, name=NAME, version=VERSION, when_older="Drop the ingest tables; the next ingest fills them again."
         )
 
     def close(self) -> None:

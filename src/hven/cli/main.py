@@ -7,8 +7,10 @@ from typing import NoReturn
 
 import typer
 
+from hven.cli.backup import backup, restore
 from hven.cli.batch import batch
 from hven.cli.calib import calib
+from hven.cli.database import database
 from hven.cli.describe import describe
 from hven.cli.doctor import doctor
 from hven.cli.down import down
@@ -50,9 +52,12 @@ app.command()(explain)
 app.command()(get)
 app.command()(process)
 app.command()(submit)
+app.command()(backup)
+app.command()(restore)
 app.add_typer(jobs, name="jobs")
 app.add_typer(calib, name="calib")
 app.add_typer(registry, name="registry")
+app.add_typer(database, name="database")
 
 
 def main() -> NoReturn:

@@ -38,7 +38,7 @@ class Journal:
         is_new = not self.path.exists()
         with self.path.open("ab+") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
-            _cut_torn_line(file.fileno())
+            cut_torn_line(file.fileno())
             file.write(lines)
             file.flush()
             os.fsync(file.fileno())
@@ -70,7 +70,8 @@ class Journal:
                     yield entry
 
 
-def _cut_torn_line(descriptor: int) -> None:
+def cut_torn_line(descriptor: int) -> None:
+    """Take a last line that has no end away from an open file."""
     size = end = os.fstat(descriptor).st_size
     while end:
         start = max(0, end - 65536)

@@ -1,0 +1,1 @@
+"""The platform's state as a whole: moved to another database, backed up, restored."""

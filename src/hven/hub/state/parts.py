@@ -1,0 +1,17 @@
+"""Which tables there are."""
+
+from __future__ import annotations
+
+from hven.archive import ledger
+from hven.batch import tables as batch
+from hven.registry import schema
+from hven.registry.transfer import Tables
+
+REGISTRY = (Tables(schema.NAME, schema.VERSION, schema.metadata),)
+"""Made again from the disk at any time."""
+
+PLATFORM = (
+    Tables(batch.NAME, batch.VERSION, batch.METADATA),
+    Tables(ledger.NAME, ledger.VERSION, ledger.METADATA),
+)
+"""Jobs, audit and ledgers, which exist nowhere else."""

@@ -1,0 +1,130 @@
+from __future__ import annotations
+
+import pytest
+import sqlalchemy as sa
+from jupyterhub import orm
+from small_products import NIGHT, publish
+
+from hven.archive.ledger import Ledger, Seen
+from hven.archive.results import FileState
+from hven.batch.lease import JobQueue
+from hven.batch.model import JobRequest, JobState, QuantumLine
+from hven.batch.store import JobStore
+from hven.batch.tables import EVENT, JOB
+from hven.core.settings import Settings
+from hven.hub.layout import Layout
+from hven.hub.state.parts import PLATFORM, REGISTRY
+from hven.model.collection import Collection, CollectionKind, Validity
+from hven.model.quantum import QuantumRecord, QuantumState
+from hven.registry.database import Database
+from hven.registry.direct import DirectRegistry
+
+
+class Site:
+    """An installation with a night's work in it."""
+
+    def __init__(self, folder, **urls):
+        self.settings = Settings(root=folder / "data", state=folder / "state", **urls)
+        self.settings.root.mkdir(parents=True)
+        Layout.of(self.settings).create()
+
+    def database(self):
+        return Database(self.settings.platform_url)
+
+    def work(self, jobs=4):
+        """Let people and services work, so that every table has rows."""
+        self.take_in()
+        database = self.database()
+        store, queue = JobStore(database), JobQueue(database, lease_s=30)
+        for number in range(jobs):
+            store.submit(
+                JobRequest(pipeline="p/x", values={"detector": (number,)}, config={"s": {"é": 0.1}}), user="ada"
+            )
+            lease = queue.claim()
+            queue.begin(lease, runner="here:1")
+            queue.report(lease, [QuantumLine(step="s", data_id="d", state=QuantumState.DONE, wall_s=0.1)], total=1)
+            queue.finish(lease, JobState.SUCCEEDED)
+        last = store.submit(JobRequest(pipeline="p/x"), user="bert").id
+        with database.write() as connection:
+            connection.execute(EVENT.delete().where(EVENT.c.job == last))
+            connection.execute(JOB.delete().where(JOB.c.id == last))
+        database.close()
+        ledger = Ledger(self.settings.platform_url)
+        ledger.record([Seen("a/é.pff", 1 << 40, NIGHT, "o", FileState.ARCHIVED, "s" * 64)])
+        ledger.finish("panoseti", "o", "f")
+        ledger.close()
+        return last
+
+    def take_in(self, begin=NIGHT):
+        with DirectRegistry(self.settings.registry_url, self.settings.root) as registry:
+            first = publish(registry.root)
+            second = publish(registry.root, detector=2, inputs=[first])
+            registry.register([first, second], inputs={second.id: [first.id]})
+            registry.define(Collection("best", CollectionKind.TAGGED))
+            registry.define(Collection("both", CollectionKind.CHAINED, children=("best",)))
+            registry.tag("best", [first.id])
+            registry.certify("panoseti/calib/x", Validity(first.id, begin, begin + 1))
+            registry.record_quanta(
+                [QuantumRecord("r", "s", "t", first.ref.data_id, "k", QuantumState.DONE, ("L1/x",), (first.id,))]
+            )
+
+    def make_hub(self):
+        """Make a hub's own database with a user and a token; gives the token."""
+        layout = Layout.of(self.settings)
+        (layout.hub / "cookie_secret").write_text("secret")
+        session = orm.new_session_factory(f"sqlite:///{layout.hub}/jupyterhub.sqlite")()
+        user = orm.User(name="ada")
+        session.add(user)
+        session.commit()
+        token = orm.new_token()
+        session.add(orm.OAuthClient(identifier="jupyterhub"))
+        session.add(orm.APIToken(user=user, note="for a script", token=token, client_id="jupyterhub"))
+        session.commit()
+        session.close()
+        session.bind.dispose()
+        return token
+
+    def rows(self):
+        """Everything in the databases."""
+        parts = [
+            (self.settings.platform_url, PLATFORM),
+            (self.settings.registry_url, REGISTRY),
+        ]
+        return {name: found for url, tables in parts for name, found in rows(url, tables).items()}
+
+    def files(self):
+        return {file: file.read_bytes() for file in self.settings.state.rglob("*.sqlite")}
+
+    def moved_to(self, url):
+        other = object.__new__(Site)
+        other.settings = self.settings.model_copy(update={"registry_url": url, "platform_url": url})
+        return other
+
+
+def rows(url, parts):
+    database = Database(url)
+    with database.read() as connection:
+        found = {
+            table.name: sorted(map(repr, connection.execute(sa.select(table)).all()))
+            for tables in parts
+            for table in tables.metadata.sorted_tables
+        }
+    database.close()
+    return found
+
+
+@pytest.fixture
+def make_site(tmp_path):
+    """Make an installation; gives it."""
+    return lambda name, **urls: Site(tmp_path / name, **urls)
+
+
+@pytest.fixture
+def site(make_site):
+    return make_site("old")
+
+
+@pytest.fixture
+def empty_postgresql(new_database, tmp_path):
+    with new_database("postgresql", tmp_path) as url:
+        yield url
