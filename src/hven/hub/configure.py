@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from hven.core.settings import Settings
+from hven.hub.announcement import VARIABLE, as_html
 from hven.hub.as_account import environment_of
 from hven.hub.hub_services import HubService, hub_services
 from hven.hub.layout import Layout, source_folder
 from hven.hub.mode import Mode, mode_of
+from hven.hub.notices import IDLE, server_options
 from hven.hub.ports import LOOPBACK, Ports
 from hven.hub.processes import MARK
 from hven.hub.proxy import proxy_command
@@ -42,7 +44,10 @@ def configure(c: Any, settings: Settings, services: Sequence[HubService] | None 
     ports = mode.ports()
     environment = shared_environment(settings, mode, ports)
     declared = hub_services(settings.hub.idle_timeout_s) if services is None else services
-    c.JupyterHub.template_vars = {}
+    c.JupyterHub.template_vars = {
+        "announcement": lambda _user: as_html(mode.announcement),
+        "announcement_login": lambda _user: as_html(mode.announcement, mode.invitation()),
+    }
     _network(c, Layout.of(settings), ports)
     mode.login(c)
     c.JupyterHub.custom_scopes = SCOPES
@@ -61,6 +66,7 @@ def shared_environment(settings: Settings, mode: Mode, ports: Ports) -> dict[str
         "HVEN_ROOT": str(settings.root),
         "HVEN_API_URL": f"{ports.address}/services/api",
         "HVEN_PUBLIC_URL": settings.hub.public_url or ports.address,
+        VARIABLE: str(mode.announcement),
     }
 
 
@@ -82,7 +88,7 @@ def _network(c: Any, layout: Layout, ports: Ports) -> None:
 
 def _servers(c: Any, settings: Settings, environment: dict[str, str]) -> None:
     c.Spawner.cmd = [str(Path(sys.executable).with_name("jupyterhub-singleuser"))]
-    c.Spawner.args = server_arguments()
+    c.Spawner.args = [*server_arguments(), *server_options()]
     c.Spawner.ip = LOOPBACK
     c.Spawner.default_url = "/lab"
     c.Spawner.start_timeout = c.Spawner.http_timeout = 90
@@ -91,5 +97,6 @@ def _servers(c: Any, settings: Settings, environment: dict[str, str]) -> None:
     c.Spawner.options_from_form = read_size_form
     c.Spawner.environment = {
         **environment,
+        IDLE: str(settings.hub.idle_timeout_s),
         "DASK_DISTRIBUTED__DASHBOARD__LINK": "{JUPYTERHUB_SERVICE_PREFIX}proxy/{port}/status",
     }

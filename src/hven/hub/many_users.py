@@ -51,6 +51,11 @@ class ManyUsers:
         """Folder with a private folder for everybody's sockets."""
         return self.server.runtime / "users"
 
+    @property
+    def announcement(self) -> Path:
+        """In the folder that everybody may see; operators may write the file."""
+        return self.server.runtime / "announcement"
+
     def begin(self) -> None:
         """Make the folders of the running platform; nothing of it is for others unless it is said so.
 
@@ -90,6 +95,9 @@ class ManyUsers:
             folder.mkdir(parents=True, exist_ok=True)
             os.chown(folder, 0, 0)
             folder.chmod(0o755)
+        self.announcement.touch(mode=0o664)
+        shutil.chown(self.announcement, "root", self.server.operators_group)
+        self.announcement.chmod(0o664)
         make_cores(self.server.runtime / "cores", len(os.sched_getaffinity(0)))
 
     def home(self, account: str) -> Path:
@@ -127,9 +135,10 @@ class ManyUsers:
         c.Authenticator.manage_groups = True
         c.Authenticator.auth_refresh_age = REFRESH_S
         c.Authenticator.refresh_pre_spawn = True
-        c.JupyterHub.template_vars["announcement_login"] = (
-            f"{self.settings.observatory.name}. Log in with your account on this machine."
-        )
+
+    def invitation(self) -> str:
+        """Which account to use."""
+        return f"{self.settings.observatory.name}. Log in with your account on this machine."
 
     def operators(self) -> dict[str, list[str]]:
         """Members of the operators' group."""

@@ -25,6 +25,11 @@ class Mode(Protocol):
         """The one login; empty where people have their own."""
         ...
 
+    @property
+    def announcement(self) -> Path:
+        """File with the operators' announcement, which everybody can read."""
+        ...
+
     def begin(self) -> None:
         """Make what the platform's processes need; raises ConfigurationError where it cannot run in this way."""
         ...
@@ -47,6 +52,10 @@ class Mode(Protocol):
 
     def login(self, c: Any) -> None:
         """Configure who gets in."""
+        ...
+
+    def invitation(self) -> str:
+        """What the login page says."""
         ...
 
     def operators(self) -> dict[str, list[str]]:

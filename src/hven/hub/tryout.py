@@ -40,6 +40,11 @@ class TryOut:
         """The one login, besides guests."""
         return login_name(self.settings)
 
+    @property
+    def announcement(self) -> Path:
+        """In the state folder."""
+        return self._layout.state / "announcement"
+
     def begin(self) -> None:
         """Make folders, password and the file with the settings in force."""
         self._layout.create()
@@ -72,9 +77,10 @@ class TryOut:
         c.JupyterHub.authenticator_class = "shared-password"
         c.SharedPasswordAuthenticator.user_password = ensure_password(self._layout)
         c.Authenticator.allowed_users = {self.user, *self.settings.hub.guests}
-        c.JupyterHub.template_vars["announcement_login"] = (
-            f"{self.settings.observatory.name}. `hven up` printed the user and the password."
-        )
+
+    def invitation(self) -> str:
+        """Where the password is found."""
+        return f"{self.settings.observatory.name}. `hven up` printed the user and the password."
 
     def operators(self) -> dict[str, list[str]]:
         """The user, not the guests."""
