@@ -23,7 +23,7 @@ OTHER_PRODUCTS = Run(
     "bytes_and_quabos",
     parse_utc("2025-10-22T08:00:00Z"),
     (10.7, 41.3),
-    movie_s=4.0,
+    movie_s=11.0,
     events_s=30.0,
     telescopes=PALOMAR[:1],
     movie_product="img8",

@@ -54,6 +54,10 @@ SPREAD = Variable("spread", _T, "float32", "ns", "Span of the quabos' time stamp
 LOST_PACKETS = Variable(
     "lost_packets", _TQ, "uint16", "1", "Packets missing between a quabo's packet and the frame before.", optional=True
 )
+SUMS = Variable(
+    "sums", ("cell", "y", "x"), "uint32", "", "Sum of consecutive frames; attribute `frames_of_sum` of them."
+)
+SUMMED = Variable("summed", ("cell", "quabo"), "bool", "", "Whether the quadrant is there in all frames of the sum.")
 BEGIN = Variable("begin", ("cell",), "datetime64[ns]", "", "Begin of the cell, UTC.")
 END = Variable("end", ("cell",), "datetime64[ns]", "", "End of the cell, UTC.")
 PEDESTAL = Variable("pedestal", _CYX, "float32", "", "Clipped mean.")

@@ -38,10 +38,10 @@ def test_a_pulse_is_found_at_its_place_time_and_level(search, frames):
         assert float(best["amplitude"]) == pytest.approx(15 * (60 * frames) ** 0.5, rel=0.25)
 
 
-@pytest.mark.parametrize("frames", [64, 128, 256, 512])
+@pytest.mark.parametrize("frames", [64, 128, 256, 512, 1024])
 def test_a_long_pulse_is_found_in_sums_of_frames(search, frames):
-    images = sky(22_000, side=4)
-    begin = 18_000
+    images = sky(40_000, side=4)
+    begin = 36_000
     images[begin : begin + frames, 1, 2] += np.uint16(round(15 * (60 / frames) ** 0.5))
     found = search(images, threshold=8.0)
     best = found.isel(event=int(np.argmax(found["nsigma"].values)))

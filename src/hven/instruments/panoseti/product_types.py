@@ -110,15 +110,38 @@ GAIN = DatasetType(
     coordinates=(),
 )
 PULSES = _table("pulses", events.PULSES, "count", "Candidates for optical pulses, one telescope at a time.", _KEYS)
-PULSE_COINCIDENCES = replace(
-    _table(
-        "pulse_coincidences",
-        events.PULSE_COINCIDENCES,
-        "",
-        "Optical pulses seen by two telescopes at the same time at the same place of the sky.",
-        _RUN_KEYS,
-    ),
-    schema=(("1.1", "Right ascension and declination."), ("1.0", "First version.")),
+SUMS = DatasetType(
+    name="panoseti.sums",
+    level=Level.L1,
+    form="array",
+    keys=_KEYS,
+    variables=(frames.BEGIN, replace(frames.SUMS, units="count"), frames.SUMMED),
+    doc="Sums of 1024 images each, in which long pulses are searched.",
+    row_dim="cell",
+    coordinates=("begin",),
+)
+LONG_PULSES = _table(
+    "long_pulses",
+    events.PULSES,
+    "count",
+    "Candidates for pulses of 2048 frames and more, one telescope at a time.",
+    _KEYS,
+)
+PULSE_COINCIDENCES, LONG_PULSE_COINCIDENCES = (
+    replace(
+        _table(
+            name,
+            events.PULSE_COINCIDENCES,
+            "",
+            f"{what} seen by two telescopes at the same time at the same place of the sky.",
+            _RUN_KEYS,
+        ),
+        schema=(("1.1", "Right ascension and declination."), ("1.0", "First version.")),
+    )
+    for name, what in (
+        ("pulse_coincidences", "Optical pulses"),
+        ("long_pulse_coincidences", "Optical pulses of 2048 frames and more"),
+    )
 )
 SHOWERS = _table("showers", events.SHOWERS, "adu", "Cleaned images of Cherenkov showers, as moments.", _KEYS)
 COINCIDENCES = _table(
@@ -132,7 +155,10 @@ PRODUCT_TYPES = (
     CLOCKS,
     GAIN,
     PULSES,
+    SUMS,
+    LONG_PULSES,
     PULSE_COINCIDENCES,
+    LONG_PULSE_COINCIDENCES,
     SHOWERS,
     COINCIDENCES,
     *(_metrics(p) for p in PRODUCTS.values()),

@@ -5,8 +5,9 @@ absolute frame numbers. The background of a box is the boxes of the same phase r
 frames, but no more than 512: the dispersion, on which the significance hangs, is then known to 6 % for short pulses.
 The significance is that of an on/off measurement (Li & Ma 1983, ApJ 272, 317, eq. 17) with counts divided by the
 dispersion, variance over mean of the background and at least that of light; so it holds for few counts as for many.
-All sums are whole numbers, exact below 2^53, hence the same however the frames are cut: for pulses of 512 frames up to
-a mean of 23,000 counts a frame, for all shorter ones up to more.
+All sums are whole numbers, exact below 2^53, hence the same however the frames are cut: for pulses of 1024 frames up to
+a mean of 2,900 counts a frame, for all shorter ones up to more. A search that asks for it adds in 64 bit integers, for
+pulses of 32,768 frames up to a mean of 1,400.
 """
 
 from __future__ import annotations
@@ -28,8 +29,8 @@ MOST_BACKGROUND = 512
 """Boxes that make the background at most."""
 BACKGROUND_FRAMES = 2048
 """Frames that they come from at most."""
-LAST_LEVEL = 5
-"""Longest level: 32 frames."""
+LAST_LEVEL = 6
+"""Longest level: 64 frames."""
 AFTER = 2 * 2**LAST_LEVEL
 """Frames needed after a block: those of boxes that overlap its own."""
 HALO = BACKGROUND_FRAMES + AFTER
@@ -55,10 +56,11 @@ class Boxes(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """Thresholds of the levels, in normal deviations, infinite where not searched, and counts for one photon."""
+    """Thresholds of the levels, in normal deviations, infinite where not searched; counts for one photon; what adds."""
 
     thresholds: tuple[float, ...]
     gain: float
+    accumulator: type[np.float64 | np.int64] = np.float64
 
 
 class Candidates(NamedTuple):
@@ -141,7 +143,8 @@ def _above(boxes: Boxes, own: range, how: Search) -> Candidates:
     room = 4096
     while True:
         out = np.empty((room, 4))
-        count = _scan(boxes.sums, (boxes.valid, boxes.quadrant), span, settings, out)
+        sliding = np.zeros((3, boxes.quadrant.size), how.accumulator)
+        count = _scan(boxes.sums, (boxes.valid, boxes.quadrant), span, settings, (sliding, out))
         if count <= room:
             break
         room = count
@@ -155,25 +158,25 @@ def background_boxes(level: int) -> int:
 
     Examples
     --------
-    >>> [background_boxes(level) for level in range(6)]
-    [512, 512, 512, 256, 128, 64]
+    >>> [background_boxes(level) for level in range(7)]
+    [512, 512, 512, 256, 128, 64, 32]
     """
     return min(MOST_BACKGROUND, BACKGROUND_FRAMES >> level)
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
-def _scan(sums: Any, there: Any, span: Any, settings: Any, out: Any) -> int:
-    """Fill `out` with box, pixel, amplitude, significance while there is room; return how many there are."""
+def _scan(sums: Any, there: Any, span: Any, settings: Any, arrays: Any) -> int:
+    """Fill the second array with box, pixel, amplitude, significance while there is room; return how many there are."""
+    background, out = arrays
     begin, low, high = span
     phases, length, threshold, gain = settings
-    background = np.zeros((3, sums.shape[1]))
     nothing = np.zeros(sums.shape[1], sums.dtype)
     whole = np.empty(sums.shape[0], np.bool_)
     for box in range(begin, high):
         whole[box] = there[0][box].all()
     found = 0
     for phase in range(phases):
-        background[:] = 0.0
+        background[:] = 0
         for box in range(begin + phase, high, phases):
             if box >= low and _hits(sums[box], background[0], background[2], threshold**2 * gain):
                 found = _collect(sums[box], background, (box, threshold, gain), out, found)
@@ -198,7 +201,7 @@ def _hits(value: Any, total: Any, boxes: Any, limit: Any) -> int:
 @numba.njit(cache=True, nogil=True)
 def _slide(new: Any, old: Any, total: Any, squares: Any) -> None:
     for pixel in range(new.size):
-        added, taken = np.float64(new[pixel]), np.float64(old[pixel])
+        added, taken = total.dtype.type(new[pixel]), total.dtype.type(old[pixel])
         total[pixel] += added - taken
         squares[pixel] += (added - taken) * (added + taken)
 

@@ -4,30 +4,30 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import fields
-from typing import Annotated
+from typing import Annotated, Any
 
+import numba
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 from pydantic import Field
 
 from hven.model import events
 from hven.model import frames as v
 from hven.model.task import Block, Config, Inputs, Output, Resources, Slot, Task
-from hven.sky.camera import Camera
 from hven.tasks.frames.quadrants import Frames, whole_frames
 from hven.tasks.pulses.boxcar import AFTER, HALO, LAST_LEVEL, Buffers, Candidates, Search, ordered, search
+from hven.tasks.pulses.table import KEPT, pulse_table
 
-_SECOND = 1_000_000_000
 _ROWS_AT_ONCE = 16384
 _FACTOR = 16
 """Frames that are summed for long pulses."""
-_OWN_LEVELS = LAST_LEVEL + 1
+_OWN_LEVELS = 6
 _LONG_LEVELS = 4
 _OF_SUMS = _OWN_LEVELS - _LONG_LEVELS
 """Level of the sums that is the first beyond those of frames; its boxes again begin every quarter of their length."""
-_KEPT = {"clock_status", "integration_time_s", "data_product", *(f.name for f in fields(Camera))}
+_LEVELS = _LONG_LEVELS + LAST_LEVEL + 1
+FRAMES_OF_SUM = 1024
+"""Frames in each of the sums that are kept for still longer pulses."""
 
 
 class PulseConfig(Config):
@@ -40,14 +40,12 @@ class PulseConfig(Config):
         float,
         Field(ge=0, le=1, description="Subtracted from the threshold for pulses of one frame."),
     ] = 0.5
-    levels: Annotated[
-        int, Field(ge=1, le=_OWN_LEVELS + _LONG_LEVELS, description="Pulse lengths searched: 1, 2, 4 ... frames.")
-    ] = _OWN_LEVELS + _LONG_LEVELS
+    levels: Annotated[int, Field(ge=1, le=_LEVELS, description="Pulse lengths searched: 1, 2, 4 ... frames.")] = _LEVELS
     gain: Annotated[float, Field(gt=0, description="Recorded value of one photon; sets the least noise.")] = 1.0
 
 
 def run(inputs: Inputs, config: PulseConfig) -> Mapping[str, xr.Dataset]:
-    """Find candidates that begin in the own rows.
+    """Find candidates that begin in the own rows, and sum the frames for those longer than 1024 frames.
 
     The search is described in `hven.tasks.pulses.boxcar`. Pulses of more than 32 frames are searched in sums of 16, on
     the same grid: a pulse of 64 frames is a box of four sums, which begins every 16 frames. Boxes with a frame in
@@ -57,7 +55,9 @@ def run(inputs: Inputs, config: PulseConfig) -> Mapping[str, xr.Dataset]:
     Returns
     -------
     Mapping
-        ``pulses``, dim event, in order of frame, pixel and level. Attributes say where the camera stands and looks.
+        ``pulses``, dim event, in order of frame, pixel and level; attributes say where the camera stands and looks.
+        ``sums`` of 1024 frames each, dims (cell, y, x), for `hven.tasks.pulses.find_long_pulses`; the last frames that
+        fill no sum are left out.
     """
     dataset = inputs["frames"]
     frames = whole_frames(dataset)
@@ -70,12 +70,17 @@ def run(inputs: Inputs, config: PulseConfig) -> Mapping[str, xr.Dataset]:
     thresholds = (config.threshold - config.relief, *[config.threshold] * (config.levels - 1))
     how = Search(thresholds[:_OWN_LEVELS], config.gain)
     found = [_part(frames, origin, part, how, buffers) for part in _parts(own)]
+    first = -(-origin // _FACTOR)
+    aligned = slice(first * _FACTOR - origin, None)
+    sums = _summed(Frames(frames.images[aligned], frames.valid[aligned]), _FACTOR)
     if config.levels > _OWN_LEVELS:
         how = Search((math.inf,) * _OF_SUMS + thresholds[_OWN_LEVELS:], config.gain)
-        found += _long(frames, origin, own, how, buffers)
-    joined = ordered(found)
+        found += _long(sums, first, own, how, buffers)
     detector = int(inputs.data_id("frames")["detector"])
-    return {"pulses": _table(joined, dataset, origin, frames.images.shape[2], detector)}
+    return {
+        "pulses": pulse_table(ordered(found), dataset, origin, frames.images.shape[2], detector),
+        "sums": _kept(sums, first, own, dataset, origin),
+    }
 
 
 def _parts(own: range) -> list[range]:
@@ -88,58 +93,53 @@ def _part(frames: Frames, origin: int, part: range, how: Search, buffers: Buffer
     return search(Frames(frames.images[rows], frames.valid[rows]), rows.start + origin, part, how, buffers)
 
 
-def _long(frames: Frames, origin: int, own: range, how: Search, buffers: Buffers) -> list[Candidates]:
+def _long(sums: Frames, first: int, own: range, how: Search, buffers: Buffers) -> list[Candidates]:
     """Pulses of more frames than the levels of frames hold, in sums on the grid of absolute frame numbers."""
-    first = -(-origin // _FACTOR)
-    rows = slice(first * _FACTOR - origin, None)
-    sums = _summed(Frames(frames.images[rows], frames.valid[rows]))
     begins = range(-(-own.start // _FACTOR), -(-own.stop // _FACTOR))
     found = [_part(sums, first, part, how, buffers) for part in _parts(begins)]
     return [f._replace(frame=f.frame * _FACTOR, level=f.level + _LONG_LEVELS) for f in found]
 
 
-def _summed(frames: Frames) -> Frames:
-    number = len(frames.images) // _FACTOR
+def _summed(frames: Frames, factor: int) -> Frames:
+    number = len(frames.images) // factor
     images = np.zeros((number, *frames.images.shape[1:]), np.uint32)
-    for frame in range(_FACTOR):
-        images += frames.images[frame : number * _FACTOR : _FACTOR]
-    return Frames(images, frames.valid[: number * _FACTOR].reshape(number, _FACTOR, frames.valid.shape[1]).all(1))
+    pixels = images.shape[1] * images.shape[2]
+    _add(frames.images.reshape(len(frames.images), pixels), factor, images.reshape(number, pixels))
+    return Frames(images, frames.valid[: number * factor].reshape(number, factor, frames.valid.shape[1]).all(1))
 
 
-def _table(found: Candidates, dataset: xr.Dataset, origin: int, width: int, detector: int) -> xr.Dataset:
-    times = dataset["time"].values
-    row = found.frame - origin
-    columns = {
-        "frame": found.frame,
-        "y": (found.pixel // width).astype(np.int16),
-        "x": (found.pixel % width).astype(np.int16),
-        "level": found.level.astype(np.int16),
-        "amplitude": found.amplitude.astype(np.float32),
-        "nsigma": found.nsigma.astype(np.float32),
-        "duration": _duration(times, row, 2**found.level, dataset.attrs.get("integration_time_s")),
-        "detector": np.full(len(row), detector, np.int32),
-    }
-    attrs = {k: v for k, v in dataset.attrs.items() if k in _KEPT} | {"camera_side": width}
-    return xr.Dataset({k: ("event", c) for k, c in columns.items()}, {"time": ("event", times[row])}, attrs)
+@numba.njit(cache=True, nogil=True)
+def _add(images: Any, factor: int, sums: Any) -> None:
+    for number in range(sums.shape[0]):
+        for row in range(number * factor, (number + 1) * factor):
+            for pixel in range(sums.shape[1]):
+                sums[number, pixel] += images[row, pixel]
 
 
-def _duration(
-    times: NDArray[np.datetime64], row: NDArray[np.int64], length: NDArray[np.int64], step_s: float | None
-) -> NDArray[np.float64]:
-    """Length in seconds: of so many integrations where known, else from frame to frame."""
-    if step_s:
-        return np.asarray(length * step_s, np.float64)
-    nanoseconds = times.astype("datetime64[ns]").astype(np.int64)
-    begin = np.where(row + length < len(times), row, row - 1)
-    return (nanoseconds[begin + length] - nanoseconds[begin]) / _SECOND if len(row) else np.zeros(0)
+def _kept(sums: Frames, first: int, own: range, dataset: xr.Dataset, origin: int) -> xr.Dataset:
+    """Sums that begin in the own rows."""
+    factor = FRAMES_OF_SUM // _FACTOR
+    begins = range(-(-own.start // FRAMES_OF_SUM), -(-own.stop // FRAMES_OF_SUM))
+    rows = slice(max(0, begins.start * factor - first), max(0, begins.stop * factor - first))
+    kept = _summed(Frames(sums.images[rows], sums.valid[rows]), factor)
+    frame = (begins.start + np.arange(len(kept.images))) * FRAMES_OF_SUM
+    attrs = {k: v for k, v in dataset.attrs.items() if k in KEPT}
+    return xr.Dataset(
+        {"sums": (("cell", "y", "x"), kept.images), "summed": (("cell", "quabo"), kept.valid)},
+        {"begin": ("cell", dataset["time"].values[frame - origin])},
+        attrs | {"frames_of_sum": FRAMES_OF_SUM},
+    )
 
 
 TASK = Task(
     name="pulses.find_pulses",
     version="4",
-    doc="Pulses of 1 to 512 frames in each pixel over its own sliding background.",
+    doc="Pulses of 1 to 1024 frames in each pixel over its own sliding background.",
     inputs=(Slot("frames", (v.TIME, v.IMAGES, v.QUABO_VALID), "Counted photons as recorded.", order="time"),),
-    outputs=(Output("pulses", events.PULSES, "Candidates above a low threshold.", dim="event"),),
+    outputs=(
+        Output("pulses", events.PULSES, "Candidates above a low threshold.", dim="event"),
+        Output("sums", (v.BEGIN, v.SUMS, v.SUMMED), "Sums of frames for longer pulses.", dim="cell"),
+    ),
     dimensions=("instrument", "day_obs", "observation", "detector"),
     config=PulseConfig,
     run=run,
