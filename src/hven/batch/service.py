@@ -17,7 +17,7 @@ from hven.batch.model import JobState
 from hven.batch.store import JobStore
 from hven.batch.sudo import SudoLauncher
 from hven.core.clock import now_ns
-from hven.core.errors import ConfigurationError, ConflictError, ServiceUnavailableError
+from hven.core.errors import ConfigurationError, ConflictError, Flavour, ServiceUnavailableError
 from hven.core.logging import get_logger
 from hven.core.settings import SYSTEM_SITE, Settings, site_file
 from hven.registry.database import Database
@@ -74,12 +74,20 @@ class BatchService:
         self._beat()
 
     def _launch(self, lease: Lease) -> None:
+        """Start a runner; a job for which there can be none has failed, and the service goes on."""
         try:
             self.launcher.launch(lease, self.queue.job(lease))
             _log.info("runner started", job=lease.job)
         except ConfigurationError as error:
-            _log.error("no runner", job=lease.job, error=error.message)
-            self.queue.finish(lease, JobState.FAILED, error=error.message, hint=error.hint, flavour="configuration")
+            self._fail(lease, error.message, error.hint, "configuration")
+        except OSError as error:
+            self._fail(
+                lease, f"no runner could be started: {error}", "The batch service's log says more.", "infrastructure"
+            )
+
+    def _fail(self, lease: Lease, error: str, hint: str, flavour: Flavour) -> None:
+        _log.error("no runner", job=lease.job, error=error)
+        self.queue.finish(lease, JobState.FAILED, error=error, hint=hint, flavour=flavour)
 
     def pause(self) -> None:
         """Put running jobs back into the queue and wait until their runners have ended."""

@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 
 from hven.batch.launcher import DirectLauncher, job_log
+from hven.batch.lease import JobQueue
 from hven.batch.model import JobRequest, JobState
-from hven.batch.service import only_one
+from hven.batch.service import BatchService, only_one
 from hven.batch.store import JobStore
 from hven.core.errors import ConflictError
 from hven.core.settings import BatchSettings, EngineSettings, Settings
@@ -227,6 +228,20 @@ def test_a_runner_that_lost_its_lease_stops_and_reports_nothing(start, jobs, sit
     wait_for(lambda: not alive(runner))
     assert jobs.get(job).state == JobState.RUNNING
     assert "job lost" in job_log(site, job).read_text()
+
+
+def test_a_job_without_a_runner_fails_and_the_service_goes_on(jobs, site, tmp_path):
+    lost, found = submit(jobs), submit(jobs)
+    queue = JobQueue(jobs.database, lease_s=5)
+    launcher = DirectLauncher(site, command=(str(tmp_path / "no-such-program"),))
+    service = BatchService(queue, launcher, slots=1, heartbeat=tmp_path / "beat")
+
+    service.step()
+
+    for job in (lost, found):
+        failed = jobs.get(job)
+        assert (failed.state, failed.flavour) == (JobState.FAILED, "infrastructure")
+        assert "no-such-program" in failed.error
 
 
 def test_settings_of_runners_are_readable_by_their_owner_only(site):
