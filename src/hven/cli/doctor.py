@@ -9,17 +9,25 @@ import typer
 _MARKS = {"ok": "[green]ok[/green]     ", "warning": "[yellow]warning[/yellow]", "problem": "[red]problem[/red]"}
 
 
-def doctor(*, as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False) -> None:
-    """Say in words what is wrong with this installation; exit code 1 when something is."""
+def doctor(
+    *,
+    server: Annotated[
+        bool, typer.Option("--server", help="What an installation for many users needs; see it as root.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
+) -> None:
+    """Say in words what is wrong with this installation, and how to mend it; exit code 1 when something is."""
     import json
     from dataclasses import asdict
 
     from rich.console import Console
 
-    from hven.core.settings import load_settings
+    from hven.core.settings import SYSTEM_SITE, load_settings, site_file
     from hven.hub.doctor import doctor as examine
+    from hven.hub.machine.checks import examine as examine_server
 
-    findings = examine(load_settings())
+    settings = load_settings()
+    findings = list(examine_server(settings, site_file() or SYSTEM_SITE)) if server else examine(settings)
     if as_json:
         print(json.dumps([asdict(f) for f in findings], indent=1))
     else:
