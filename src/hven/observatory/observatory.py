@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from hven.calibration.certify import certify, lookup
 from hven.core.clock import format_utc, now_ns
-from hven.core.errors import ConfigurationError, UnknownNameError
+from hven.core.errors import AccessDeniedError, ConfigurationError, UnknownNameError
 from hven.model.collection import run_name
 from hven.model.data_id import DataId, DatasetRef
 from hven.model.pipeline import Pipeline, Step
@@ -26,8 +26,10 @@ if TYPE_CHECKING:
     from hven.batch.jobs import JobHandle, Jobs
     from hven.batch.model import Estimate, JobRequest
     from hven.cluster.engine import Engine
+    from hven.core.settings import Settings
     from hven.model.task import Task
     from hven.pipeline.report import Progress, RunReport
+    from hven.registry.protocol import Registry
 
     Changes = Mapping[str, Mapping[str, Any]]
 
@@ -46,7 +48,13 @@ class Observatory(Reading):
         Index of its products.
     user
         Who works with it; the Unix user by default.
+    jobs
+        The batch service in that user's name; by default its table is opened.
     """
+
+    def __init__(self, settings: Settings, registry: Registry, *, user: str = "", jobs: Jobs | None = None) -> None:
+        super().__init__(settings, registry, user=user)
+        self._jobs = jobs
 
     def save(
         self,
@@ -233,10 +241,14 @@ class Observatory(Reading):
             For a pipeline or subset that does not exist; it lists those that do.
         ConfigurationError
             When the config does not fit.
+        AccessDeniedError
+            For shared products of somebody who may not operate.
         """
         from hven.pipeline.load import load_pipeline
         from hven.pipeline.run import run_pipeline
 
+        if shared and self._jobs is not None and not self._jobs.operator:
+            raise AccessDeniedError(f"{self.user} may not operate", hint="Without `shared` the products are your own.")
         instrument = self.instrument_of(pipeline)
         loaded = load_pipeline(instrument, pipeline)
         query = DataQuery.of(where, **data_id)
@@ -275,6 +287,8 @@ class Observatory(Reading):
     @cached_property
     def jobs(self) -> Jobs:
         """Batch service in the name of this user."""
+        if self._jobs is not None:
+            return self._jobs
         from hven.batch.jobs import DirectJobs
         from hven.batch.store import JobStore
         from hven.registry.database import Database
@@ -335,7 +349,7 @@ class Observatory(Reading):
 
     def close(self) -> None:
         """Give connections back."""
-        if "jobs" in self.__dict__:
+        if self._jobs is not None or "jobs" in self.__dict__:
             self.jobs.close()
         super().close()
 

@@ -81,6 +81,7 @@ class Reading:
         view = copy(self)
         view.registry = self.registry.seen_by(viewer)
         view.user = viewer.name
+        view.__dict__.pop("jobs", None)  # a cached property, of somebody else
         return view
 
     @property
