@@ -129,8 +129,13 @@ class ManyUsers:
 
     def login(self, c: Any) -> None:
         """Unix accounts, by PAM or by an OpenID Connect provider."""
-        c.JupyterHub.authenticator_class = PamLogin
-        c.PAMAuthenticator.service = self.server.pam_service
+        if self.server.oidc is None:
+            c.JupyterHub.authenticator_class = PamLogin
+            c.PAMAuthenticator.service = self.server.pam_service
+        else:
+            from hven.hub.oidc_login import configure_oidc
+
+            configure_oidc(c, self.server.oidc, self.settings.hub.public_url or self.ports().address)
         c.LocalAuthenticator.allowed_groups = {self.server.users_group}
         c.Authenticator.manage_groups = True
         c.Authenticator.auth_refresh_age = REFRESH_S
