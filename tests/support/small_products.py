@@ -56,7 +56,15 @@ def product(name="L1/panoseti.ph1024", *, run="panoseti/runs/calibrate/1", hours
 
 
 def publish(
-    root, name="L1/panoseti.ph1024", *, run="panoseti/runs/calibrate/1", inputs=(), user="", maker="ada", **data_id
+    root,
+    name="L1/panoseti.ph1024",
+    *,
+    run="panoseti/runs/calibrate/1",
+    inputs=(),
+    user="",
+    maker="ada",
+    acl="",
+    **data_id,
 ):
     """Publish a small real product and make it current; what a pipeline does before it registers."""
     where = ref(name, **data_id)
@@ -68,7 +76,7 @@ def publish(
         (Variable("a", ("time",), "int64", "1", "Numbers."),),
         "Test.",
     )
-    with stage(root, where, user=user) as staging:
+    with stage(root, where, user=user, acl=acl) as staging:
         times = np.datetime64(NIGHT, "ns") + np.arange(3)
         arrays.write_dataset(staging.path, declared, xr.Dataset({"a": ("time", np.arange(3))}, {"time": times}))
         record = _provenance(staging.id, where, run, inputs, maker)

@@ -13,9 +13,11 @@ from hven.archive.results import FileState, Report
 from hven.core.errors import CancelledError, ConfigurationError, HvenError, NotFoundError
 from hven.core.logging import get_logger
 from hven.core.settings import Settings
+from hven.model.collection import raw_run
 from hven.model.digest import digest_json
 from hven.model.instrument import Instrument, RawObservation
 from hven.registry.protocol import Registry
+from hven.registry.run_class import run_acl
 from hven.store.staging import clean_staging
 
 _log = get_logger(__name__)
@@ -123,6 +125,7 @@ class Archive:
             settle_s,
             check=self._check,
             progress=lambda name: self.progress("archive", name),
+            acl=self._acl(instrument, owner="rwx"),
         )
         files, manifest = raw.take(observation)
         report = Report(files)
@@ -133,6 +136,9 @@ class Archive:
         self._ledger.finish(instrument.name, observation.observation, fingerprint, error=error)
         return report
 
+    def _acl(self, instrument: Instrument, *, owner: str) -> str:
+        return run_acl(self.registry, raw_run(instrument.name), self.settings.server, owner=owner)
+
     def _maker(self, instrument: Instrument) -> ProductMaker:
         return ProductMaker(
             self.settings.root,
@@ -141,6 +147,7 @@ class Archive:
             self.settings.site,
             check=self._check,
             progress=lambda name: self.progress("convert", name),
+            acl=self._acl(instrument, owner="r-x"),
         )
 
     def _refuse(self, path: Path) -> None:

@@ -16,6 +16,7 @@ from hven.archive.results import ProductResult
 from hven.core.clock import now_ns
 from hven.core.errors import CancelledError, HvenError
 from hven.core.logging import get_logger
+from hven.model.collection import raw_run
 from hven.model.data_id import DataId, DatasetRef, Level
 from hven.model.dataset_type import DatasetType
 from hven.model.digest import digest_json
@@ -53,6 +54,8 @@ class ProductMaker:
         Called between blocks; may raise to stop.
     progress
         Called with a dataset's name when work on it begins.
+    acl
+        Who may read the products, see `hven.store.classes`.
     """
 
     root: Path
@@ -61,6 +64,7 @@ class ProductMaker:
     site: str
     check: Callable[[], None] = lambda: None
     progress: Callable[[str], None] = lambda _dataset: None
+    acl: str = ""
 
     def make(self, manifest: RawManifest) -> list[ProductResult]:
         """Bring every dataset of an observation up to date; one that fails never stops the rest."""
@@ -131,7 +135,7 @@ class ProductMaker:
             return None
         attrs = format_.attrs(paths, _configurations(raw, manifest))
         flags = ("partial",) if inspection.partial else ()
-        with stage(self.root, ref) as staging:
+        with stage(self.root, ref, acl=self.acl) as staging:
             digest = convert(staging.path, dataset_type, Source(paths, format_, inspection, attrs), check=self.check)
             provenance = self._provenance(staging, dataset_type, manifest, inputs=inputs, key=key)
             product = staging.publish(provenance, dataset_type, flags=flags, digest=digest)
@@ -152,7 +156,7 @@ class ProductMaker:
             dataset_type=str(staging.ref.type),
             schema_version=dataset_type.schema_version,
             data_id=dict(staging.ref.data_id),
-            run=f"{manifest.instrument}/raw/all",
+            run=raw_run(manifest.instrument),
             task=TASK,
             task_version=TASK_VERSION,
             config={},

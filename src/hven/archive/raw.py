@@ -20,6 +20,7 @@ from hven.core.clock import day_obs
 from hven.core.errors import ConflictError, DataError
 from hven.core.logging import get_logger
 from hven.model.instrument import Inspection, Instrument, RawFile, RawObservation
+from hven.store.acl import set_acl
 from hven.store.paths import raw_folder
 from hven.store.verified_copy import ChangedWhileReadError, sha256_of, verified_copy, write_verified
 
@@ -48,6 +49,8 @@ class RawArchive:
         Called often; may raise to stop.
     progress
         Called with a file's path when work on it begins.
+    acl
+        Who may read a new observation, see `hven.store.classes`.
     """
 
     root: Path
@@ -57,6 +60,7 @@ class RawArchive:
     settle_s: float
     check: Callable[[], None] = lambda: None
     progress: Callable[[str], None] = lambda _path: None
+    acl: str = ""
 
     def folder(self, observation: RawObservation) -> Path:
         """Folder of an observation's raw files."""
@@ -69,6 +73,8 @@ class RawArchive:
         if is_sealed(raw.parents[1]):
             return self._take_late(raw, observation)
         raw.mkdir(parents=True, exist_ok=True)
+        if self.acl and not any(raw.iterdir()):
+            set_acl(raw, self.acl)
         with _alone(raw.parent):
             before = raw_manifest.load(raw.parent)
             known = self._known(raw, before, observation)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -46,13 +47,13 @@ def resolve(root: Path, type_name: TypeName, keys: Sequence[str], values: Mappin
         )
     ref = DatasetRef(type_name, data_id)
     found = read_current(root, ref)
-    if found is None:
+    if found is None or not _may_open(root / found):
         raise DatasetNotFoundError(f"there is no {ref}", hint=_offer_instead(root, ref, keys))
     return root / found
 
 
 def available(root: Path, type_name: TypeName, keys: Sequence[str]) -> list[DataId]:
-    """Data IDs of the datasets of a type that have a current version, in order."""
+    """Data IDs of the datasets of a type that have a current version which one may open, in order."""
     head = [key for key in ("instrument", "day_obs", "observation") if key in keys]
     above = "/".join("*" for _ in head) or "all"
     name = data_id_folder(DatasetRef(type_name, DataId())).parts[-2]
@@ -63,9 +64,15 @@ def _data_ids(root: Path, files: Iterator[Path]) -> Iterator[DataId]:
     for file in files:
         try:
             version = file.read_text().strip()
-            yield parse_product_path(str(file.parent.relative_to(root) / version)).ref.data_id
+            if _may_open(file.parent / version):
+                yield parse_product_path(str(file.parent.relative_to(root) / version)).ref.data_id
         except (OSError, HvenError):
             continue  # not ours, or just being replaced
+
+
+def _may_open(folder: Path) -> bool:
+    """Whether a version is there for this user: what an access class closes is as if it were not."""
+    return os.access(folder, os.R_OK | os.X_OK)
 
 
 def _offer_instead(root: Path, ref: DatasetRef, keys: Sequence[str]) -> str:

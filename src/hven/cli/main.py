@@ -7,9 +7,11 @@ from typing import NoReturn
 
 import typer
 
+from hven.cli.announce import announce
 from hven.cli.backup import backup, restore
 from hven.cli.batch import batch
 from hven.cli.calib import calib
+from hven.cli.collection import collection
 from hven.cli.database import database
 from hven.cli.describe import describe
 from hven.cli.doctor import doctor
@@ -41,6 +43,7 @@ app.command()(up)
 app.command()(down)
 app.command()(status)
 app.command()(doctor)
+app.command()(announce)
 app.command()(batch)
 app.command()(ingest)
 app.command()(seal)
@@ -57,6 +60,7 @@ app.command()(restore)
 app.add_typer(jobs, name="jobs")
 app.add_typer(calib, name="calib")
 app.add_typer(registry, name="registry")
+app.add_typer(collection, name="collection")
 app.add_typer(database, name="database")
 
 

@@ -59,6 +59,17 @@ def run_name(pipeline: str, stamp: str, *, owner: str = "") -> str:
     return f"u/{owner}/{verb or 'all'}/{stamp}" if owner else f"{instrument}/runs/{verb or 'all'}/{stamp}"
 
 
+def raw_run(instrument: str) -> str:
+    """RUN collection in which an instrument's L0 products are born.
+
+    Examples
+    --------
+    >>> raw_run("panoseti")
+    'panoseti/raw/all'
+    """
+    return f"{instrument}/raw/all"
+
+
 def owner_of(collection: str) -> str:
     """Whose own a collection is, by its name; empty for the observatory's.
 

@@ -20,6 +20,7 @@ from hven.pipeline.keep import Keeper
 from hven.pipeline.report import Progress, RunReport
 from hven.pipeline.work import Place
 from hven.registry.protocol import Registry
+from hven.registry.run_class import run_acl
 
 _log = get_logger(__name__)
 
@@ -93,7 +94,8 @@ def run_pipeline(
     steps = bind(pipeline, instrument, config)
     instrument_query = DataQuery({"instrument": (instrument.name,), **query.values}, query.where)
     graph = build_graph(steps, registry, instrument_query, owner=owner_of(run))
-    place = Place(settings.root, settings.site, run, user, pipeline.name)
+    acl = run_acl(registry, run, settings.server)
+    place = Place(settings.root, settings.site, run, user, pipeline.name, acl)
     keeper = Keeper(registry, place, told or _deaf)
     _log.info("run begins", pipeline=pipeline.name, run=run, quanta=len(graph), cores=engine.cores)
     execution = Execution(

@@ -43,6 +43,7 @@ class Place:
     run: str
     user: str
     pipeline: str
+    acl: str = ""
 
     @property
     def owner(self) -> str:
@@ -166,7 +167,9 @@ class Work:
         folder = self.place.root / data_id_folder(ref, user=self.place.owner)
         if folder.exists():
             clean_staging(folder)
-        self.stagings[name] = self.files.enter_context(stage(self.place.root, ref, user=self.place.owner))
+        self.stagings[name] = self.files.enter_context(
+            stage(self.place.root, ref, user=self.place.owner, acl=self.place.acl)
+        )
         return self.stagings[name]
 
     def ref(self, name: str) -> DatasetRef:

@@ -20,6 +20,7 @@ from hven.model.digest import digest_dataset
 from hven.model.product import Product
 from hven.model.provenance import Provenance
 from hven.store import arrays, overviews
+from hven.store.acl import set_acl
 from hven.store.index import product_record
 from hven.store.manifest import MANIFEST, PROVENANCE, Manifest, record_files
 from hven.store.paths import data_id_folder, product_path
@@ -46,6 +47,8 @@ class Staging:
         Owner of a user-generated product.
     path
         Folder to write in; give it to `hven.store.arrays` or `hven.store.tables`.
+    acl
+        Access control list that its folder will have; empty leaves what the place has decided.
     """
 
     root: Path
@@ -53,6 +56,7 @@ class Staging:
     id: str
     user: str
     path: Path
+    acl: str
     _lock: int
 
     def publish(
@@ -94,6 +98,8 @@ class Staging:
             overviews.join(self.path)
         manifest = self._describe(record, dataset_type, digest, threads)
         _seal(self.path)
+        if self.acl:
+            set_acl(self.path, self.acl)
         relative = product_path(self.ref, self.id, user=self.user)
         final = self.root / relative
         if final.exists():
@@ -134,7 +140,7 @@ class Staging:
         os.close(self._lock)
 
 
-def stage(root: Path, ref: DatasetRef, *, user: str = "", version: str | None = None) -> Staging:
+def stage(root: Path, ref: DatasetRef, *, user: str = "", version: str | None = None, acl: str = "") -> Staging:
     """Begin a product: a locked folder in the place where its versions lie.
 
     Parameters
@@ -147,6 +153,8 @@ def stage(root: Path, ref: DatasetRef, *, user: str = "", version: str | None = 
         Owner of a user-generated product; empty for the observatory's own.
     version
         UUIDv7 chosen before; a new one by default.
+    acl
+        Who may read it; see `hven.store.classes`. Until it is published it is closed to everybody else.
 
     Examples
     --------
@@ -158,7 +166,9 @@ def stage(root: Path, ref: DatasetRef, *, user: str = "", version: str | None = 
     """
     identifier = version or new_version()
     path, lock = make_part(root / data_id_folder(ref, user=user), identifier)
-    return Staging(Path(root), ref, identifier, user, path, lock)
+    if acl:
+        path.chmod(0o700)
+    return Staging(Path(root), ref, identifier, user, path, acl, lock)
 
 
 def time_span(dataset: xr.Dataset) -> tuple[int, int]:
