@@ -82,7 +82,7 @@ def _body(observatory: Observatory, url: Url, of_one: pd.DataFrame, name: str, d
     measured = queries.metrics(observatory, mine[mine["what"] == f"{what}.qc"])
     failed = queries.failures(observatory, observation=name, detector=detector)
     judged = verdict.judge(f"{name}, detector {detector}", measured, observations=1, failures=failed,
-                           measure=f'hven submit panoseti/nightly --observation "{name}"')  # fmt: skip
+                           measure=f'hven submit panoseti/nightly --shared --observation "{name}"')  # fmt: skip
     source = url.to("observation", observation=name, detector=detector, what=what, tab="Provenance")
     frames = Frames(observatory, mine, what, detector, source)
     return [

@@ -75,7 +75,7 @@ def everything(
 def _quality(url: Url, measured: pd.DataFrame, what: str, product: Product | None) -> Any:
     if product is None or not len(measured):
         text = "The nightly pipeline measures each observation after it is calibrated."
-        return markup.html(markup.empty("Not measured yet", text, "hven submit panoseti/nightly"))
+        return markup.html(markup.empty("Not measured yet", text, "hven submit panoseti/nightly --shared"))
     whole = measured[measured["grain"] == queries.WHOLE]
     order = {str(s): -SEVERITY.index(s) for s in SEVERITY} | {"unlimited": 1}
     ranked = whole.assign(rank=whole["status"].map(lambda s: order[str(s)])).sort_values(["rank", "metric"])
@@ -123,7 +123,7 @@ def _events(observatory: Observatory, found: pd.DataFrame, what: str, detector: 
     frames = queries.pick(found, Level.L1, what, detector)
     if product is None or frames is None:
         text = f"The table of {kind} of this detector has not been made."
-        return markup.html(markup.empty(f"No {kind} yet", text, f"hven submit panoseti/{kind}"))
+        return markup.html(markup.empty(f"No {kind} yet", text, f"hven submit panoseti/{kind} --shared"))
     return Events(observatory, product, frames, kind, source).panel()
 
 
@@ -131,7 +131,7 @@ def _housekeeping(observatory: Observatory, found: pd.DataFrame, detector: int, 
     product = queries.pick(found, Level.L1, "housekeeping")
     if product is None:
         text = "The numbers are made from the recorded housekeeping by the calibration."
-        return markup.html(markup.empty("No housekeeping yet", text, "hven submit panoseti/calibrate"))
+        return markup.html(markup.empty("No housekeeping yet", text, "hven submit panoseti/calibrate --shared"))
     table = queries.read_table(observatory, product)
     mine = table[table["detector"] == detector].sort_values("time")
     if not len(mine):
