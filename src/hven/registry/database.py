@@ -6,9 +6,11 @@ what it has read still holds when it writes, and writers queue up instead of fai
 
 from __future__ import annotations
 
+import os
 import sqlite3
+import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -173,11 +175,25 @@ def _without_secrets(url: URL) -> str:
 
 
 def _sqlite(url: URL) -> sa.Engine:
-    Path(str(url.database)).parent.mkdir(parents=True, exist_ok=True)
+    file = Path(str(url.database))
+    file.parent.mkdir(parents=True, exist_ok=True)
+    _share(file)
     engine = sa.create_engine(url, connect_args={"check_same_thread": False, "timeout": _BUSY_TIMEOUT_MS / 1000})
     sa.event.listen(engine, "connect", _set_up)
     sa.event.listen(engine, "begin", _begin)
     return engine
+
+
+def _share(file: Path) -> None:
+    """Make a new file as its folder wants it: where that belongs to a group (setgid), the group writes.
+
+    SQLite by itself makes files that only their owner writes; what it makes beside them gets the same mode.
+    """
+    if file.parent.stat().st_mode & stat.S_ISGID:
+        with suppress(OSError):  # it is there, or SQLite says better why it cannot be
+            descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_EXCL)
+            os.fchmod(descriptor, 0o660)
+            os.close(descriptor)
 
 
 def _set_up(connection: sqlite3.Connection, _record: object) -> None:

@@ -88,10 +88,11 @@ def test_accounts_and_groups_that_are_missing(server_site):
         ({"operators_group": "hvt-none"}, "groupadd --system hvt-none"),
         ({"archive_account": "hvt-batch"}, "usermod --append --groups hvt-copiers hvt-batch"),
     ):
-        found = problems(server_site, server=server.model_copy(update=changed))["accounts"]
+        settings = server_site.settings.model_copy(update={"server": server.model_copy(update=changed)})
+        found = [f for f in examine(settings, server_site.file) if command in f.says]
 
-        assert command in found.says
-        assert "install.sh" in found.hint
+        assert [f.level for f in found] == ["problem"]
+        assert "install.sh" in found[0].hint
 
 
 def test_a_person_among_the_services(server_site):
