@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -204,39 +205,20 @@ def test_nothing_of_a_home_is_run(machine, done, ada):
     assert not (ada.home / "imported").exists()
 
 
-def test_runner_and_workers_have_the_submitters_uid_and_show_no_lease(machine, ada):
-    job = machine.slow_job_of(ada)
+@pytest.fixture(scope="module")
+def seen(machine):
+    """What could be seen and done while a job of ada's ran; a job of bert's waited meanwhile."""
+    job = machine.slow_job_of(machine.accounts.ada)
+    other = machine.job_of(machine.accounts.bert)
     runner = psutil.Process(pid_of(machine.at_work(job)))
-    lease = machine.lease_of(job).encode()
-    assert len(lease) == 32
-
-    family = [runner, *runner.children(recursive=True)]
-    assert len(family) > 1
-    assert {p.uids().real for p in family} == {ada.uid}
-    shown = set()
-    for folder in Path("/proc").glob("[0-9]*"):
-        for name in ("cmdline", "environ"):
-            try:
-                if lease in (folder / name).read_bytes():
-                    shown.add((folder.name, name))
-            except OSError:
-                continue
-    assert shown == set()
-    assert machine.ended(job).state == JobState.SUCCEEDED
-
-
-def test_lease_makes_its_bearer_the_user_for_as_long_as_it_is_held(machine, ada, bert):
-    other = machine.job_of(bert)
-    machine.ended(other)
-    job = machine.slow_job_of(ada)
-    machine.at_work(job)
-    lease = machine.lease_of(job)
+    seen = {"job": job, "lease": machine.lease_of(job)}
 
     def ask(*words, **more):
-        return machine.by_lease(job, lease, *words, **more)
+        return machine.by_lease(job, seen["lease"], *words, **more)
 
-    assert ask("GET", "/whoami").json() == {"name": "hvt-ada", "scopes": ["custom:hven:read", "custom:hven:submit"]}
-    attempts = {
+    seen["uids"] = [p.uids().real for p in (runner, *runner.children(recursive=True))]
+    seen["whoami"] = ask("GET", "/whoami").json()
+    seen["beyond"] = {
         "shared job": ask("POST", "/jobs", json={**ALL, "shared": True}),
         "another's job": ask("POST", f"/jobs/{other}/cancel"),
         "another's log": ask("GET", f"/jobs/{other}/log"),
@@ -244,18 +226,48 @@ def test_lease_makes_its_bearer_the_user_for_as_long_as_it_is_held(machine, ada,
         "the defaults": ask("POST", "/collections/tag", json={"collection": "tiny/defaults", "products": []}),
         "shared calibrations": ask("POST", "/collections", json=tagged("tiny/calib/mine")),
     }
-    assert {what: answer.status_code for what, answer in attempts.items()} == dict.fromkeys(attempts, 403)
-    wrong = {
-        "another job's number": machine.by_lease(other, lease, "GET", "/whoami"),
+    seen["forged"] = {
+        "another job's number": machine.by_lease(other, seen["lease"], "GET", "/whoami"),
         "another name": machine.by_lease(job, "0" * 32, "GET", "/whoami"),
         "no name": machine.by_lease(job, "", "GET", "/whoami"),
-        "as a token": httpx.get(f"{machine.api}/whoami", headers={"Authorization": f"token {job}:{lease}"}),
+        "as a token": httpx.get(f"{machine.api}/whoami", headers={"Authorization": f"token {job}:{seen['lease']}"}),
     }
-    assert {what: answer.status_code for what, answer in wrong.items()} == dict.fromkeys(wrong, 401)
-
+    seen["shown"] = places_with(seen["lease"].encode())
+    assert machine.call(machine.accounts.bert, "POST", f"/jobs/{other}/cancel").status_code == 200
     assert machine.ended(job).state == JobState.SUCCEEDED
+    return seen
+
+
+def places_with(secret):
+    """Arguments and environments of all processes that have a secret."""
+    found = set()
+    for folder in Path("/proc").glob("[0-9]*"):
+        for name in ("cmdline", "environ"):
+            with contextlib.suppress(OSError):
+                if secret in (folder / name).read_bytes():
+                    found.add((folder.name, name))
+    return found
+
+
+def test_runner_and_workers_have_the_submitters_uid_and_show_no_lease(seen, ada):
+    assert len(seen["lease"]) == 32
+    assert len(seen["uids"]) > 1
+    assert set(seen["uids"]) == {ada.uid}
+    assert seen["shown"] == set()
+
+
+def test_lease_makes_its_bearer_the_user_and_no_more(seen):
+    assert seen["whoami"] == {"name": "hvt-ada", "scopes": ["custom:hven:read", "custom:hven:submit"]}
+    assert {what: answer.status_code for what, answer in seen["beyond"].items()} == dict.fromkeys(seen["beyond"], 403)
+
+
+def test_forged_lease_is_nobodys(seen):
+    assert {what: answer.status_code for what, answer in seen["forged"].items()} == dict.fromkeys(seen["forged"], 401)
+
+
+def test_lease_is_void_when_its_job_has_ended(machine, seen):
     for method, path in (("GET", "/whoami"), ("GET", "/runner/job"), ("POST", "/runner/renew")):
-        assert ask(method, path).status_code == 401
+        assert machine.by_lease(seen["job"], seen["lease"], method, path).status_code == 401
 
 
 def tagged(name):
