@@ -118,6 +118,11 @@ class ServerSettings(_Strict):
     ] = Path("/run/hven")
     pam_service: Annotated[str, Field(description="File in /etc/pam.d by which people log in.")] = "login"
     oidc: Annotated[OidcSettings | None, Field(description="Instead of PAM.")] = None
+    spawner: Annotated[
+        Literal["local", "systemd"], Field(description="systemd holds people's servers to the two limits below.")
+    ] = "local"
+    user_memory_gb: Annotated[float, Field(gt=0, description="Of a person's server with all it starts.")] = 16.0
+    user_cores: Annotated[float, Field(gt=0, description="Of a person's server with all it starts.")] = 4.0
 
 
 class Settings(_Strict):
