@@ -21,7 +21,7 @@ from hven.hub.ports import ROOTS_PORTS, Ports, claim_ports, read_ports
 from hven.hub.processes import MARK
 from hven.hub.run_record import RunRecord
 from hven.hub.unix_login import PamLogin
-from hven.hub.unix_spawning import UnixSpawner, prepare_person
+from hven.hub.unix_spawning import UnixSpawner, prepare_person, use_systemd
 
 ACCOUNTS = ("archive_account", "batch_account", "api_account", "dashboards_account", "culler_account")
 REFRESH_S = 60
@@ -155,7 +155,10 @@ class ManyUsers:
 
     def servers(self, c: Any) -> None:
         """Every server under its person's account, in their home, with kernels on private Unix sockets."""
-        c.JupyterHub.spawner_class = UnixSpawner
+        if self.server.spawner == "systemd":
+            use_systemd(c, self.server)
+        else:
+            c.JupyterHub.spawner_class = UnixSpawner
         c.Spawner.cmd = [sys.executable, "-P", "-m", "hven.hub.user_server"]
         c.Spawner.args = [*c.Spawner.args, "--KernelManager.transport=ipc"]
         programs = f"{Path(sys.executable).parent}:{os.environ.get('PATH', os.defpath)}"

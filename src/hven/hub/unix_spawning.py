@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from hven.core.settings import EngineSettings
+from hven.core.errors import ConfigurationError
+from hven.core.settings import EngineSettings, ServerSettings
 from hven.hub.as_account import folder_for
+from hven.hub.machine.files import has_systemd
 from hven.hub.spawning import OnlyItsOwn, choose_size
 
 
@@ -26,6 +29,24 @@ def prepare_person(engine: EngineSettings, people: Path, spawner: Any) -> None:
     spawner.environment = {**spawner.environment, "JUPYTER_RUNTIME_DIR": str(folder)}
 
 
-def has_systemd() -> bool:
-    """Whether systemd runs this machine."""
-    return Path("/run/systemd/system").is_dir()
+def use_systemd(c: Any, server: ServerSettings) -> None:
+    """Let systemd start people's servers, each in a unit with limits that hold for all that it starts.
+
+    Raises
+    ------
+    ConfigurationError
+        Where systemd does not run, or its spawner is not installed.
+    """
+    if not has_systemd():
+        raise ConfigurationError(
+            "systemd does not run this machine", hint="Leave out `server: spawner`, or start the machine with systemd."
+        )
+    if find_spec("systemdspawner") is None:
+        raise ConfigurationError("jupyterhub-systemdspawner is not installed", hint="Install the extra hven[systemd].")
+    c.JupyterHub.spawner_class = "systemdspawner.SystemdSpawner"
+    c.SystemdSpawner.unit_name_template = "hven-{USERNAME}-server"
+    c.SystemdSpawner.mem_limit = f"{server.user_memory_gb}G"
+    c.SystemdSpawner.cpu_limit = server.user_cores
+    c.SystemdSpawner.disable_user_sudo = True
+    c.SystemdSpawner.isolate_tmp = True
+    c.SystemdSpawner.unit_extra_properties = {"UMask": "0077"}

@@ -47,8 +47,10 @@
         );
       }
 
-      look();
-      setInterval(look, EVERY_MS);
+      app.restored.then(() => {
+        look();
+        setInterval(look, EVERY_MS);
+      }); // not earlier: what is said before JupyterLab listens is not shown
     },
   };
 
