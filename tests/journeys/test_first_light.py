@@ -268,7 +268,31 @@ def test_observation_page_shows_pictures(dashboards, picture):
     expect(maps.nth(1)).to_be_visible()
 
     assert colours(maps.first) > 50
+    assert dashboards.title().startswith(OBSERVATION)
     picture(dashboards, "13-observation")
+
+
+@pytest.mark.parametrize(("kind", "begins"), [("PNG", b"\x89PNG"), ("CSV", b"# import hven")])
+def test_plots_are_taken_along(dashboards, tmp_path, kind, begins):
+    with dashboards.expect_download() as download:
+        dashboards.get_by_role("button", name=kind).first.click()
+    file = tmp_path / download.value.suggested_filename
+    download.value.save_as(file)
+
+    assert file.name.endswith(f"-map.{kind.lower()}")
+    assert file.read_bytes().startswith(begins)
+
+
+def test_the_theme_stays_on_the_next_page(dashboards, picture):
+    header = dashboards.locator("header button").last
+    header.click()
+    dashboards.get_by_role("link", name="QC trends").click()
+    expect(dashboards.get_by_role("heading", name="QC trends")).to_be_visible()
+    expect(dashboards.locator("canvas").first).to_be_visible()
+
+    expect(dashboards.locator("body")).to_have_css("background-color", "rgb(14, 20, 25)")
+    assert "theme" not in dashboards.url
+    picture(dashboards, "14-dark")
 
 
 def test_nothing_was_asked_of_the_internet(requested, dashboards):

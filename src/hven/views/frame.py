@@ -25,8 +25,17 @@ PAGES = {
 }
 """Pages of the navigation, in order; an observation's page is reached from the others."""
 
+ABOVE = {"observation": "observations"}
+"""Page under which the navigation shows one that it does not name."""
+
+EXTENSIONS = {"observation": ("tabulator",)}
+"""What browsers load for a page besides what all pages need."""
+
 OBSERVATORY = "observatory"
 """Key in Panel's cache under which the server keeps what the pages show."""
+
+SEEN_BY = "seen by"
+"""Key in Panel's cache under which the server keeps what gives the observatory as a visitor sees it."""
 
 JOB_ACTIONS = "job actions"
 """Key in Panel's cache under which the server keeps what changes jobs: a callable of user, verb and job number."""
@@ -98,10 +107,19 @@ def serve(name: str, maker: Maker) -> None:
     """Show a page in the session that is being made; called by each file of `dashboards/`."""
     if OBSERVATORY not in pn.state.cache:
         pn.state.cache[OBSERVATORY] = connect()
+    pn.extension(*EXTENSIONS.get(name, ()))
     url = Url.of_session()
-    content = _content(name, maker, pn.state.cache[OBSERVATORY], url)
+    observatory = _seen()
+    content = _content(name, maker, observatory, url)
     dark = (url.get("theme") or pn.state.cookies.get(THEME)) == DARK
-    _framed(name, content, pn.state.cache[OBSERVATORY], url, dark=dark).servable(title=content.tab)
+    _framed(name, content, observatory, url, dark=dark).servable(title=content.tab)
+
+
+def _seen() -> Observatory:
+    """The observatory as the visitor may see it."""
+    whole: Observatory = pn.state.cache[OBSERVATORY]
+    seen_by: Callable[[str], Observatory] | None = pn.state.cache.get(SEEN_BY)
+    return seen_by(pn.state.user or "") if seen_by else whole
 
 
 def entitle(about: str, title: str) -> None:
@@ -179,8 +197,9 @@ def _body(content: Content) -> pn.Column:
 
 def _links(active: str, url: Url) -> str:
     kept = {"night": url.get("night")}
+    shown = ABOVE.get(active, active)
     items = "".join(
-        f'<a href="{escape(url.to(page, **kept))}"{" aria-current=page" if page == active else ""}>{title}</a>'
+        f'<a href="{escape(url.to(page, **kept))}"{" aria-current=page" if page == shown else ""}>{title}</a>'
         for page, title in PAGES.items()
     )
     return f'<nav aria-label="Pages">{items}</nav>'

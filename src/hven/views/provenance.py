@@ -41,6 +41,7 @@ def _product(observatory: Observatory, product: Product) -> str:
     ]  # fmt: skip
     config = yaml.safe_dump(record.config, sort_keys=False) if record.config else ""
     more = f"<details><summary>Configuration</summary><pre>{escape(config)}</pre></details>" if config else ""
-    inputs = f"<details><summary>{len(rows)} inputs</summary>{markup.table(columns, rows)}</details>" if rows else ""
+    number = f"{len(rows)} input{'' if len(rows) == 1 else 's'}"
+    inputs = f"<details><summary>{number}</summary>{markup.table(columns, rows)}</details>" if rows else ""
     title = f"<h2 style='margin:16px 0 8px'>{escape(str(product.ref.type))}</h2>"
     return title + markup.facts(values, plain=True) + more + inputs

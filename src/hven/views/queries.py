@@ -84,20 +84,21 @@ def _observation(name: str, group: pd.DataFrame) -> tuple[Any, ...]:
 def metrics(observatory: Observatory, found: pd.DataFrame) -> pd.DataFrame:
     """Metrics of some products with their limits and status, long form, columns `METRICS`."""
     measured = found[(found["level"] == Level.L2) & found["what"].str.endswith("qc")]
-    tables = [_measured(observatory, row) for row in measured.to_dict("records")]
-    filled = [t for t in tables if len(t)]
+    return _joined(observatory, tuple(measured["product"])).copy()
+
+
+@lru_cache(maxsize=16)
+def _joined(observatory: Observatory, products: tuple[Product, ...]) -> pd.DataFrame:
+    filled = [t for product in products if len(t := _measured(observatory, product))]
     return pd.concat(filled, ignore_index=True) if filled else pd.DataFrame(columns=list(METRICS))
 
 
-def _measured(observatory: Observatory, row: dict[Any, Any]) -> pd.DataFrame:
-    table = _judged(observatory, row["product"])
-    names = {k: row[k] for k in ("day_obs", "observation", "detector", "type")}
-    return table.assign(**names, what=str(row["what"]).removesuffix(".qc"))[list(METRICS)]
-
-
 @lru_cache(maxsize=4096)
-def _judged(observatory: Observatory, product: Product) -> pd.DataFrame:
-    return observatory.quality(product)
+def _measured(observatory: Observatory, product: Product) -> pd.DataFrame:
+    row = dict(zip(PRODUCTS, _row(product), strict=True))
+    names = {k: row[k] for k in ("day_obs", "observation", "detector", "type")}
+    table = observatory.quality(product)
+    return table.assign(**names, what=str(row["what"]).removesuffix(".qc"))[list(METRICS)]
 
 
 def worst_of(measured: pd.DataFrame, keys: list[str]) -> dict[tuple[Any, ...], str]:

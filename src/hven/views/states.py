@@ -23,6 +23,11 @@ class Mark:
     solid: str = "#5A6570"
     on: str = "#FFFFFF"
 
+    @property
+    def filled(self) -> bool:
+        """Whether its shape is a filled one; an outline has its marker drawn as an outline too."""
+        return 'fill="currentColor"' in self.shape
+
     def svg(self, pixels: int = 12, colour: str = "") -> str:
         """Picture of the shape, hidden from readers of text, who get the word."""
         return (

@@ -72,6 +72,7 @@ CSS = f"""
 * {{ box-sizing: border-box; }}
 h1 {{ font-size: {TEXT["page"]}px; font-weight: 600; margin: 0; letter-spacing: -.01em; }}
 h2 {{ font-size: {TEXT["section"]}px; font-weight: 600; margin: 0; }}
+h2 + .empty, h2 + .scroll {{ margin-top: {SPACE}px; }}
 p {{ margin: 0; }}
 a {{ color: inherit; text-underline-offset: 2px; }}
 a:focus-visible {{ outline: 2px solid {SKY}; outline-offset: 2px; }}
@@ -108,6 +109,11 @@ pre {{ background: var(--soft); border-radius: 4px; padding: {SPACE}px; margin: 
 .legend.lines {{ margin-bottom: {SPACE}px; }}
 .legend i {{ width: 20px; height: 4px; border-radius: 2px; outline: 1px solid var(--line); }}
 .between {{ display: flex; justify-content: space-between; align-items: baseline; gap: {2 * SPACE}px; }}
+.cards {{ display: grid; grid-template-columns: repeat(auto-fill, minmax(300px, 1fr)); gap: {2 * SPACE}px; }}
+.card {{ border: 1px solid var(--line); border-radius: 6px; padding: {SPACE}px 12px; }}
+.missing {{ border-left: 4px solid {GREY}; padding: 0 0 0 {SPACE}px; margin: {SPACE}px 0; }}
+.missing ul {{ margin: {SPACE // 2}px 0; padding-left: {3 * SPACE}px; }}
+.missing pre {{ margin-top: {SPACE // 2}px; }}
 .paging {{ margin: {2 * SPACE}px 0 0; }}
 .scroll {{ overflow-x: auto; }}
 table.rows {{ border-collapse: collapse; min-width: 50%; font-size: {TEXT["body"]}px; }}
@@ -150,5 +156,5 @@ pre {{ font: {TEXT["small"]}px/1.45 ui-monospace, "DejaVu Sans Mono", monospace;
 """
 """Style of the row below a plot."""
 
-LISTED = ".tabulator-col-title { text-transform: none; letter-spacing: 0; font-weight: 500; }"
+LISTED = ".tabulator .tabulator-col .tabulator-col-title { text-transform: none !important; letter-spacing: 0; }"
 """Heads of long tables: units keep their case."""

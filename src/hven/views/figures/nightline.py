@@ -69,7 +69,7 @@ def _draw(plot: figure, group: pd.DataFrame, state: str, span: float, links: Map
     )  # fmt: skip
     plot.scatter(
         "middle", "row", source=source, marker=mark.marker, size=10, line_color=mark.colour, line_width=2,
-        fill_color=mark.colour, nonselection_fill_alpha=1.0, nonselection_line_alpha=1.0,
+        fill_color=mark.colour if mark.filled else None, nonselection_fill_alpha=1.0, nonselection_line_alpha=1.0,
     )  # fmt: skip
     hover(plot, [("", "@observation"), ("state", "@state"), ("frames", "@frames{0,0}"),
                  ("begin", "@left{%F %T}"), ("end", "@right{%T}")],

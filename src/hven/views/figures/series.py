@@ -164,7 +164,7 @@ def trend(
         _curve(plot, rows, units, colours[detector], f"detector {detector}")
     for detector, rows in other.groupby("detector", sort=True) if other is not None else ():
         _curve(plot, rows, units, colours[detector], f"detector {detector}, {rows['nights'].iloc[0]}", hollow=True)
-    legend_above(plot)
+    legend_above(plot, columns=len(colours) if other is not None else 0)
     return plot
 
 

@@ -69,9 +69,14 @@ def milliseconds(times: Any) -> Any:
     return np.asarray(times, dtype="datetime64[ns]").astype("int64") / 1e6
 
 
-def legend_above(plot: figure) -> None:
-    """Put the legend above the plot, where it covers nothing; a click on an entry hides its curve."""
+def legend_above(plot: figure, *, columns: int = 0) -> None:
+    """Put the legend above the plot, where it covers nothing; a click on an entry hides its curve.
+
+    It is one line, or has so many columns.
+    """
     for legend in list(plot.legend):
+        if columns:
+            legend.ncols = columns
         legend.update(
             orientation="horizontal", click_policy="hide", border_line_alpha=0, padding=4, margin=2, spacing=12
         )

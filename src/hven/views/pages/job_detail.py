@@ -63,7 +63,6 @@ class JobDetail:
         self._folded.visible = bool(text)
         markup.change(self._log, f"<pre>{escape(text)}</pre>")
 
-
     def _log_of(self, job: Any) -> str:
         """End of the log; where there are many users, its owner's alone."""
         settings = self._observatory.settings

@@ -33,17 +33,17 @@ COLUMNS = ("Job", "State", "Pipeline", "Data", "Progress", "By", "Submitted (UTC
 def page(observatory: Observatory, url: Url) -> frame.Content:
     """Queue, running and finished jobs; one job's failures, its estimate, its log, and what can be done to it."""
     settings = observatory.settings
-    tally = batch.tally(settings)
+    tally = batch.tally(settings, observatory.viewer)
     show = _choice("Show", {"all": "", **{name: name for name in GROUPS}}, url.get("show"), 150)
     by = _choice("By", {EVERYBODY: "", **{u: u for u in sorted({u for u, _ in tally})}}, url.get("by"), 170)
     listed = markup.html("", margin=(0, 0, 3 * theme.SPACE, 0))
     asked = url.whole("job")
-    found = batch.job(settings, asked) if asked is not None else None
+    found = batch.job(settings, asked, observatory.viewer) if asked is not None else None
 
     def refresh(_event: Any = None) -> None:
         choice = {"show": str(show.value), "by": str(by.value)}
         markup.change(listed, _list(observatory, url, choice))
-        if detail and (job := batch.job(settings, detail.job_id)):
+        if detail and (job := batch.job(settings, detail.job_id, observatory.viewer)):
             detail.follow(job)
 
     def choose(_event: Any) -> None:
@@ -70,12 +70,14 @@ def _absent(asked: int) -> str:
 
 
 def _list(observatory: Observatory, url: Url, choice: Mapping[str, str]) -> str:
-    tally = batch.tally(observatory.settings)
+    tally = batch.tally(observatory.settings, observatory.viewer)
     if not tally:
         return markup.empty("No job yet", "Submit one from the form in a notebook, or on the command line.",
                             "hven submit panoseti/nightly --day-obs 20251021")  # fmt: skip
     wanted, before = GROUPS.get(choice["show"], ()), url.whole("before")
-    jobs = batch.jobs(observatory.settings, user=choice["by"], states=wanted, before=before, limit=SHOWN + 1)
+    jobs = batch.jobs(
+        observatory.settings, observatory.viewer, user=choice["by"], states=wanted, before=before, limit=SHOWN + 1
+    )
     return _counts(url, choice, tally) + _table(url, choice, jobs)
 
 

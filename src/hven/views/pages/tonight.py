@@ -83,7 +83,7 @@ def _sections(observatory: Observatory, url: Url, found: pd.DataFrame, night: in
     failed = queries.failures(observatory, day_obs=night)
     judged = verdict.judge(
         formats.night(night), measured, observations=raw["observation"].nunique(), failures=failed,
-        measure=f"hven submit panoseti/nightly --day-obs {night}",
+        measure=f"hven submit panoseti/nightly --shared --day-obs {night}",
     )  # fmt: skip
     top = [markup.html(markup.banner(judged)), pn.Spacer(height=2 * theme.SPACE)]
     if not len(raw):
@@ -148,7 +148,7 @@ def _missing(observatory: Observatory, of_night: pd.DataFrame) -> pn.Column:
     def tell(_event: Any) -> None:
         ask.loading = True
         texts = queries.explanations(observatory, of_night, EXPLAINED)
-        answer.object = "".join(_explained(text) for text in texts)
+        answer.object = "".join(_because(*group) for group in _grouped(texts)) + _unexplained(of_night, len(texts))
         ask.param.update(loading=False, visible=False)
 
     ask = pn.ui.Button(label="What is missing, and why?", on_click=tell, size="small", variant="outlined",
@@ -156,10 +156,24 @@ def _missing(observatory: Observatory, of_night: pd.DataFrame) -> pn.Column:
     return pn.Column(ask, answer, sizing_mode="stretch_width", margin=0)
 
 
-def _explained(text: str) -> str:
-    """What is missing in the first line, why in the others."""
-    what, _, why = text.partition("\n")
-    return f"<div class='missing'><b>{escape(what)}</b><pre>{escape(why)}</pre></div>"
+def _grouped(texts: list[str]) -> list[tuple[str, str, list[str]]]:
+    """Explanations by their reason: the reason, the chain that leads to it, and the datasets that miss for it."""
+    groups: dict[tuple[str, str], list[str]] = {}
+    for text in texts:
+        first, _, chain = text.partition("\n")
+        what, _, reason = first.partition(": ")
+        groups.setdefault((reason, chain), []).append(what)
+    return [(reason, chain, what) for (reason, chain), what in groups.items()]
+
+
+def _because(reason: str, chain: str, what: list[str]) -> str:
+    items = "".join(f"<li>{escape(one)}</li>" for one in what)
+    return f"<div class='missing'><b>{escape(reason)}</b><ul>{items}</ul><pre>{escape(chain)}</pre></div>"
+
+
+def _unexplained(of_night: pd.DataFrame, told: int) -> str:
+    left = len(queries.frames(of_night)) - len(queries.frames(of_night, Level.L1)) - told
+    return f"<p class='quiet'>{left} more are missing; these were the first {told}.</p>" if left > 0 else ""
 
 
 def _step(count: int, whole: int) -> tuple[str, str]:
@@ -174,7 +188,7 @@ def _sparks(measured: pd.DataFrame, url: Url) -> pn.Column:
         return section("Metrics", markup.html(text))
     ranked = sorted(limited.groupby(["what", "metric"], sort=True), key=lambda item: _rank(item[1]), reverse=True)
     cards = [_spark(str(what), str(metric), rows, url) for (what, metric), rows in ranked[:SPARKS]]
-    grid = pn.FlexBox(*cards, gap=f"{2 * theme.SPACE}px", sizing_mode="stretch_width")
+    grid = markup.html(f'<div class="cards">{"".join(cards)}</div>')
     night = int(limited["day_obs"].iloc[0])
     take = Take(lambda: limited, file=f"metrics-{night}", line=queries.judging_night(night))
     key = markup.key({theme.SERIES[n % len(theme.SERIES)]: f"detector {d}" for n, d in enumerate(_detectors(limited))})
@@ -192,15 +206,14 @@ def _rank(rows: pd.DataFrame) -> tuple[int, float]:
     return max(order.get(r["status"], 0) for r in records), max(verdict.excess(r) for r in records)
 
 
-def _spark(what: str, metric: str, rows: pd.DataFrame, url: Url) -> pn.Column:
+def _spark(what: str, metric: str, rows: pd.DataFrame, url: Url) -> str:
     last = rows.sort_values("begin").iloc[-1]
     status = queries.worst_of(rows, ["metric"])[(metric,)]
     values = rows[rows["grain"] == "hour"] if (rows["grain"] == "hour").any() else rows
-    title = (
-        f"<div style='display:flex;justify-content:space-between;gap:8px'><b>{formats.words(metric)}</b>"
-        f"{states.chip(status)}</div><div class='quiet'>{what} · last "
-        f"{formats.quantity(float(last['value']), last['unit'])} · "
-        f"{markup.link('trend', url.to('trends', metric=metric, what=what))}</div>"
-    )
+    last_value = formats.quantity(float(last["value"]), last["unit"])
+    trend = markup.link("trend", url.to("trends", metric=metric, what=what))
     curve = sparkline(values.assign(time=values["begin"]), last.to_dict())
-    return pn.Column(markup.html(title + curve), width=326, margin=0, styles=theme.CARD)
+    return (
+        f'<div class="card"><div class="between"><b>{escape(formats.words(metric))}</b>{states.chip(status)}</div>'
+        f'<div class="quiet">{escape(what)} · last {escape(last_value)} · {trend}</div>{curve}</div>'
+    )

@@ -26,7 +26,9 @@ def page(observatory: Observatory, url: Url) -> Content:
     measured = queries.metrics(observatory, queries.products(observatory))
     if not len(measured):
         text = "Nothing has been measured yet. The nightly pipeline measures each observation."
-        return Content("QC trends", [markup.html(markup.empty("No metrics", text, "hven submit panoseti/nightly"))])
+        return Content(
+            "QC trends", [markup.html(markup.empty("No metrics", text, "hven submit panoseti/nightly --shared"))]
+        )
     nights = {formats.night(n): str(n) for n in queries.nights(measured)}
     choices = {
         "metric": _choice("Metric", _metrics(measured), url, "metric", 240),
@@ -125,7 +127,8 @@ def _numbers(who: str, nights: str, found: Summary, change: str) -> list[markup.
 def _change(now: Summary, then: Summary) -> str:
     if not now.count or not then.count:
         return formats.MISSING
-    return f"{now.median - then.median:+.3g} {formats.unit(now.unit)}".rstrip()
+    change = now.median - then.median
+    return f"{'+' if change > 0 else ''}{formats.quantity(change, now.unit)}"
 
 
 def _bad(url: Url, rows: pd.DataFrame) -> Any:
