@@ -12,7 +12,6 @@ from hven.cli.options import Json, Site
 if TYPE_CHECKING:
     from hven.batch.jobs import Jobs
     from hven.batch.model import Failure, Job
-    from hven.model.product import Product
 
 jobs = typer.Typer(help="Submitted jobs.", no_args_is_help=True)
 
@@ -60,16 +59,15 @@ def show(number: Number, *, as_json: Json = False, site: Site = None) -> None:
 
     with connect(site) as obs:
         job, failures = obs.jobs.get(number), obs.jobs.failures(number)
-        products = [obs.product(i) for i in obs.jobs.products(number)]
+        products = obs.jobs.products(number)
+        born = job.run in {c.name for c in obs.registry.collections()}
     if as_json:
         failed = [failure.model_dump(mode="json") for failure in failures]
-        print(
-            json.dumps(
-                {**job.model_dump(mode="json"), "failures": failed, "products": [p.id for p in products]}, indent=1
-            )
-        )
+        print(json.dumps({**job.model_dump(mode="json"), "failures": failed, "products": products}, indent=1))
         return
-    _tell(job, failures, products)
+    _tell(job, failures, len(products))
+    if born:
+        print(f"  `hven find --collection {job.run}` lists what it made")
 
 
 @jobs.command()
@@ -141,7 +139,7 @@ def _row(job: Job) -> tuple[str, ...]:
     )
 
 
-def _tell(job: Job, failures: list[Failure], products: list[Product]) -> None:
+def _tell(job: Job, failures: list[Failure], products: int) -> None:
     from hven.core.clock import NS, format_utc
 
     request, counts = job.request, job.counts
@@ -153,10 +151,8 @@ def _tell(job: Job, failures: list[Failure], products: list[Product]) -> None:
             print(f"  {name} {format_utc(when // NS * NS)}")
     print(
         f"  quanta: {counts.done} of {counts.total} done ({counts.reused} before), {counts.failed} failed, "
-        f"{counts.blocked} blocked, {counts.no_work} without work; {len(products)} products"
+        f"{counts.blocked} blocked, {counts.no_work} without work; {products} products"
     )
-    if any(p.run == job.run for p in products):
-        print(f"  `hven find --collection {job.run}` lists what it made")
     if job.error:
         print(f"  error ({job.flavour}): {job.error}\n    {job.hint}".rstrip())
     for failure in failures:

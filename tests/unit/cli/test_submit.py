@@ -81,7 +81,11 @@ def test_a_job_is_submitted_held_let_go_run_and_shown(hven, told):
     assert "job begins" in hven("jobs", "log", number).out
     assert [j["id"] for j in told("jobs", "list")] == [2, 1]
     assert "SUCCEEDED" in hven("jobs", "list").out
-    assert "quanta: 4 of 4 done" in hven("jobs", "show", number).out
+    described = hven("jobs", "show", number).out
+    assert "quanta: 4 of 4 done" in described
+    assert f"`hven find --collection {shown['run']}` lists what it made" in described
+    assert "tiny.peaks" in hven("find", "--collection", shown["run"]).out
+    assert "lists what it made" not in hven("jobs", "show", "2").out
 
 
 def test_errors_have_their_own_exit_codes_and_say_what_to_do(hven, told):
