@@ -306,7 +306,7 @@ def test_status_shows_every_service(platform):
 
     assert (answer.returncode, found["phase"], found["address"]) == (0, "ready", platform.address)
     assert {row["name"]: row["state"] for row in found["services"]} == dict.fromkeys(
-        ("hub", "worker", "api", "dashboards"), "running"
+        ("hub", "worker", "api", "dashboards", "idle-culler"), "running"
     )
 
 
