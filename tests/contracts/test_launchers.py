@@ -26,7 +26,7 @@ from api_server import serving
 
 SCRIPT = """#!/bin/sh
 cd / || exit 1
-exec /usr/bin/env -i PATH=/usr/bin:/bin LANG=C.UTF-8 {python} -I {runner}
+exec /usr/bin/env -i PATH=/usr/bin:/bin LANG=C.UTF-8 {python} -I {runner} --as-user
 """
 
 

@@ -414,6 +414,10 @@ def test_runner_works_for_roots_site_file_only(machine, ada):
 
     assert done.returncode != 0
     assert "is not root's alone" in done.stdout + done.stderr
+    done = machine.accounts.batch.run(
+        "sudo", "-n", "-u", "hvt-ada", runner, stdin=json.dumps({**order, "api": ""}) + "\n"
+    )
+    assert "is not root's alone" in done.stdout + done.stderr
 
 
 def test_account_that_may_not_run_jobs_gets_no_runner(machine):

@@ -54,4 +54,4 @@ def quantum(settings, job, config, detector, stop):
 
 
 if __name__ == "__main__":
-    sys.exit(main(work))
+    sys.exit(main(sys.argv[1:], work))

@@ -15,6 +15,7 @@ from hven.batch.store import JobStore
 from hven.cluster.make import find_profile
 from hven.core.errors import AccessDeniedError, DatasetNotFoundError, QuantumError, ServiceUnavailableError
 from hven.core.settings import Settings
+from hven.model.access import Viewer
 from hven.pipeline.load import load_pipeline
 from hven.registry.protocol import Registry
 
@@ -98,16 +99,26 @@ class DirectJobs:
         In whose name.
     operator
         May submit shared jobs, change other people's and read their logs.
+    viewer
+        What this user may see of other people's jobs; all where it is not given.
     """
 
     def __init__(
-        self, settings: Settings, store: JobStore, registry: Registry, *, user: str, operator: bool = False
+        self,
+        settings: Settings,
+        store: JobStore,
+        registry: Registry,
+        *,
+        user: str,
+        operator: bool = False,
+        viewer: Viewer | None = None,
     ) -> None:
         self.settings = settings
         self.store = store
         self.registry = registry
         self.user = user
         self.operator = operator
+        self.viewer = None if operator else viewer
 
     def estimate(self, request: JobRequest) -> Estimate:
         """Count quanta and predict from the history of their tasks."""
@@ -137,11 +148,11 @@ class DirectJobs:
 
     def get(self, job_id: int) -> Job:
         """Job by number."""
-        return self.store.get(job_id)
+        return self.store.get(job_id, self.viewer)
 
     def find(self, *, user: str = "", states: Collection[JobState] = (), limit: int | None = None) -> list[Job]:
         """Jobs, newest first."""
-        return self.store.find(user=user, states=states, limit=limit)
+        return self.store.find(self.viewer, user=user, states=states, limit=limit)
 
     def cancel(self, job_id: int) -> Job:
         """Stop a job."""

@@ -12,29 +12,38 @@ from hven.batch.launcher import job_log
 from hven.batch.model import Event, Failure, Job, JobState
 from hven.batch.store import JobStore
 from hven.batch.tables import JOB
+from hven.batch.visible import visible
 from hven.core.errors import JobNotFoundError
 from hven.core.settings import Settings
+from hven.model.access import Viewer
 from hven.registry.database import Database
 
 
 def jobs(
-    settings: Settings, *, user: str = "", states: Collection[JobState] = (), before: int | None = None, limit: int
+    settings: Settings,
+    viewer: Viewer | None = None,
+    *,
+    user: str = "",
+    states: Collection[JobState] = (),
+    before: int | None = None,
+    limit: int,
 ) -> list[Job]:
-    """Newest jobs of a user (of all if empty) in some states (in any if empty), older than a job."""
-    return _store(settings.platform_url).find(user=user, states=states, before=before, limit=limit)
+    """Newest jobs that a viewer may see, of a user (of all if empty) in some states (in any if empty)."""
+    return _store(settings.platform_url).find(viewer, user=user, states=states, before=before, limit=limit)
 
 
-def job(settings: Settings, job_id: int) -> Job | None:
-    """Job by number; None when there is none of this number."""
+def job(settings: Settings, job_id: int, viewer: Viewer | None = None) -> Job | None:
+    """Job by number; None when there is none of this number for the viewer."""
     try:
-        return _store(settings.platform_url).get(job_id)
+        return _store(settings.platform_url).get(job_id, viewer)
     except JobNotFoundError:
         return None
 
 
-def tally(settings: Settings) -> dict[tuple[str, JobState], int]:
-    """How many jobs of each user are in each state."""
-    query = sa.select(JOB.c.user, JOB.c.state, sa.func.count()).group_by(JOB.c.user, JOB.c.state)
+def tally(settings: Settings, viewer: Viewer | None = None) -> dict[tuple[str, JobState], int]:
+    """How many jobs of each user, of those that a viewer may see, are in each state."""
+    counts = sa.select(JOB.c.user, JOB.c.state, sa.func.count()).where(visible(viewer))
+    query = counts.group_by(JOB.c.user, JOB.c.state)
     with _store(settings.platform_url).database.read() as connection:
         return {(user, JobState(state)): count for user, state, count in connection.execute(query)}
 

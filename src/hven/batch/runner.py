@@ -1,4 +1,4 @@
-"""The process of one job: ``python -m hven.batch.runner``, started by a launcher."""
+"""The process of one job: ``python -m hven.batch.runner [--as-user]``, started by a launcher."""
 
 from __future__ import annotations
 
@@ -30,6 +30,7 @@ from hven.registry.protocol import Registry
 Work = Callable[[Settings, Job, Watch, Registry], Sequence[QuantumRecord]]
 """Does a job and gives the records of all its quanta."""
 
+AS_USER = "--as-user"
 _STDIN = 0
 _WELL = frozenset({QuantumState.DONE, QuantumState.PARTIAL, QuantumState.NO_WORK})
 
@@ -53,12 +54,16 @@ def process(settings: Settings, job: Job, watch: Watch, registry: Registry) -> S
     return work.process(settings, job, watch, registry)
 
 
-def main(work: Work = process) -> int:
-    """Run the job of the order that comes through the standard input; gives the exit code."""
+def main(arguments: Sequence[str], work: Work = process) -> int:
+    """Run the job of the order that comes through the standard input; gives the exit code.
+
+    The program that `sudo` starts gives the argument ``--as-user``: whatever the order says, such a runner works for a
+    site file of root's and through the API only.
+    """
     configure(json=False)
     order = read_order(_STDIN)
     site = Path(order.site)
-    if order.api:
+    if AS_USER in arguments:
         _check_roots(site)
         threading.Thread(target=_obey, name="obey", daemon=True).start()
         settings = load_settings(site, environ={})
@@ -171,4 +176,4 @@ def _end(queue: RunnerSide, lease: Lease, verdict: Verdict | None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -9,8 +9,10 @@ import sqlalchemy as sa
 
 from hven.batch.model import Counts, Estimate, Event, Failure, Job, JobRequest, JobState, QuantumLine, Wish
 from hven.batch.tables import EVENT, JOB, METADATA, NAME, QUANTUM_PROGRESS, VERSION
+from hven.batch.visible import visible
 from hven.core.clock import format_utc, now_ns
 from hven.core.errors import ConflictError, JobNotFoundError
+from hven.model.access import Viewer
 from hven.model.collection import run_name
 from hven.model.quantum import QuantumState
 from hven.registry.database import Database
@@ -73,18 +75,28 @@ class JobStore:
             note(connection, user, "submit", job_id, pipeline=request.pipeline, shared=request.shared)
         return self.get(job_id)
 
-    def get(self, job_id: int) -> Job:
-        """Job by number; raises JobNotFoundError."""
-        jobs = self._jobs(JOB.c.id == job_id)
+    def get(self, job_id: int, viewer: Viewer | None = None) -> Job:
+        """Job by number; raises JobNotFoundError, also where the viewer may not see it."""
+        jobs = self._jobs(JOB.c.id == job_id, visible(viewer))
         if not jobs:
             raise JobNotFoundError(f"there is no job {job_id}", hint="`hven jobs list --all` shows all of them.")
         return jobs[0]
 
     def find(
-        self, *, user: str = "", states: Collection[JobState] = (), before: int | None = None, limit: int | None = None
+        self,
+        viewer: Viewer | None = None,
+        *,
+        user: str = "",
+        states: Collection[JobState] = (),
+        before: int | None = None,
+        limit: int | None = None,
     ) -> list[Job]:
-        """Jobs of a user (of all if empty) in some states (in any if empty), older than a job, newest first."""
-        conditions = [JOB.c.user == user] if user else []
+        """Jobs of a user (of all if empty) in some states (in any if empty), older than a job, newest first.
+
+        A viewer is given what they may see.
+        """
+        conditions = [visible(viewer)]
+        conditions += [JOB.c.user == user] if user else []
         conditions += [JOB.c.id < before] if before else []
         conditions += [JOB.c.state.in_(list(states))] if states else []
         return self._jobs(*conditions, limit=limit)
