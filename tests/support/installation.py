@@ -78,13 +78,13 @@ class Site:
         return {"HOME": str(home)} if home.exists() else {}
 
 
-def install(prefix: Path, accounts: Accounts, *more: object) -> Installation:
+def install(prefix: Path, accounts: Accounts, *, source: Path = REPOSITORY) -> Installation:
     """Run the operator's command, then give the environment byte code that is there already: compiling takes long."""
-    script = REPOSITORY / "platform" / "install.sh"
+    script = source / "platform" / "install.sh"
     site = prefix.with_name("site.yaml")
     write_site(site, accounts, prefix)
     done = subprocess.run(
-        ["sh", script, "--prefix", prefix, "--site", site, "--no-bytecode", *more],
+        ["sh", script, "--prefix", prefix, "--site", site, "--no-bytecode"],
         capture_output=True,
         text=True,
         check=False,

@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict
 
 from hven.core.clock import day_obs_begin, now_ns
 from hven.core.errors import AccessDeniedError, ConflictError, DatasetNotFoundError
-from hven.store.acl import remove_acl, set_acl
+from hven.store.acl import get_acl, remove_acl, set_acl
 from hven.store.current import CURRENT
 from hven.store.manifest import MANIFEST
 from hven.store.paths import PART, is_version
@@ -29,7 +29,6 @@ SEAL = "sealed.json"
 """File in a night's folder that says that, and when, it was closed."""
 
 _DAY_NS = 86400 * 10**9
-_OPEN = "u::rwx,u:{writer}:rwx,g::r-x,o::r-x"
 _INHERITED = "u::rwx,g::r-x,o::r-x"
 
 
@@ -133,11 +132,23 @@ def reopen(night: Night) -> None:
     writer = pwd.getpwnam(night.writer).pw_uid
     for _base, folders, files, here in os.fwalk(night.folder, follow_symlinks=False):
         folders[:] = [name for name in folders if not is_version(name)]
-        set_acl(here, _OPEN.format(writer=night.writer))
+        set_acl(here, _opened(get_acl(here), night.writer))
         set_acl(here, _INHERITED, default=True)
         os.fchmod(here, os.fstat(here).st_mode | stat.S_ISVTX)  # in it one may add, and replace only one's own
         for name in {MANIFEST, CURRENT} & set(files):
             os.chown(name, writer, -1, dir_fd=here, follow_symlinks=False)
+
+
+def _opened(acl: str, writer: str) -> str:
+    """The same list, by which the archive's account may also write.
+
+    Examples
+    --------
+    >>> _opened("u::r-x,u:root:r-x,g::r-x,g:hven:r-x,m::r-x,o::---", "root")
+    'g::r-x,g:hven:r-x,o::---,u::rwx,u:root:rwx'
+    """
+    kept = [entry for entry in acl.split(",") if not entry.startswith(("m:", "u::", f"u:{writer}:"))]
+    return ",".join([*kept, "u::rwx", f"u:{writer}:rwx"])
 
 
 def _check_place(night: Night) -> None:

@@ -120,6 +120,17 @@ def test_closed_products_stay_closed(night, accounts):
     assert not accounts.ada.can("cat", product / "data")
 
 
+def test_a_reopened_night_opens_for_nobody_else(night, accounts):
+    raw = night.folder / "run" / "raw"
+    accounts.archive.run("setfacl", "-m", "g:hvt-operators:r-x,o::---", raw)
+    seal(night)
+    reopen(night)
+
+    assert accounts.archive.can("touch", raw / "b.pff")
+    assert accounts.olga.can("ls", raw)
+    assert not accounts.ada.can("ls", raw)
+
+
 @pytest.mark.parametrize(
     ("spoil", "said"),
     [

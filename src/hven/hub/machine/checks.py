@@ -51,6 +51,7 @@ def examine(settings: Settings, site: Path) -> Iterator[Finding]:
     yield _local(settings.state)
     yield _acl_support(settings.root)
     yield from _folders(settings, server)
+    yield from _deliveries(settings, server)
     yield _logs(settings, server)
     yield from _system_files(site, settings, server)
 
@@ -172,6 +173,25 @@ def _folders(settings: Settings, server: ServerSettings) -> Iterator[Finding]:
         if taken := open_to_others(path.parent.resolve()):
             hint = f"chown root {taken}; chmod go-w {taken}"
             yield Finding("folders", f"{taken}, above {path}, can be changed by others than root", "problem", hint)
+
+
+def _deliveries(settings: Settings, server: ServerSettings) -> Iterator[Finding]:
+    """What copiers delivered must be readable for the archive: a copied mode may have cut the inherited rights."""
+    for base, names, files_ in os.walk(settings.root / "incoming"):
+        for name in (*names, *files_) if Path(base) != settings.root / "incoming" else ():
+            path = Path(base, name)
+            if not path.is_symlink() and not _readable_for(server.archive_account, get_acl(path)):
+                hint = f"setfacl -R -m u:{server.archive_account}:rX {path}; deliver with rsync -rt, without modes."
+                yield Finding("deliveries", f"{server.archive_account} cannot read {path}", "problem", hint)
+                return
+    yield Finding("deliveries", f"{server.archive_account} reads everything in incoming/")
+
+
+def _readable_for(account: str, acl: str) -> bool:
+    """Whether a list lets an account read, by name or as one of all."""
+    entries = dict(entry.rsplit(":", 1) for entry in acl.split(","))
+    named = entries.get(f"u:{account}")
+    return "r" in entries["o:"] if named is None else "r" in named and "r" in entries.get("m:", "r")
 
 
 def _logs(settings: Settings, server: ServerSettings) -> Finding:

@@ -174,6 +174,18 @@ def test_a_data_root_in_a_folder_that_others_can_change(server_site):
         assert "can be changed by others" in problems(server_site)["folders"].says
 
 
+@pytest.mark.parametrize("bits", ["0600", "0700"])
+def test_a_delivery_that_the_archive_cannot_read(server_site, accounts, bits):
+    folder = server_site.root / "incoming" / "hvt-cora" / "run"
+    accounts.cora.run("sh", "-c", f"mkdir {folder}; touch {folder}/a.pff {folder}/b.pff; chmod {bits} {folder}/b.pff")
+    found = problems(server_site)["deliveries"]
+
+    assert str(folder / "b.pff") in found.says
+    subprocess.run(["sh", "-c", found.hint.partition(";")[0]], check=True)
+    assert accounts.archive.can("cat", folder / "b.pff")
+    assert "deliveries" not in problems(server_site)
+
+
 def test_a_log_that_everybody_can_read(server_site):
     log = server_site.state / "logs" / "batch.log"
     log.touch()
