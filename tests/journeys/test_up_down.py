@@ -401,7 +401,7 @@ def test_whole_platform_comes_up_detached_and_goes_down(tmp_path):
         assert whole.password in came.stdout
         found = json.loads(whole.hven("status", "--json").stdout)["services"]
         assert {s["name"]: s["state"] for s in found} == dict.fromkeys(
-            ("hub", "ingest", "batch", "api", "dashboards"), "running"
+            ("hub", "ingest", "batch", "api", "dashboards", "idle-culler"), "running"
         )
         for service in ("api", "dashboards"):
             answer = httpx.get(f"{whole.address}/services/{service}/", follow_redirects=True)

@@ -12,6 +12,8 @@ import panel as pn
 import param
 
 from hven.core.logging import get_logger
+from hven.hub.announcement import read_announcement
+from hven.hub.mode import mode_of
 from hven.observatory import Observatory, connect
 from hven.views import markup, theme
 from hven.views.url import Url
@@ -148,7 +150,7 @@ def _framed(name: str, content: Content, observatory: Observatory, url: Url, *, 
         title="hven", site_url=url.to("tonight"), meta_title=content.tab, busy_indicator="linear",
         dark_theme=dark, theme_config=theme.MATERIAL, main_width=1600,
         header=[navigation, pn.HSpacer(), _place(observatory), Clock(margin=(0, 8), align="center"), remember],
-        main=[_body(content)], favicon=_FAVICON,
+        main=[*_announced(observatory), _body(content)], favicon=_FAVICON,
     )  # fmt: skip
 
     def changed(event: Any) -> None:
@@ -193,6 +195,14 @@ def _body(content: Content) -> pn.Column:
         head, *content.sections,
         sizing_mode="stretch_width", margin=(2 * theme.SPACE, 2 * theme.SPACE),
     )  # fmt: skip
+
+
+def _announced(observatory: Observatory) -> list[pn.pane.HTML]:
+    """What operators announce, above the page."""
+    text = read_announcement(mode_of(observatory.settings).announcement)
+    style = f"background:{theme.YELLOW};color:{theme.BLACK};padding:{theme.SPACE}px {2 * theme.SPACE}px"
+    shown = f'<div role="status" style="{style}">{escape(text)}</div>'
+    return [pn.pane.HTML(shown, sizing_mode="stretch_width", margin=0)] if text else []
 
 
 def _links(active: str, url: Url) -> str:

@@ -13,6 +13,8 @@ from bokeh.document import Document
 
 from hven.batch.model import JobRequest
 from hven.batch.store import JobStore
+from hven.hub.announcement import announce
+from hven.hub.mode import mode_of
 from hven.hub.status import ServiceStatus
 from hven.registry.database import Database
 from hven.views import frame, markup, warm
@@ -271,6 +273,16 @@ def test_the_tab_of_the_browser_says_what_is_shown_first(night):
 
 def test_a_dark_page_is_dark(night):
     assert frame.page("system", warm.PAGES["system"], night, Url(theme="dark")).dark_theme
+
+
+def test_what_is_announced_stands_above_every_page_as_text(empty):
+    file = mode_of(empty.settings).announcement
+    file.parent.mkdir(parents=True, exist_ok=True)
+    announce(file, "<b>Maintenance</b> on Monday")
+    assert "&lt;b&gt;Maintenance&lt;/b&gt; on Monday" in text_of(empty, "tonight")
+
+    announce(file, "")
+    assert "Maintenance" not in text_of(empty, "tonight")
 
 
 def service(name, state="running", age=1.0):
