@@ -200,7 +200,7 @@ def test_form_counts_and_estimates(page, picture):
 
     field(page, "observation", "select").select_option(OBSERVATION)
     field(page, "detector", "select").select_option("1")
-    expect(page.locator(NOTEBOOK).get_by_text("3 quanta, 3 done already, 0 to do")).to_be_visible()
+    expect(page.locator(NOTEBOOK).get_by_text("4 quanta, 4 done already, 0 to do")).to_be_visible()
     expect(submit).to_be_disabled()
     page.locator(f"{NOTEBOOK}.jupyter-widget-Collapse-header").click()
     field(page, "Step", "select").select_option(STEP)
@@ -208,7 +208,7 @@ def test_form_counts_and_estimates(page, picture):
     box.fill(str(VALUE))
     box.press("Enter")
 
-    expect(page.locator(NOTEBOOK).get_by_text("3 quanta, 2 done already, 1 to do")).to_be_visible()
+    expect(page.locator(NOTEBOOK).get_by_text("4 quanta, 3 done already, 1 to do")).to_be_visible()
     expect(page.locator(NOTEBOOK).get_by_text("Estimate: 1 quantum")).to_be_visible()
     expect(submit).to_be_enabled()
     picture(page, "07-form")
@@ -240,8 +240,11 @@ def test_job_runs_to_its_end_and_gives_the_dataset(page, site, picture):
     expect(page.locator(NOTEBOOK).get_by_text("ds = obs.open('panoseti.ph1024', level='L1'")).to_be_visible()
     picture(page, "10-result")
     with connect(site) as obs:
-        newest = obs.one("panoseti.ph1024", "L1", observation=OBSERVATION, detector=1)
-        assert obs.provenance(newest).config[OPTION] == VALUE
+        (job,) = obs.jobs.find(limit=1)
+        wanted = {"observation": OBSERVATION, "detector": 1}
+        own, shared = (obs.one("panoseti.ph1024", "L1", collection=c, **wanted) for c in (job.run, ""))
+        assert obs.provenance(own).config[OPTION] == VALUE
+        assert obs.provenance(shared).config[OPTION] != VALUE
 
 
 def test_tonight_says_what_is_wrong(dashboards, picture):
