@@ -1,4 +1,4 @@
-"""A hub with dashboards and API: alice and carol may see pages, only alice may submit, bob may nothing."""
+"""A hub with dashboards and API: alice, carol and olga see pages, alice may submit, olga operate, bob nothing."""
 
 import os
 import sys
@@ -21,7 +21,7 @@ c.ConfigurableHTTPProxy.command = proxy_command(Path(__file__).parents[2])
 c.ConfigurableHTTPProxy.pid_file = str(state / "proxy.pid")
 c.JupyterHub.authenticator_class = "shared-password"
 c.SharedPasswordAuthenticator.user_password = os.environ["TEST_PASSWORD"]
-c.Authenticator.allowed_users = {"alice", "bob", "carol"}
+c.Authenticator.allowed_users = {"alice", "bob", "carol", "olga"}
 c.JupyterHub.spawner_class = "simple"
 environment = {
     **kept,
@@ -42,6 +42,7 @@ c.JupyterHub.services = [
 ]
 c.JupyterHub.custom_scopes = SCOPES
 c.JupyterHub.load_roles = [
-    {"name": "viewers", "users": ["alice", "carol"], "scopes": [USE_DASHBOARDS, USE_API, "custom:hven:read"]},
+    {"name": "viewers", "users": ["alice", "carol", "olga"], "scopes": [USE_DASHBOARDS, USE_API, "custom:hven:read"]},
     {"name": "submitters", "users": ["alice"], "scopes": ["custom:hven:submit"]},
+    {"name": "operators", "users": ["olga"], "scopes": ["custom:hven:operate"]},
 ]

@@ -30,8 +30,9 @@ def serve(observatory):
     store = JobStore(Database(observatory.settings.platform_url))
 
     def jobs_of(caller):
-        seen = observatory.registry.seen_by(viewer(caller, observatory.settings))
-        return DirectJobs(observatory.settings, store, seen, user=caller.name, operator=caller.may("operate"))
+        by = viewer(caller, observatory.settings)
+        seen, operator = observatory.registry.seen_by(by), caller.may("operate")
+        return DirectJobs(observatory.settings, store, seen, user=caller.name, operator=operator, viewer=by)
 
     app = create_app(observatory, jobs_of, {BY_HUB: Guests()})
     server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, access_log=False, log_level="warning"))

@@ -56,11 +56,23 @@ class Reading:
     def __init__(self, settings: Settings, registry: Registry, *, user: str = "") -> None:
         self.settings = settings
         self.registry = registry
+        self.viewer: Viewer | None = None
         self.user = user or pwd.getpwuid(os.getuid()).pw_name
 
     def __repr__(self) -> str:
         """Name and data root."""
         return f"<Observatory {self.settings.observatory.name}: {self.root}>"
+
+    def __eq__(self, other: object) -> bool:
+        """Views of one observatory are equal: they open a product alike, so what is kept by product serves all.
+
+        Nothing that depends on what one may see, like a list of products, may be kept by observatory.
+        """
+        return isinstance(other, Reading) and other.settings is self.settings
+
+    def __hash__(self) -> int:
+        """Hash of the observatory."""
+        return id(self.settings)
 
     def __enter__(self) -> Self:
         """Use as a context manager."""
@@ -80,7 +92,7 @@ class Reading:
         """The same as somebody may see it: what they may not see is not there."""
         view = copy(self)
         view.registry = self.registry.seen_by(viewer)
-        view.user = viewer.name
+        view.user, view.viewer = viewer.name, viewer
         view.__dict__.pop("jobs", None)  # a cached property, of somebody else
         return view
 

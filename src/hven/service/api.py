@@ -48,8 +48,9 @@ def main(environ: Mapping[str, str] = os.environ) -> None:
     store = JobStore(Database(observatory.settings.platform_url))
 
     def jobs_of(caller: Caller) -> Jobs:
-        settings, seen = observatory.settings, observatory.registry.seen_by(viewer(caller, observatory.settings))
-        return DirectJobs(settings, store, seen, user=caller.name, operator=caller.may("operate"))
+        settings, by = observatory.settings, viewer(caller, observatory.settings)
+        seen = observatory.registry.seen_by(by)
+        return DirectJobs(settings, store, seen, user=caller.name, operator=caller.may("operate"), viewer=by)
 
     prefix = environ.get("JUPYTERHUB_SERVICE_PREFIX", "")
     queue = JobQueue(store.database, lease_s=observatory.settings.batch.lease_s)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import secrets
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
@@ -23,6 +23,7 @@ from hven.observatory import Observatory, connect
 from hven.service.job_actions import JobActions
 from hven.service.panel_auth import HubAuthProvider, callback_route
 from hven.service.session_owner import USER
+from hven.service.visitors import Visitors
 
 FIRST_PAGE = "tonight"
 THREADS = 4
@@ -54,6 +55,7 @@ def make_server(
     public: str,
     auth: Any,
     act: JobActions | None = None,
+    seen_by: Callable[[str], Observatory] | None = None,
 ) -> Any:
     """Make a Panel server that listens; its `io_loop` is still to be started.
 
@@ -73,14 +75,16 @@ def make_server(
         A Bokeh AuthProvider.
     act
         Changes jobs for the pages; without it they have no buttons.
+    seen_by
+        Gives the observatory as a visitor sees it; without it all of it is shown.
     """
     import panel as pn
 
     from hven.views import frame
 
     where, base = urlparse(url), prefix.rstrip("/")
-    pn.extension("tabulator")
-    pn.state.cache.update({frame.OBSERVATORY: observatory, frame.JOB_ACTIONS: act})
+    pn.extension()
+    pn.state.cache.update({frame.OBSERVATORY: observatory, frame.JOB_ACTIONS: act, frame.SEEN_BY: seen_by})
     home = (r"/?", RedirectHandler, {"url": f"{base}/{FIRST_PAGE}", "permanent": False})
     server = pn.serve(
         dict(pages), address=where.hostname, port=where.port or 0, prefix=base, websocket_origin=_names(public),
@@ -117,7 +121,7 @@ def main() -> None:
     server = make_server(
         pages, observatory, url=os.environ["JUPYTERHUB_SERVICE_URL"], prefix=os.environ["JUPYTERHUB_SERVICE_PREFIX"],
         public=urlparse(os.environ["HVEN_PUBLIC_URL"]).netloc, auth=auth,
-        act=JobActions(os.environ["HVEN_API_URL"], auth.tokens),
+        act=JobActions(os.environ["HVEN_API_URL"], auth.tokens), seen_by=Visitors(observatory, auth.may_operate),
     )  # fmt: skip
     threading.Thread(target=warm_up, args=(observatory,), name="warm-up", daemon=True).start()
     log.info("dashboards listen", pages=sorted(pages), port=server.port)

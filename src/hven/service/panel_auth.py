@@ -14,6 +14,7 @@ from hven.service.session_owner import USER, refuse_foreign_session
 
 LOGIN = "/login"
 CALLBACK = "/oauth_callback"
+OPERATE = "custom:hven:operate"
 
 
 def callback_route() -> tuple[str, type[RequestHandler]]:
@@ -75,6 +76,7 @@ class HubAuthProvider(AuthProvider):
     def __init__(self, hub: HubOAuth | None = None) -> None:
         self._hub = hub or HubOAuth.instance()
         self.tokens: dict[str, str] = {}
+        self._operators: set[str] = set()
         super().__init__()  # reads the properties below
 
     @property
@@ -112,6 +114,10 @@ class HubAuthProvider(AuthProvider):
         """Unused."""
         return
 
+    def may_operate(self, name: str) -> bool:
+        """Whether a visitor's latest login allows to operate."""
+        return name in self._operators
+
     async def _user(self, handler: RequestHandler) -> str | None:
         model = await self._hub.get_user(handler, sync=False)
         if model is None:
@@ -121,6 +127,7 @@ class HubAuthProvider(AuthProvider):
         name = str(model["name"])
         refuse_foreign_session(handler, name)
         self.tokens[name] = str(self._hub.get_token(handler))
+        (self._operators.add if OPERATE in model["scopes"] else self._operators.discard)(name)
         _tell_panel(handler, name)
         return name
 

@@ -15,7 +15,7 @@ import small_products
 
 from hven.access.change import change_access, strays
 from hven.access.viewers import viewer_of
-from hven.core.errors import ConfigurationError, UnknownNameError
+from hven.core.errors import ConfigurationError, DatasetNotFoundError, UnknownNameError
 from hven.core.settings import ServerSettings, Settings
 from hven.model.access import Viewer, may_see
 from hven.model.collection import AccessClass, Collection, CollectionKind
@@ -288,3 +288,47 @@ def test_records_of_hidden_runs_are_hidden(place):
     assert seen("hvt-ada") == ["panoseti/runs/open/1", "u/hvt-ada/r/1"]
     assert seen("hvt-olga") == [RUN, "panoseti/runs/open/1"]
     assert seen("hvt-otto") == ["u/hvt-otto/r/1"]
+
+
+@pytest.mark.parametrize("access", list(AccessClass))
+def test_a_page_shows_what_the_folders_open(place, access):
+    import panel as pn
+    from bokeh.document import Document
+
+    from hven.service.visitors import Visitors
+    from hven.views import frame
+    from hven.views.pages import observations
+    from hven.views.url import Url
+
+    place.define(access)
+    place.publish(name="L0/panoseti.ph1024", observation="the-night")
+    visitors = Visitors(place.obs, lambda _name: True)
+    for name in PEOPLE:
+        page = frame.page("observations", observations.page, visitors(f"hvt-{name}"), Url())
+        page.get_root(Document())
+        text = " ".join(str(pane.object) for pane in page.select(pn.pane.HTML))
+
+        assert ("the-night" in text) == (name in OPEN_TO[access]), text
+
+
+def test_what_is_hidden_is_not_in_counts_explanations_or_messages(place):
+    hidden = place.publish(detector=7, observation="the-secret")
+    place.change("operators")
+    seen = place.obs.seen_by(viewer_of("hvt-ada", place.server, operator=False))
+
+    assert seen.find().empty
+    assert seen.registry.find(limit=1) == []
+    explained = str(seen.explain("panoseti.ph1024", level="L1", observation="the-secret"))
+    assert "there: 1" not in explained
+    assert hidden.id not in explained
+    for ask in (
+        lambda: seen.product(hidden.id),
+        lambda: seen.open("panoseti.ph1024", level="L1", observation="the-secret"),
+        lambda: seen.query(collection=RUN),
+        lambda: seen.open("panoseti.ph1024", level="L1", observation="another"),
+    ):
+        with pytest.raises((DatasetNotFoundError, UnknownNameError)) as error:
+            ask()
+        assert "operators" not in str(error.value)
+        assert RUN not in error.value.hint
+        assert str(hidden.ref.data_id["detector"]) not in error.value.hint

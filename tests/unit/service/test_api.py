@@ -151,6 +151,11 @@ ENDPOINTS = [
     ("POST", "/jobs/1/restart"),
     ("GET", "/status"),
 ]
+RUNNER = [
+    ("GET", "/runner/job"),
+    *(("POST", f"/runner/{v}") for v in ("begin", "renew", "report", "release", "finish")),
+]
+"""For the bearer of a job's lease; see test_leases.py."""
 BODY = {"pipeline": "panoseti/nightly"}
 CHANGES = [
     p for m, p in ENDPOINTS if m == "POST" and not p.startswith("/lookup/") and p not in {"/estimate", "/quanta/find"}
@@ -167,10 +172,10 @@ def test_every_endpoint_is_in_the_list_of_those_tested():
     names = {"/1": "/{job_id}", "/x": "/{product_id}", "panoseti.ph1024": "{name}"}
     for concrete, template in names.items():
         found = {(method, path.replace(template, concrete)) for method, path in found}
-    assert found == set(ENDPOINTS)
+    assert found == {*ENDPOINTS, *RUNNER}
 
 
-@pytest.mark.parametrize(("method", "path"), ENDPOINTS)
+@pytest.mark.parametrize(("method", "path"), [*ENDPOINTS, *RUNNER])
 def test_nobody_gets_in_without_a_token_of_the_hub(hub, method, path):
     for token in ("", "0" * 32, "../../hub"):
         answer = hub.ask(token, method, path, json=BODY)
@@ -321,9 +326,14 @@ def test_jobs_through_the_api_are_those_of_the_table(hub, submitter, operator):
 
     with pytest.raises(JobNotFoundError, match="job 999"):
         sophie.get(999)
-    other = submitted_by(hub, "tycho")
-    with pytest.raises(AccessDeniedError, match=f"job {other} is tycho's"):
-        sophie.cancel(other)
+    shared, other = submitted_by(hub, "tycho", shared=True), submitted_by(hub, "tycho")
+    with pytest.raises(AccessDeniedError, match=f"job {shared} is tycho's"):
+        sophie.cancel(shared)
+    for look in (sophie.get, sophie.cancel, sophie.log, sophie.failures, sophie.products):
+        with pytest.raises(JobNotFoundError, match=f"no job {other}"):
+            look(other)
+    assert {j.id for j in sophie.find()} & {job, shared, other} == {job, shared}
+    assert {j.id for j in tycho.find()} >= {job, shared, other}
     assert sophie.hold(job).state == JobState.HELD
     assert tycho.unhold(job).state == JobState.READY
     assert [j.id for j in sophie.find(user="sophie", states=[JobState.READY])] == [job]
@@ -337,12 +347,12 @@ def test_jobs_through_the_api_are_those_of_the_table(hub, submitter, operator):
     tycho.close()
 
 
-def submitted_by(hub, user):
+def submitted_by(hub, user, *, shared=False):
     from hven.batch.store import JobStore
     from hven.registry.database import Database
 
     database = Database(hub.obs.settings.platform_url)
-    job = JobStore(database).submit(JobRequest(pipeline="panoseti/nightly"), user=user).id
+    job = JobStore(database).submit(JobRequest(pipeline="panoseti/nightly", shared=shared), user=user).id
     database.close()
     return job
 

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+import small_products
 from bokeh.util.token import generate_jwt_token, generate_session_id, get_session_id, get_token_payload
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
@@ -24,7 +25,9 @@ from hven.batch.model import JobRequest
 from hven.batch.store import JobStore
 from hven.core.errors import ConfigurationError
 from hven.hub.proxy import proxy_command
+from hven.model.collection import AccessClass, Collection, CollectionKind
 from hven.registry.database import Database
+from hven.registry.direct import DirectRegistry
 
 SUPPORT = Path(__file__).parents[2] / "support"
 PASSWORD = "a-password-for-tests"
@@ -229,7 +232,11 @@ SAY_S = 30
 @pytest.fixture
 def submit(hub, jobs):
     """Queue a job of somebody's."""
-    return lambda user: jobs.submit(JobRequest(pipeline="panoseti/nightly"), user=user)
+
+    def queue(user, **more):
+        return jobs.submit(JobRequest(pipeline="panoseti/nightly", **more), user=user)
+
+    return queue
 
 
 def test_a_button_changes_the_visitors_own_job(hub, alice, jobs, submit):
@@ -264,11 +271,35 @@ def test_a_guest_who_may_not_submit_is_refused_in_words(hub, login, jobs, submit
 
 
 def test_nobody_changes_the_job_of_somebody_else(hub, alice, jobs, submit):
-    job = submit("carol")
+    job = submit("carol", shared=True)
     with _Page(hub, alice, f"jobs?job={job.id}") as page:
         page.press("Hold")
         page.wait_for("is carol")
     assert jobs.get(job.id).state == "READY"
+
+
+def test_nobody_sees_the_own_job_of_somebody_else(hub, alice, login, submit):
+    job = submit("carol")
+
+    assert f"There is no job {job.id:04d}" in _shown(hub, alice, f"jobs?job={job.id}")
+    assert f"There is no job {job.id:04d}" not in _shown(hub, login("carol"), f"jobs?job={job.id}")
+    assert "carol" not in _shown(hub, alice, "jobs?show=queued").replace("carol's", "")
+
+
+def test_a_page_shows_of_the_data_what_is_open_to_its_visitor(hub, alice, login, folder):
+    run = "panoseti/runs/secret/1"
+    with DirectRegistry(f"sqlite:///{folder / 'state' / 'registry.sqlite'}", folder / "data") as registry:
+        for access in AccessClass:
+            registry.define(Collection(f"{run}/{access}", CollectionKind.RUN, access))
+            made = small_products.publish(
+                folder / "data", "L0/panoseti.ph1024", run=f"{run}/{access}", observation=f"night-of-{access}"
+            )
+            registry.register([made], inputs={})
+
+        shown = {who: _shown(hub, login(who), "observations") for who in ("alice", "olga")}
+
+    assert {a for a in AccessClass if f"night-of-{a}" in shown["alice"]} == {"public", "collaboration"}
+    assert {a for a in AccessClass if f"night-of-{a}" in shown["olga"]} == set(AccessClass)
 
 
 def test_the_visitors_token_stays_in_the_service(hub, alice, folder, submit):
@@ -282,6 +313,12 @@ def test_the_visitors_token_stays_in_the_service(hub, alice, folder, submit):
     for text in (page, str(carried), (folder / "hub.log").read_text()):
         assert secret not in text
         assert signed.strip('"') not in text
+
+
+def _shown(hub, browser, page):
+    """What a page holds, as its browser is sent it."""
+    with _Page(hub, browser, page) as opened:
+        return str(opened._document)
 
 
 class _Page:
