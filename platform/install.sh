@@ -23,7 +23,8 @@ case "$prefix$site" in *" "*) echo "paths with spaces are not supported" >&2; ex
 [ "$(id -u)" = 0 ] || { echo "This makes accounts and system files: run it as root." >&2; exit 1; }
 
 install_python() {
-    found=$(find_python)
+    found=.venv/bin/python  # the checkout's own, where it has one
+    "$found" -c '' >/dev/null 2>&1 || found=$(find_python)
     python=$("$found" platform/server/copy_python.py "$prefix/python")
     if [ "$(readlink -f "$prefix/venv/bin/python" 2>/dev/null || true)" != "$(readlink -f "$python")" ]; then
         echo "Making $prefix/venv with $("$python" --version)"

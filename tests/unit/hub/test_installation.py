@@ -43,7 +43,7 @@ def snapshot(repository):
             shutil.copytree(repository / name, folder / name)
         for name in ("pyproject.toml", "README.md", "LICENSE", "requirements.lock"):
             shutil.copy(repository / name, folder / name)
-        for name in (".venv", ".proxy"):
+        for name in (".venv", ".proxy", ".git"):
             (folder / name).symlink_to(repository / name)
         yield folder
 
