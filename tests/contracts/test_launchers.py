@@ -227,6 +227,17 @@ def test_what_has_ended_is_collected(kind):
     wait_for(lambda: kind.ask("collect") == "0")
 
 
+def test_a_runner_that_ended_by_itself_hears_nothing_more(kind):
+    job = kind.submit(quanta=1000, seconds=0.1)
+    kind.ask("launch")
+    runner = pid_of(at_work(kind, job))
+    os.kill(runner, signal.SIGKILL)
+    wait_for(lambda: not alive(runner))
+
+    assert kind.ask("kill") == "None"
+    assert kind.ask("collect") == "0"
+
+
 def test_a_killed_runner_is_gone(kind):
     job = kind.submit(quanta=1000, seconds=0.1)
     kind.ask("launch")

@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Protocol
 
@@ -103,11 +103,8 @@ def start(settings: Settings, command: Sequence[str], order: Order, environment:
 def tell(process: Process, line: bytes) -> None:
     """Send a line to a runner; one that has ended hears nothing."""
     assert process.stdin is not None  # noqa: S101 - `start` opens it
-    try:
-        process.stdin.write(line)
-        process.stdin.flush()
-    except BrokenPipeError:
-        return
+    with suppress(BrokenPipeError):
+        os.write(process.stdin.fileno(), line)
 
 
 @contextmanager
