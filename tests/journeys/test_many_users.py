@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import time
 from pathlib import Path
 
 import httpx
@@ -10,6 +13,9 @@ import pytest
 from people import running
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect as connect_websocket
+
+from hven.hub.run_record import read_run
+from hven.hub.supervised import is_healthy
 
 pytestmark = pytest.mark.journey
 LISTENING = """
@@ -370,3 +376,49 @@ def test_secrets_are_in_no_command_line(platform, ada, bert):
 
     assert "jupyterhub" in seen
     assert not [secret for secret in (platform.accounts.password, ada.token, bert.token) if secret in seen]
+
+
+# What operators say
+
+
+def test_operator_announces_with_one_command_and_everybody_sees_it(platform, ada, bert, accounts):
+    assert platform.site.run(accounts.olga, "announce", "Maintenance on Monday").stdout == "Maintenance on Monday\n"
+
+    assert "Maintenance on Monday" in bert.browser.get("/hub/home").text
+    assert "Maintenance on Monday" in httpx.get(f"{platform.address}/hub/login").text
+    assert ada.call("GET", f"/user/{ada.name}/hven/notices").json()["announcement"] == "Maintenance on Monday"
+
+    assert platform.site.run(accounts.olga, "announce", "--clear").stdout == "Nothing is announced.\n"
+    assert "Maintenance" not in bert.browser.get("/hub/home").text
+
+
+def test_nobody_else_announces(platform, accounts):
+    refused = platform.site.run(accounts.bert, "announce", "Free beer")
+
+    assert refused.returncode == 6
+    assert "not yours to write" in refused.stderr
+
+
+@pytest.mark.parametrize("command", ["status", "up", "down"])
+def test_only_root_runs_the_platform(command, platform, accounts):
+    refused = platform.site.run(accounts.bert, command)
+
+    assert refused.returncode in {2, 6}
+    assert "hven: " in refused.stderr
+    assert platform.hven("status").returncode == 0
+
+
+# After a crash
+
+
+def test_hub_that_is_killed_finds_peoples_servers_again(platform, ada):
+    ada.compute("x = 'still here'")
+    hub = next(s for s in read_run(platform.layout).services if s.name == "hub").pid
+    os.kill(hub, signal.SIGKILL)
+    until = time.monotonic() + 120
+    while platform.hven("status").returncode or not is_healthy(platform.address):
+        assert time.monotonic() < until
+        time.sleep(0.5)
+
+    assert ada.compute("print(x)") == "still here\n"
+    assert ada.call("GET", f"/hub/api/users/{ada.name}").json()["servers"][""]["ready"]

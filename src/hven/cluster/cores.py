@@ -14,12 +14,13 @@ import time
 from pathlib import Path
 from typing import Self
 
-from hven.core.errors import ConfigurationError, ServiceUnavailableError
+from hven.core.errors import ServiceUnavailableError
 from hven.core.logging import get_logger
 from hven.core.settings import Profile
 
 _LOOK_S = 1.0
 _TELL_S = 30.0
+_COMES_UP_S = 30.0
 
 _log = get_logger(__name__)
 
@@ -81,13 +82,9 @@ def take_cores(folder: Path, wanted: int, *, stays: bool, patience_s: float) -> 
     Raises
     ------
     ServiceUnavailableError
-        When no core gets free in time.
-    ConfigurationError
-        When the folder has no cores: the platform is not up.
+        When no core gets free in time, or there are none because the platform is not up.
     """
-    files = sorted(folder.glob("[0-9]*"), key=lambda file: int(file.name))
-    if not files:
-        raise ConfigurationError(f"{folder} has no cores", hint="The platform makes them when it comes up.")
+    files = _wait_for_platform(folder, min(patience_s, _COMES_UP_S))
     usable = files[1:] if stays and len(files) > 1 else files[::-1]
     began, told = time.monotonic(), -_TELL_S
     while not (held := _lock(usable, wanted)):
@@ -104,6 +101,16 @@ def take_cores(folder: Path, wanted: int, *, stays: bool, patience_s: float) -> 
     if len(held) < wanted:
         _log.warning("fewer cores are free than wanted, the cluster gets fewer workers", free=len(held), wanted=wanted)
     return Cores(held)
+
+
+def _wait_for_platform(folder: Path, patience_s: float) -> list[Path]:
+    """Files of all cores; after a start of the machine a job may come before them."""
+    began = time.monotonic()
+    while not (files := sorted(folder.glob("[0-9]*"), key=lambda file: int(file.name))):
+        if time.monotonic() - began >= patience_s:
+            raise ServiceUnavailableError(f"{folder} has no cores", hint="The platform makes them when it comes up.")
+        time.sleep(_LOOK_S)
+    return files
 
 
 def _lock(files: list[Path], wanted: int) -> list[int]:

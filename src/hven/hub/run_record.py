@@ -10,7 +10,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from hven.core.errors import ConflictError
+from hven.core.errors import AccessDeniedError, ConflictError
 from hven.hub.layout import Layout, write_private
 from hven.hub.processes import same_process
 
@@ -50,11 +50,19 @@ class RunRecord(BaseModel):
 
 
 def read_run(layout: Layout) -> RunRecord | None:
-    """The record of this state folder, or None when there never was a platform or it ended in order."""
+    """The record of this state folder, or None when there never was a platform or it ended in order.
+
+    Raises
+    ------
+    AccessDeniedError
+        When this user may not look.
+    """
     try:
         return RunRecord.model_validate_json(layout.run.read_text())
     except FileNotFoundError:
         return None
+    except PermissionError:
+        raise AccessDeniedError(f"{layout.run} is closed to you", hint="Whoever runs the platform may ask.") from None
 
 
 def is_running(layout: Layout) -> bool:

@@ -9,7 +9,7 @@ import pytest
 
 from hven.cluster.cores import Cores, make_cores, take_cores
 from hven.cluster.local import LocalEngine, notebook_client
-from hven.core.errors import ConfigurationError, ServiceUnavailableError
+from hven.core.errors import ServiceUnavailableError
 from hven.core.settings import Profile, Settings
 
 
@@ -91,8 +91,14 @@ def test_nobody_but_its_owner_changes_what_a_core_is(cores, accounts):
 
 
 def test_without_cores_the_platform_is_not_up(tmp_path):
-    with pytest.raises(ConfigurationError, match="has no cores"):
+    with pytest.raises(ServiceUnavailableError, match="has no cores"):
         work(tmp_path, 1)
+
+
+def test_work_that_comes_before_the_platform_waits_for_it(tmp_path):
+    threading.Timer(0.5, make_cores, [tmp_path / "cores", 2]).start()
+
+    assert len(take_cores(tmp_path / "cores", 2, stays=False, patience_s=30)) == 2
 
 
 def test_a_cluster_is_no_larger_than_its_cores(cores):
