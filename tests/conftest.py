@@ -104,9 +104,31 @@ def database_settings(request, new_database, tmp_path):
 
 
 @pytest.fixture(scope="session")
+def need():
+    """Function that gives a program of the system's, by its name and Debian package."""
+
+    def find(name: str, package: str) -> str:
+        found = shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin:/sbin")
+        require(found, f"{name} is not installed", f"apt-get install {package}")
+        return str(found)
+
+    return find
+
+
+@pytest.fixture(scope="session")
 def acl_programs() -> None:
     """The system's own programs for access control lists."""
     require(shutil.which("getfacl") and shutil.which("setfacl"), "getfacl is not installed", "apt-get install acl")
+
+
+@pytest.fixture(scope="session")
+def ssh_config(tmp_path_factory):
+    """Configuration for `ssh -F` of hosts that a private sshd on loopback answers for: see `loopback_sshd.py`."""
+    import loopback_sshd
+
+    require(loopback_sshd.PROGRAM.exists(), "OpenSSH's server is not installed", loopback_sshd.COMMAND)
+    with loopback_sshd.sshd(tmp_path_factory.mktemp("sshd")) as config:
+        yield config
 
 
 @pytest.fixture(scope="session")

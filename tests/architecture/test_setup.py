@@ -89,8 +89,9 @@ def test_platform_folder_never_becomes_a_package(repository):
 
 
 def test_shell_scripts_are_posix_and_never_call_a_bare_uv(repository):
-    for script in (repository / "platform/setup.sh", repository / ".ci/run"):
+    scripts = [*(repository / "platform").glob("*.sh"), repository / ".ci/run"]
+    for script in scripts:
         subprocess.run(["sh", "-n", script], check=True)
-    recipes = (repository / "Makefile").read_text() + (repository / "platform/setup.sh").read_text()
+    recipes = "".join(file.read_text() for file in (repository / "Makefile", *scripts))
 
     assert re.findall(r"(?<![\w/._-])uv (?:pip|sync|venv|run)", recipes) == []

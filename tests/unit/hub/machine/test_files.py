@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -36,11 +35,9 @@ def made(repository, values, tmp_path):
     return {f.path.name: f for f in units(repository / "platform", values, tmp_path)}
 
 
-def test_systemd_accepts_the_units(made, tmp_path):
+def test_systemd_accepts_the_units(made, need):
     """`systemd-analyze` also looks whether the programs are there: stand-ins are, as long as it looks."""
-    program = shutil.which("systemd-analyze")
-    if program is None:
-        pytest.skip("systemd is not installed here")
+    program = need("systemd-analyze", "systemd")
     for file in made.values():
         stand_in = "\n".join(
             f"ExecStart=/bin/true {line.partition(' ')[2]}" if line.startswith("ExecStart=") else line
@@ -108,9 +105,8 @@ def test_a_file_is_written_once_and_put_right(accounts, tmp_path):
     assert file.path.stat().st_mode & 0o777 == 0o640
 
 
-def test_a_sudoers_file_that_is_wrong_is_never_installed(accounts, tmp_path):
-    if not Path("/usr/sbin/visudo").exists():
-        pytest.skip("sudo is not installed here")
+def test_a_sudoers_file_that_is_wrong_is_never_installed(accounts, need, tmp_path):
+    need("visudo", "sudo")
     file = SystemFile(tmp_path / "sudoers.d" / "opt-hven", "this is no rule\n", 0o440)
 
     with pytest.raises(InfrastructureError, match="visudo"):

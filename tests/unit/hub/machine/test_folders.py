@@ -77,7 +77,8 @@ def test_everybody_reads_the_archive(site, accounts, who):
     assert getattr(accounts, who).run("cat", archived_file(site)).stdout == "raw\n"
 
 
-def test_a_copier_delivers_by_rsync(site, accounts, tmp_path):
+def test_a_copier_delivers_by_rsync(site, accounts, need):
+    need("rsync", "rsync")
     target = site.root / "incoming" / "hvt-cora"
     done = accounts.cora.run("rsync", "-rt", "/usr/share/doc/rsync", f"{target}/")
 
