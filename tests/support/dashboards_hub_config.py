@@ -10,7 +10,7 @@ from hven.hub.roles import DASHBOARD, SCOPES, USE_API, USE_DASHBOARDS
 c = get_config()  # noqa: F821 - JupyterHub defines it
 public, hub, proxy_api, service, api = os.environ["TEST_PORTS"].split(",")
 state = Path(os.environ["HVEN_STATE"])
-kept = {name: os.environ[name] for name in ("HVEN_ROOT", "HVEN_STATE", "LD_LIBRARY_PATH") if name in os.environ}
+kept = {name: os.environ[name] for name in ("HVEN_SITE", "LD_LIBRARY_PATH") if name in os.environ}
 
 c.JupyterHub.bind_url = f"http://127.0.0.1:{public}"
 c.JupyterHub.hub_bind_url = f"http://127.0.0.1:{hub}"
