@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import pytest
 from distributed import Client
+from loopback_sshd import HOSTS
 
 from hven.cluster.address import AddressEngine
 from hven.cluster.client import ClientEngine
 from hven.cluster.inprocess import InProcess
 from hven.cluster.local import LocalEngine, notebook_client
+from hven.cluster.ssh import SshEngine
 from hven.core.settings import Profile
 from hven.testing.engine import EngineContract
 
@@ -37,6 +39,12 @@ class TestAddress(EngineContract):
         return address
 
 
+class TestSsh(EngineContract):
+    @pytest.fixture
+    def engine(self, ssh):
+        return ssh
+
+
 class TestNotebookClient(EngineContract):
     @pytest.fixture
     def engine(self, notebook):
@@ -58,6 +66,12 @@ def local():
 @pytest.fixture(scope="module")
 def address(local):
     with AddressEngine(local._client.scheduler_info(n_workers=0)["address"], local._folder) as engine:
+        yield engine
+
+
+@pytest.fixture(scope="module")
+def ssh(ssh_config):
+    with SshEngine(Profile(workers=2, memory_gb=1.0), HOSTS, config=ssh_config) as engine:
         yield engine
 
 

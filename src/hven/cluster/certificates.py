@@ -5,6 +5,8 @@ from __future__ import annotations
 import datetime as dt
 import ipaddress
 import os
+import stat
+from collections.abc import Mapping
 from pathlib import Path
 
 from cryptography import x509
@@ -42,13 +44,15 @@ def make_keys(folder: Path) -> None:
     private = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-    _write(folder / KEY, private)
-    _write(folder / CERTIFICATE, certificate.public_bytes(serialization.Encoding.PEM))
+    public = certificate.public_bytes(serialization.Encoding.PEM)
+    write_keys(folder, {KEY: private.decode(), CERTIFICATE: public.decode()})
 
 
-def _write(path: Path, content: bytes) -> None:
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(content)
+def write_keys(folder: Path, files: Mapping[str, str]) -> None:
+    """Write keys into a folder, readable by the owner only."""
+    for name, content in files.items():
+        with os.fdopen(os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(content)
 
 
 def security(folder: Path) -> Security:
@@ -57,15 +61,32 @@ def security(folder: Path) -> Security:
     Raises
     ------
     ConfigurationError
-        When the folder holds no keys.
+        When the folder holds no keys, or anybody else may enter it.
     """
+    _refuse_shared(folder)
     certificate, key = folder / CERTIFICATE, folder / KEY
     for file in (certificate, key):
         if not file.is_file():
             raise ConfigurationError(
                 f"{folder} holds no {file.name}", hint="engine.keys names the folder with the cluster's TLS keys."
             )
+        _refuse_shared(file)
     roles = ("client", "scheduler", "worker")
     options = {f"tls_{role}_cert": str(certificate) for role in roles}
     options |= {f"tls_{role}_key": str(key) for role in roles}
     return Security(require_encryption=True, tls_ca_file=str(certificate), **options)
+
+
+def _refuse_shared(path: Path) -> None:
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        raise ConfigurationError(
+            f"{path} is not there", hint="engine.keys names the folder with the cluster's TLS keys."
+        ) from None
+    mode = stat.S_IMODE(found.st_mode)
+    if found.st_uid != os.geteuid() or mode & 0o077:
+        raise ConfigurationError(
+            f"{path} has mode {mode:04o} and belongs to uid {found.st_uid}, but keys must be yours alone",
+            hint=f"Whoever reads them runs code in the cluster: chmod -R go-rwx {path}",
+        )

@@ -29,7 +29,9 @@ _log = get_logger(__name__)
 
 _ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 _OWN_THREADS = ("NUMBA_NUM_THREADS", "BLOSC_NTHREADS", "RAYON_NUM_THREADS", "ARROW_IO_THREADS")
-_DASK = {
+WORKER_ENVIRONMENT = dict.fromkeys(_OWN_THREADS, "1") | {"ZARR_THREADING__MAX_WORKERS": "1"}
+"""Of worker processes: each uses no more threads than its share."""
+DASK = {
     # The engine decides what a dead worker means, see `ClientEngine.map`.
     "distributed.scheduler.allowed-failures": 0,
     "distributed.scheduler.worker-saturation": 1.0,
@@ -42,6 +44,7 @@ _DASK = {
     "distributed.admin.tick.interval": "500ms",
     "distributed.admin.low-level-log-length": 1000,
 }
+"""Dask's configuration, of schedulers and workers alike."""
 
 
 class OwnCluster(SpecCluster):
@@ -96,7 +99,6 @@ def start_cluster(
     """
     make_keys(folder)
     everywhere = {"host": "127.0.0.1", "protocol": "tls://", "security": security(folder)}
-    environment = dict.fromkeys(_OWN_THREADS, "1") | {"ZARR_THREADING__MAX_WORKERS": "1"}
     silence = logging.WARNING if dashboard else logging.CRITICAL
     worker = {
         **everywhere,
@@ -105,11 +107,11 @@ def start_cluster(
         "local_directory": str(folder),
         "worker_class": PrivateWorker,
         "dashboard": False,
-        "env": environment,
+        "env": WORKER_ENVIRONMENT,
         "silence_logs": silence,
     }
     scheduler = {**everywhere, "dashboard": dashboard, "dashboard_address": "127.0.0.1:0"}
-    with dask.config.set(_DASK):
+    with dask.config.set(DASK):
         return OwnCluster(
             most=most,
             cores=cores or Cores([]),

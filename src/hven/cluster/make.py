@@ -35,6 +35,10 @@ def make_engine(settings: EngineSettings, profile: str = "") -> Engine:
         from hven.cluster.address import AddressEngine
 
         return AddressEngine(settings.address, settings.keys)
+    if settings.kind == "ssh":
+        from hven.cluster.ssh import SshEngine
+
+        return SshEngine(size, settings.hosts, python=settings.python, config=settings.ssh_config)
     from hven.cluster.local import LocalEngine
 
     return LocalEngine(size, cores=settings.cores)

@@ -43,11 +43,18 @@ class Profile(_Strict):
 class EngineSettings(_Strict):
     """Where Dask runs."""
 
-    kind: Annotated[Literal["inprocess", "local", "address"], Field(description="Engine of jobs and notebooks.")] = (
-        "local"
-    )
+    kind: Annotated[
+        Literal["inprocess", "local", "address", "ssh"], Field(description="Engine of jobs and processing.")
+    ] = "local"
     address: Annotated[str, Field(description="tls:// address of a running scheduler, for kind address.")] = ""
     keys: Annotated[Path, Field(description="Folder with that scheduler's TLS keys.")] = Path("/etc/hven/keys")
+    hosts: Annotated[
+        tuple[str, ...], Field(description="Where workers run, as `ssh` knows them, for kind ssh; taken in turn.")
+    ] = ()
+    python: Annotated[
+        str, Field(description="Python of the installation on those hosts; empty is the same path as here.")
+    ] = ""
+    ssh_config: Annotated[Path | None, Field(description="File for `ssh -F`; ssh's own if left out.")] = None
     profiles: dict[str, Profile] = {"small": Profile(workers=1), "medium": Profile(workers=2)}
     default_profile: str = "medium"
     cores: Annotated[

@@ -1,0 +1,130 @@
+"""Workers on hosts reached by ssh: a real sshd on loopback that answers to several names."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+from loopback_sshd import HOSTS
+
+from hven.cluster.make import make_engine
+from hven.cluster.ssh import SshEngine
+from hven.core.errors import CommunicationFailedError, ConfigurationError, WorkerLostError
+from hven.core.settings import EngineSettings, Profile
+from hven.testing.engine import square
+
+ONE = Profile(workers=1, memory_gb=1.0)
+CALLER = """
+import sys, time
+from pathlib import Path
+from hven.cluster.ssh import SshEngine
+from hven.core.settings import Profile
+if __name__ == "__main__":
+    engine = SshEngine(Profile(workers=1, memory_gb=1.0), ["node1"], config=Path(sys.argv[1]))
+    print(list(engine._client.run(__import__("os").getpid).values())[0], flush=True)
+    time.sleep(600)
+"""
+
+
+def nodes():
+    """Processes of nodes that run now, of whatever cluster."""
+    command = ["-m", "hven.cluster.ssh_node"]
+    running = psutil.process_iter(["cmdline"])
+    return {process.pid for process in running if (process.info["cmdline"] or [])[-2:] == command}
+
+
+def wait_until(condition):
+    end = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < end, "it did not come to that"
+        time.sleep(0.1)
+
+
+def test_workers_are_dealt_out_and_speak_tls_with_keys_of_their_own_folder(ssh_config):
+    def keys_of_worker():  # inside, so that it travels whole: the hosts do not know the tests
+        from distributed import get_worker
+
+        folder = Path(get_worker().security.tls_ca_file).parent
+        return str(folder), [oct(path.stat().st_mode & 0o777) for path in (folder, *sorted(folder.glob("cluster.*")))]
+
+    settings = EngineSettings(
+        kind="ssh", hosts=HOSTS, ssh_config=ssh_config, profiles={"x": Profile(workers=3, memory_gb=1.0)}
+    )
+    engine = make_engine(settings, "x")
+    own = engine._client.cluster.security.tls_ca_file
+    addresses = list(engine._client.nthreads())
+    found = engine._client.run(keys_of_worker)
+    ssh = [child.cmdline() for child in psutil.Process().children() if child.name() == "ssh"]
+    secret = (Path(own).parent / "cluster.key").read_text().splitlines()[1]
+    started = [process.cmdline() for process in psutil.process_iter()]
+
+    engine.close()
+
+    folders = [folder for folder, _ in found.values()]
+    assert len(addresses) == engine.cores == 3
+    assert all(address.startswith("tls://127.0.0.1:") for address in addresses)
+    assert len(ssh) >= 2
+    assert [modes for _, modes in found.values()] == [["0o700", "0o600", "0o600"]] * 3
+    assert len(set(folders)) == 2
+    assert own not in folders
+    assert not any(secret in argument for command in started for argument in command)
+    assert not any(Path(folder).exists() for folder in (*folders, Path(own).parent))
+
+
+@pytest.mark.parametrize(
+    ("host", "python", "error", "says"),
+    [
+        ("nowhere", "", CommunicationFailedError, "nowhere cannot be reached: .*refused"),
+        ("keyless", "", CommunicationFailedError, "keyless refuses the key"),
+        ("stranger", "", CommunicationFailedError, "stranger does not have the host key"),
+        ("-oProxyCommand=touch /tmp/never", "", CommunicationFailedError, "cannot be reached"),
+        ("node1", "/no/such/python", ConfigurationError, "node1 has no /no/such/python"),
+        ("node1", "/bin/false", ConfigurationError, "node1: /bin/false cannot run hven"),
+    ],
+)
+def test_a_host_that_cannot_work_is_named_with_the_reason(ssh_config, host, python, error, says):
+    with pytest.raises(error, match=says):
+        SshEngine(ONE, [host], python=python, config=ssh_config)
+
+    assert not Path("/tmp/never").exists()
+
+
+def test_one_bad_host_leaves_nothing_running_on_the_good_ones(ssh_config):
+    before = nodes()
+
+    with pytest.raises(CommunicationFailedError, match="keyless"):
+        SshEngine(Profile(workers=2, memory_gb=1.0), ["node1", "keyless"], config=ssh_config)
+
+    wait_until(lambda: nodes() <= before)
+
+
+def test_without_hosts_there_is_no_engine():
+    with pytest.raises(ConfigurationError, match="no hosts"):
+        SshEngine(ONE, [])
+
+
+def test_a_dead_worker_is_told_and_the_engine_goes_on(ssh_config):
+    def kill_me(_item):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    with SshEngine(ONE, ["node1"], config=ssh_config) as engine:
+        (outcome,) = engine.map(kill_me, [0])
+        assert isinstance(outcome.error, WorkerLostError)
+        assert [o.value for o in engine.map(square, [3])] == [9]
+
+
+def test_a_killed_caller_leaves_nothing_on_the_hosts(ssh_config):
+    before = nodes()
+    with subprocess.Popen([sys.executable, "-c", CALLER, str(ssh_config)], stdout=subprocess.PIPE) as caller:
+        worker = int(caller.stdout.readline())
+        started = nodes() - before
+        caller.kill()
+
+    assert started
+    wait_until(lambda: not started & nodes() and not psutil.pid_exists(worker))
