@@ -262,6 +262,14 @@ def test_ones_own_pages_of_dask_are_there(dask, ada):
 # What the proxy refuses
 
 
+def test_pages_are_for_those_who_are_logged_in(platform, bert):
+    pages = f"{platform.address}/services/dashboards/tonight"
+    anonymous = httpx.get(pages, follow_redirects=True)
+
+    assert bert.browser.get(pages).status_code == 200
+    assert "/hub/login" in str(anonymous.url)
+
+
 @pytest.mark.parametrize("path", ["lab", "api/kernels", "api/contents", "api/terminals", "proxy/{pages}/status"])
 @pytest.mark.parametrize("by", ["token", "cookie"])
 def test_another_user_is_refused_at_somebodys_server(path, by, dask, ada, bert):
