@@ -9,7 +9,7 @@ from small_products import publish, ref
 from typer.testing import CliRunner
 
 from hven.cli.main import app
-from hven.core.errors import AmbiguousNameError, DataError, QuantumError
+from hven.core.errors import AmbiguousNameError, DataError, QuantumError, UnknownNameError
 from hven.core.settings import Settings
 from hven.model.quantum import QuantumState
 from hven.observatory import connect
@@ -147,3 +147,22 @@ def test_registry_catalogs_writes_them(site):
     run("registry", "catalogs", "--folder", site / "catalogs")
 
     assert {f.name for f in (site / "catalogs").iterdir()} == {"main.yaml", "panoseti.yaml"}
+
+
+def test_collections_are_listed_shown_and_closed(made):
+    name = made.run
+    assert {c["name"] for c in json.loads(run("collection", "list", "--json"))} >= {name, "panoseti/defaults"}
+
+    assert f"{name} is operators, was collaboration" in run("collection", "access", name, "operators")
+
+    shown = json.loads(run("collection", "show", name, "--json"))
+    assert (shown["access"], shown["products"], shown["wrong_folders"]) == ("operators", 1, [])
+    assert f"{name}  RUN  operators  1 products" in run("collection", "show", name)
+    assert "operators" in run("collection", "list")
+
+
+@pytest.mark.parametrize("words", [("nothing", "public"), ("panoseti/raw/all", "secret")])
+def test_a_class_or_collection_that_does_not_exist_is_named_with_those_that_do(made, words):
+    with pytest.raises(UnknownNameError) as error:
+        run("collection", "access", *words)
+    assert "Known: " in error.value.hint
