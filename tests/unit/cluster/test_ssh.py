@@ -47,10 +47,8 @@ def wait_until(condition):
 
 
 def test_workers_are_dealt_out_and_speak_tls_with_keys_of_their_own_folder(ssh_config):
-    def keys_of_worker():  # inside, so that it travels whole: the hosts do not know the tests
-        from distributed import get_worker
-
-        folder = Path(get_worker().security.tls_ca_file).parent
+    def keys_of_worker(dask_worker):  # inside, so that it travels whole: the hosts do not know the tests
+        folder = Path(dask_worker.security.tls_ca_file).parent
         return str(folder), [oct(path.stat().st_mode & 0o777) for path in (folder, *sorted(folder.glob("cluster.*")))]
 
     settings = EngineSettings(
