@@ -26,6 +26,7 @@ TREE = {
     "JobNotFoundError": "NotFoundError",
     "ConflictError": "HvenError",
     "AccessDeniedError": "HvenError",
+    "QuotaExceededError": "HvenError",
     "InfrastructureError": "HvenError",
     "WorkerLostError": "InfrastructureError",
     "OutOfMemoryError": "InfrastructureError",
@@ -69,4 +70,4 @@ def test_errors_travel_from_workers(error):
 def test_exit_codes_tell_errors_apart():
     codes = {c.exit_code for c in vars(errors).values() if isinstance(c, type) and issubclass(c, errors.HvenError)}
 
-    assert codes == {1, 2, 3, 4, 5, 6, 7, 8, 130}
+    assert codes == {1, 2, 3, 4, 5, 6, 7, 8, 9, 130}

@@ -18,6 +18,7 @@ from hven.core.settings import Settings
 from hven.model.access import Viewer
 from hven.pipeline.load import load_pipeline
 from hven.registry.protocol import Registry
+from hven.retention.quota import check_quota
 
 LOG_LINES = 200
 _POLL_S = 0.5
@@ -39,7 +40,7 @@ class Jobs(Protocol):
         """Queue a job.
 
         Raises what `estimate` raises, DatasetNotFoundError where no data fit, and AccessDeniedError for a shared job of
-        somebody who may not operate.
+        somebody who may not operate, and QuotaExceededError for one's own where one's space is full.
         """
         ...
 
@@ -138,6 +139,8 @@ class DirectJobs:
     def submit(self, request: JobRequest) -> Job:
         """Check the request and queue the job."""
         self._check_shared(request)
+        if not request.shared:
+            check_quota(self.registry, self.settings, self.user)
         expected = self.estimate(request)
         if not expected.quanta:
             raise DatasetNotFoundError(

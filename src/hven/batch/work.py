@@ -13,11 +13,14 @@ from hven.model.quantum import QuantumRecord
 from hven.pipeline.load import load_pipeline
 from hven.pipeline.run import run_pipeline
 from hven.registry.protocol import Registry
+from hven.retention.quota import check_quota
 
 
 def process(settings: Settings, job: Job, watch: Watch, registry: Registry) -> Sequence[QuantumRecord]:
-    """Run the job's pipeline on the site's engine."""
+    """Run the job's pipeline on the site's engine; raises QuotaExceededError where its user has no room."""
     request = job.request
+    if not request.shared:
+        check_quota(registry, settings, job.user)
     instrument = instruments.load(request.pipeline.partition("/")[0])
     pipeline = load_pipeline(instrument, request.pipeline)
     engine = make_engine(settings.engine)

@@ -23,9 +23,11 @@ from hven.cli.ingest import ingest
 from hven.cli.jobs import jobs
 from hven.cli.process import process
 from hven.cli.registry import registry
+from hven.cli.remove import remove
 from hven.cli.seal import seal
 from hven.cli.show import show
 from hven.cli.simulate import simulate
+from hven.cli.space import space
 from hven.cli.status import status
 from hven.cli.submit import submit
 from hven.cli.up import up
@@ -55,6 +57,8 @@ app.command()(explain)
 app.command()(get)
 app.command()(process)
 app.command()(submit)
+app.command()(space)
+app.command()(remove)
 app.command()(backup)
 app.command()(restore)
 app.add_typer(jobs, name="jobs")

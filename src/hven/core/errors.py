@@ -18,6 +18,7 @@
     │   └── JobNotFoundError
     ├── ConflictError                 something else is there already
     ├── AccessDeniedError             the caller may not do this
+    ├── QuotaExceededError            no room for more of the caller's own
     ├── InfrastructureError           the machinery: trying again may help
     │   ├── WorkerLostError
     │   ├── OutOfMemoryError
@@ -200,6 +201,14 @@ class AccessDeniedError(HvenError):
 
     exit_code = 6
     status_code = 403
+    flavour = "configuration"
+
+
+class QuotaExceededError(HvenError):
+    """Somebody's own products are as large as they may be."""
+
+    exit_code = 9
+    status_code = 507
     flavour = "configuration"
 
 

@@ -14,7 +14,7 @@ from hven.model.data_id import DataId, DatasetRef
 from hven.model.pipeline import Pipeline, Step
 from hven.model.product import Product
 from hven.model.query import DataQuery
-from hven.observatory.reading import Reading
+from hven.observatory.own_space import OwnSpace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     Changes = Mapping[str, Mapping[str, Any]]
 
 
-class Observatory(Reading):
+class Observatory(OwnSpace):
     """Everything one does with an observatory's data; `hven.connect` makes it.
 
     Data ID keys (`instrument, day_obs, observation, detector`, ...) are keywords of most methods; those that are not
@@ -93,9 +93,12 @@ class Observatory(Reading):
         ------
         ConfigurationError
             When neither data ID nor inputs are given, or the name cannot be used.
+        QuotaExceededError
+            When one's own space is full; nothing was written.
         """
         from hven.observatory import save
 
+        self.check_quota()
         ids = [str(d.attrs["hven_id"]) for d in (*inputs, dataset) if "hven_id" in d.attrs]
         sources = [self.product(i) for i in dict.fromkeys(ids)]
         given = DataId(data_id)
@@ -243,12 +246,16 @@ class Observatory(Reading):
             When the config does not fit.
         AccessDeniedError
             For shared products of somebody who may not operate.
+        QuotaExceededError
+            When one's own space is full; nothing was begun.
         """
         from hven.pipeline.load import load_pipeline
         from hven.pipeline.run import run_pipeline
 
         if shared and self._jobs is not None and not self._jobs.operator:
             raise AccessDeniedError(f"{self.user} may not operate", hint="Without `shared` the products are your own.")
+        if not shared:
+            self.check_quota()
         instrument = self.instrument_of(pipeline)
         loaded = load_pipeline(instrument, pipeline)
         query = DataQuery.of(where, **data_id)

@@ -17,7 +17,7 @@ from hven.model.data_id import DatasetRef, TypeName
 from hven.model.product import Product
 from hven.model.quantum import QuantumRecord, QuantumState
 from hven.model.query import DataQuery
-from hven.registry import calibrations, collections, products, quanta, schema
+from hven.registry import calibrations, collections, products, quanta, removal, schema
 from hven.registry.database import Database
 from hven.registry.entries import collection_entry, quantum_entry, tag_entry, validity_entry
 from hven.registry.journal import EDITS, QUANTA, Journal
@@ -136,6 +136,26 @@ class DirectRegistry:
         with self.database.read() as connection:
             known = self._seen(connection, [product_id])
             return self._seen(connection, products.outputs_of(connection, product_id)) if known else []
+
+    def owned(self, owner: str) -> list[Product]:
+        """Products born in somebody's own runs, oldest first."""
+        with self.database.read() as connection:
+            return removal.owned(connection, owner, self.viewer)
+
+    def owned_bytes(self, owner: str) -> int:
+        """Bytes of the products born in somebody's own runs."""
+        with self.database.read() as connection:
+            return removal.owned_bytes(connection, owner)
+
+    def protected(self, product_ids: Sequence[str]) -> dict[str, str]:
+        """Why products must stay, by id."""
+        with self.database.read() as connection:
+            return removal.protected(connection, product_ids)
+
+    def remove(self, product_ids: Sequence[str]) -> None:
+        """Forget products whose folders are gone; ConflictError when one is protected."""
+        with self.database.write() as connection:
+            removal.remove(connection, product_ids)
 
     def define(self, collection: Collection) -> None:
         """Make a collection, or change its access class, text or children (journaled)."""

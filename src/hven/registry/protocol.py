@@ -65,6 +65,21 @@ class Registry(Protocol):
         """Ids of what was made from a product."""
         ...
 
+    def owned(self, owner: str) -> list[Product]:
+        """Products born in somebody's own runs, oldest first."""
+        ...
+
+    def protected(self, product_ids: Sequence[str]) -> dict[str, str]:
+        """Why products must stay, by id: others' products were made from them, or collections of others hold them."""
+        ...
+
+    def remove(self, product_ids: Sequence[str]) -> None:
+        """Forget products whose folders are gone; ids that are not known do no harm.
+
+        Raises ConflictError, and forgets none, when one is protected.
+        """
+        ...
+
     def define(self, collection: Collection) -> None:
         """Make a collection, or change its access class, text or children (journaled)."""
         ...

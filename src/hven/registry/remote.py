@@ -100,6 +100,22 @@ class RemoteRegistry:
         """Ids of what was made from a product."""
         return [str(found) for found in self.api.ask("POST", "/lookup/outputs", json={"id": product_id})]
 
+    def owned(self, owner: str) -> list[Product]:
+        """Products born in somebody's own runs, oldest first."""
+        return [product_from_row(row) for row in self._many("/lookup/owned", {"owner": owner})]
+
+    def protected(self, product_ids: Sequence[str]) -> dict[str, str]:
+        """Why products of one's own must stay, by id."""
+        found: dict[str, str] = {}
+        for some in batched(product_ids, _AT_ONCE):
+            found |= self.api.ask("POST", "/products/protected", json={"ids": list(some)})
+        return found
+
+    def remove(self, product_ids: Sequence[str]) -> None:
+        """Forget products of one's own whose folders are gone."""
+        for some in batched(product_ids, _AT_ONCE):
+            self.api.ask("POST", "/products/remove", json={"ids": list(some)})
+
     def define(self, collection: Collection) -> None:
         """Make a collection of one's own, or change it."""
         self.api.ask("POST", "/collections", json=asdict(collection))

@@ -26,8 +26,8 @@ def visible(viewer: Viewer | None, name: sa.ColumnElement[Any]) -> sa.ColumnElem
     if viewer is None:
         return sa.true()
     own = f"{_OWN}{viewer.name}"
-    is_own = sa.or_(name == own, _begins(name, f"{own}/")) if viewer.name else sa.false()
-    return sa.or_(is_own, sa.and_(sa.not_(_begins(name, _OWN)), _open(viewer, name)))
+    is_own = sa.or_(name == own, begins(name, f"{own}/")) if viewer.name else sa.false()
+    return sa.or_(is_own, sa.and_(sa.not_(begins(name, _OWN)), _open(viewer, name)))
 
 
 def _open(viewer: Viewer, name: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
@@ -39,6 +39,6 @@ def _open(viewer: Viewer, name: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]
     return name.in_(sa.select(collection.c.name).where(collection.c.access.in_(classes)))
 
 
-def _begins(name: sa.ColumnElement[Any], text: str) -> sa.ColumnElement[bool]:
-    """Compare as Python does: LIKE ignores the case of letters in SQLite."""
+def begins(name: sa.ColumnElement[Any], text: str) -> sa.ColumnElement[bool]:
+    """Condition that a name begins with a text, compared as Python does: LIKE ignores the case of letters in SQLite."""
     return sa.func.substr(name, 1, len(text)) == text

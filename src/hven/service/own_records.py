@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pwd
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,6 +19,7 @@ from hven.model.collection import Collection, CollectionKind, Validity, owner_of
 from hven.model.product import Product
 from hven.model.quantum import QuantumRecord
 from hven.registry.direct import DirectRegistry
+from hven.retention.quota import quota_bytes, refuse_when_full
 from hven.service.auth import Caller
 from hven.store.inspect import Inspected, inspect
 from hven.store.paths import product_path
@@ -63,12 +65,37 @@ class OwnRecords:
             When there is no such product, or an input is not there for the caller.
         ConflictError
             When the id belongs to another product.
+        QuotaExceededError
+            When the caller had no room any more; the products stay on the disk, and are registered when there is.
         """
         with self._noted("register", runs=sorted({p.run for p in claimed}), products=len(claimed)):
             found = [self._inspect(product, inputs.get(product.id, ())) for product in claimed]
             self._inputs_must_be_there(found)
             new = [f for f in found if self._is_new(f.product)]
+            self._must_have_room(new)
             self.registry.register([f.product for f in new], inputs={f.product.id: sorted(f.inputs) for f in new})
+
+    def protected(self, product_ids: Sequence[str]) -> dict[str, str]:
+        """Why products of the caller's own must stay; raises AccessDeniedError for those of others."""
+        self.caller.must("submit")
+        return self.registry.protected([product.id for product in self._own(product_ids)])
+
+    def remove(self, product_ids: Sequence[str]) -> None:
+        """Forget products of the caller's own whose folders are gone.
+
+        Raises
+        ------
+        AccessDeniedError
+            For products of others, and of the observatory.
+        ConflictError
+            When a product is still in its place, or must stay.
+        """
+        with self._noted("remove", products=len(product_ids)):
+            known = self._own(product_ids)
+            for product in known:
+                if os.path.lexists(self.settings.root / product.path):
+                    raise ConflictError(f"{product.path} is still there", hint="`hven remove` moves it away first.")
+            self.registry.remove([product.id for product in known])
 
     def record_quanta(self, records: Sequence[QuantumRecord]) -> None:
         """Keep how quanta of the caller's runs ended."""
@@ -120,6 +147,20 @@ class OwnRecords:
                 f"{collection} is the observatory's; {name} may not operate",
                 hint=f"Your own collections begin with u/{name}/.",
             )
+
+    def _own(self, product_ids: Sequence[str]) -> list[Product]:
+        """Those of some ids that are there for the caller; all of these must be the caller's own."""
+        known = [self.registry.get(i) for i in self.seen.among(product_ids)]
+        for product in known:
+            if not owns(self.caller.name, product.run):
+                raise AccessDeniedError(f"product {product.id} of {product.run} is not {self.caller.name}'s")
+        return known
+
+    def _must_have_room(self, new: Sequence[Inspected]) -> None:
+        """Refuse more from who has reached their quota: what was begun before that is let in."""
+        if any(owner_of(f.product.run) for f in new):
+            used = self.registry.owned_bytes(self.caller.name)
+            refuse_when_full(self.caller.name, used, quota_bytes(self.settings))
 
     def _inspect(self, claimed: Product, inputs: Sequence[str]) -> Inspected:
         self._must_change(claimed.run)

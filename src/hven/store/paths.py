@@ -50,8 +50,19 @@ def data_id_folder(ref: DatasetRef, *, user: str = "") -> PurePosixPath:
         if "observation" in keys:
             head.append(_encode(str(keys.pop("observation"))))
     tail = ",".join(f"{key}={_encode(str(value))}" for key, value in keys.items()) or "all"
-    owner = ("users", _encode(user)) if user else ()
-    return PurePosixPath(*owner, str(ref.type.level), *head, _encode(ref.type.name), tail)
+    owner = user_root(user) if user else PurePosixPath()
+    return PurePosixPath(owner, str(ref.type.level), *head, _encode(ref.type.name), tail)
+
+
+def user_root(user: str) -> PurePosixPath:
+    """Folder of somebody's own products, relative to the data root.
+
+    Examples
+    --------
+    >>> str(user_root("ada"))
+    'users/ada'
+    """
+    return PurePosixPath("users", _encode(user))
 
 
 def product_path(ref: DatasetRef, version: str, *, user: str = "") -> PurePosixPath:

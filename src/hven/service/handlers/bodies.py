@@ -110,6 +110,18 @@ class Keys(Body):
     owner: Text = ""
 
 
+class Owner(Body):
+    """Somebody."""
+
+    owner: Text
+
+
+class Some(Body):
+    """Products by id."""
+
+    ids: Ids
+
+
 class Registration(Body):
     """Products to register, and what each was made from."""
 

@@ -13,7 +13,7 @@ from fastapi.responses import StreamingResponse
 from hven.model.data_id import TypeName
 from hven.model.product import Product
 from hven.registry.wire import ROWS_AT_ONCE, Row, product_to_row
-from hven.service.handlers.bodies import At, Find, Keys, One, Ref
+from hven.service.handlers.bodies import At, Find, Keys, One, Owner, Ref
 from hven.service.handlers.parts import Seen
 
 router = APIRouter(prefix="/lookup")
@@ -44,6 +44,12 @@ def by_quantum(body: Keys, seen: Seen) -> StreamingResponse:
     """Products by quantum key."""
     found: Sequence[Product] = list(seen.by_quantum(body.keys, owner=body.owner).values())
     return rows(map(product_to_row, found))
+
+
+@router.post("/owned")
+def owned(body: Owner, seen: Seen) -> StreamingResponse:
+    """Products born in somebody's own runs."""
+    return rows(map(product_to_row, seen.owned(body.owner)))
 
 
 @router.post("/inputs")

@@ -10,7 +10,7 @@ from hven.core.errors import ConfigurationError, UnknownNameError
 from hven.model.data_id import KEYS, Level
 from hven.model.product import Product
 from hven.registry.wire import product_from_row
-from hven.service.handlers.bodies import Registration
+from hven.service.handlers.bodies import Registration, Some
 from hven.service.handlers.parts import Own, Place
 
 MOST = 10_000
@@ -52,6 +52,18 @@ def show(product_id: str, obs: Place) -> dict[str, Any]:
 def register(body: Registration, own: Own) -> None:
     """Register published products of the caller's own."""
     own.register([product_from_row(row) for row in body.products], body.inputs)
+
+
+@router.post("/products/protected")
+def protected(body: Some, own: Own) -> dict[str, str]:
+    """Why products of the caller's own must stay, by id."""
+    return own.protected(body.ids)
+
+
+@router.post("/products/remove")
+def remove(body: Some, own: Own) -> None:
+    """Forget products of the caller's own whose folders are gone."""
+    own.remove(body.ids)
 
 
 def as_json(product: Product) -> dict[str, Any]:
