@@ -38,6 +38,15 @@ def test_nothing_is_wrong_with_what_the_installer_made(server_site):
     assert problems(server_site) == {}
 
 
+def test_the_platform_begins_without_changing_what_the_installer_made(server_site):
+    imports = "from hven.core.settings import load_settings; from hven.hub.mode import mode_of"
+    code = f"{imports}; mode_of(load_settings()).begin()"
+    environ = {"HVEN_SITE": str(server_site.file), "PATH": os.environ["PATH"]}
+    subprocess.run([server_site.installation.python, "-c", code], env=environ, check=True)
+
+    assert problems(server_site) == {}
+
+
 def test_the_command_says_the_same(server_site):
     done = subprocess.run(
         [server_site.installation.hven, "doctor", "--server", "--json"],
