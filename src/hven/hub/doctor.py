@@ -17,13 +17,14 @@ from typing import Literal
 
 import psutil
 
-from hven.core.errors import ConfigurationError
+from hven.core.errors import ConfigurationError, ServiceUnavailableError
 from hven.core.settings import Settings
 from hven.hub.layout import Layout, source_folder
 from hven.hub.ports import describe_holder, is_free
 from hven.hub.proxy import find_node, proxy_command
 from hven.hub.run_record import is_running
 from hven.hub.status import status
+from hven.registry.database import Database
 
 NETWORK_FILESYSTEMS = frozenset(
     {
@@ -82,7 +83,7 @@ def doctor(settings: Settings) -> list[Finding]:
         *(_disk(name, folder) for name, folder in (("data root", settings.root), ("state", settings.state))),
         _filesystem(settings.state),
         _clock(settings.state),
-        *_databases(settings.state),
+        *_databases(settings),
         *_archive(settings.root, quiet=not is_running(layout)),
         *_services(settings),
     ]
@@ -155,13 +156,28 @@ def _synchronised() -> bool | None:
     return None if answer < 0 else answer != _TIME_ERROR
 
 
-def _databases(state: Path) -> Iterator[Finding]:
+def _databases(settings: Settings) -> Iterator[Finding]:
+    state = settings.state
     for file in (state / "registry.sqlite", state / "platform.sqlite", state / "hub" / "jupyterhub.sqlite"):
         if file.exists():
-            yield _database(file)
+            yield _database_file(file)
+    for url in dict.fromkeys((settings.registry_url, settings.platform_url)):
+        if not url.startswith("sqlite:"):
+            yield _database_server(url)
 
 
-def _database(file: Path) -> Finding:
+def _database_server(url: str) -> Finding:
+    database = Database(url)
+    try:
+        with database.read():
+            return Finding("database server", f"{database.name} answers")
+    except ServiceUnavailableError as error:
+        return Finding("database server", error.message, "problem", "Start it, or correct its URL in the site file.")
+    finally:
+        database.close()
+
+
+def _database_file(file: Path) -> Finding:
     try:
         with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as database:
             answer = str(database.execute("PRAGMA quick_check(1)").fetchone()[0])

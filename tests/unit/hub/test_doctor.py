@@ -111,3 +111,17 @@ def test_supervisor_that_was_killed(settings):
     RunRecord(mark="m", pid=2**22 + 1, created=1.0, address="", user="tycho", phase="ready").write(layout)
 
     assert "killed" in problems(settings)["platform"]
+
+
+def test_database_server_that_answers(settings, new_database, tmp_path):
+    with new_database("postgresql", tmp_path) as url:
+        moved = settings.model_copy(update={"registry_url": url, "platform_url": url})
+
+        assert [f.level for f in doctor(moved) if f.check == "database server"] == ["ok"]
+
+
+def test_database_server_that_is_away(settings):
+    away = settings.model_copy(update={"platform_url": f"postgresql://ada:secret@127.0.0.1:{free_port()}/hven"})
+
+    assert "refused" in problems(away)["database server"]
+    assert "secret" not in problems(away)["database server"]
