@@ -77,7 +77,7 @@ class _Chain:
         if found:
             yield Link(about, True, f"there: {len(found)} dataset{'s' if len(found) > 1 else ''}")
         elif declared.level == Level.L0:
-            yield from self._raw(about, query)
+            yield self._raw(about, query)
         else:
             yield from self._made(about, declared, query)
 
@@ -131,20 +131,18 @@ class _Chain:
                 if type_name in {t.type_name for t in step.outputs.values()}:
                     yield name, step
 
-    def _raw(self, about: str, query: DataQuery) -> Iterator[Link]:
-        try:
-            yield self._delivered(about, query)
-        except PermissionError:
-            yield Link(about, False, "there is none for you; an operator can see what was delivered and refused")
-
-    def _delivered(self, about: str, query: DataQuery) -> Link:
+    def _raw(self, about: str, query: DataQuery) -> Link:
         refused = list(_quarantined(self.obs.root, self.instrument.name, query))
         if refused:
             more = f" (and {len(refused) - 1} more)" if len(refused) > 1 else ""
             return Link(about, False, f"quarantined: {refused[0]}{more}")
         if _archived(self.obs.root, self.instrument.name, query):
             return Link(about, False, "raw files are archived, but hold no such data or are not converted yet")
-        if waiting := _incoming(self.obs.root, self.instrument, query):
+        try:
+            waiting = _incoming(self.obs.root, self.instrument, query)
+        except PermissionError:
+            return Link(about, False, "no raw file is archived; what waits in incoming/ is for the archive only")
+        if waiting:
             return Link(about, False, f"not ingested: {waiting} waits in incoming/; `hven ingest` takes it in")
         return Link(about, False, "no raw file has arrived")
 
