@@ -16,6 +16,7 @@ from hven.core.errors import ConfigurationError
 from hven.core.settings import Settings
 from hven.hub.configure import configure
 from hven.hub.layout import Layout
+from hven.hub.machine.checks import _ports
 from hven.hub.machine.files import has_systemd
 from hven.hub.mode import mode_of
 from hven.hub.ports import ROOTS_PORTS
@@ -130,6 +131,16 @@ def test_ports_are_kept_and_roots(configured, settings, monkeypatch, folder):
 
     assert mode_of(settings).ports() == ports
     assert {ports.hub, ports.proxy_api, ports.api, ports.dashboards} <= set(ROOTS_PORTS)
+
+
+@pytest.mark.parametrize(("port", "level"), [(8000, "warning"), (700, "ok")])
+def test_doctor_warns_of_a_port_that_others_could_take(port, level, settings):
+    open_from = int(Path("/proc/sys/net/ipv4/ip_unprivileged_port_start").read_text())
+
+    found = _ports(settings.with_port(port))
+
+    assert found.level == (level if open_from == 1024 else "warning")
+    assert str(port if level == "warning" and open_from == 1024 else open_from) in found.says
 
 
 def test_a_person_starts_no_platform_for_many(settings, monkeypatch):

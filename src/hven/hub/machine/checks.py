@@ -18,9 +18,11 @@ from hven.hub.as_account import groups_of
 from hven.hub.doctor import NETWORK_FILESYSTEMS, Finding, filesystem_of
 from hven.hub.layout import Layout, source_folder
 from hven.hub.machine import accounts, files, folders, install
+from hven.hub.ports import ROOTS_PORTS
 from hven.store.acl import get_acl
 
 AGAIN = "Run platform/install.sh again: it puts right what differs."
+_LOWEST_OPEN_PORT = Path("/proc/sys/net/ipv4/ip_unprivileged_port_start")
 _SECRET = re.compile(r"(password|passwd|secret|token)(?!_file)\w*\s*:\s*\S", re.IGNORECASE)
 _IN_URL = re.compile(r"://[^/\s:@]+:[^/\s@]+@")
 
@@ -54,6 +56,7 @@ def examine(settings: Settings, site: Path) -> Iterator[Finding]:
     yield from _deliveries(settings, server)
     yield _logs(settings, server)
     yield from _system_files(site, settings, server)
+    yield _ports(settings)
 
 
 def _interpreter(server: ServerSettings) -> Iterator[Finding]:
@@ -218,3 +221,15 @@ def _system_files(site: Path, settings: Settings, server: ServerSettings) -> Ite
         yield Finding("system files", f"{', '.join(str(f.path) for f in wanted)} are right")
     if not files.has_systemd():
         yield Finding("units", "systemd does not run here", "warning", "`hven up` as root keeps the platform alive.")
+
+
+def _ports(settings: Settings) -> Finding:
+    """Nobody may listen in the place of a service that is down."""
+    open_from = int(_LOWEST_OPEN_PORT.read_text())
+    if open_from > max(ROOTS_PORTS) and settings.hub.port < open_from:
+        return Finding("ports", f"the hub's and its services' lie below {open_from}, where only root's programs listen")
+    if open_from <= max(ROOTS_PORTS):
+        says, hint = f"everybody may listen from {open_from} on", "sysctl net.ipv4.ip_unprivileged_port_start=1024"
+    else:
+        says, hint = f"everybody may listen on {settings.hub.port} while the hub is down", "hub: port below 1024"
+    return Finding("ports", says, "warning", hint)
