@@ -259,7 +259,7 @@ def test_jobs_page_has_the_job(dashboards, picture):
     dashboards.get_by_role("link", name="Jobs").click()
 
     expect(dashboards.get_by_text("panoseti/calibrate")).to_be_visible()
-    expect(dashboards.get_by_text("SUCCEEDED")).to_be_visible()
+    expect(dashboards.get_by_text("SUCCEEDED", exact=True)).to_be_visible()
     picture(dashboards, "12-jobs")
 
 
