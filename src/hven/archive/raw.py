@@ -22,7 +22,7 @@ from hven.core.logging import get_logger
 from hven.model.instrument import Inspection, Instrument, RawFile, RawObservation
 from hven.store.acl import set_acl
 from hven.store.paths import raw_folder
-from hven.store.verified_copy import ChangedWhileReadError, sha256_of, verified_copy, write_verified
+from hven.store.verified_copy import ChangedWhileReadError, open_itself, sha256_of, verified_copy, write_verified
 
 _log = get_logger(__name__)
 _SETTLED = (FileState.ARCHIVED, FileState.KNOWN, FileState.QUARANTINED)
@@ -173,7 +173,8 @@ class RawArchive:
             copied = verified_copy(file.path, target, check=self.check)
             form = (copied.bytes, copied.sha256)
             return RawRecord.of(file, found, archived=form, original=form)
-        content = file.path.read_bytes()
+        with open_itself(file.path) as source:
+            content = source.readall()
         redacted = self.instrument.redact(file.path.name, content)
         digest = write_verified(redacted, target)
         original = (len(content), hashlib.sha256(content).hexdigest())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import mmap
@@ -9,6 +10,7 @@ import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +52,7 @@ def verified_copy(source: Path, target: Path, *, check: Callable[[], None] = lam
     Raises
     ------
     ConflictError
-        When the target is there already.
+        When the target is there already, or the source's name leads elsewhere.
     ChangedWhileReadError
         When the source changed meanwhile.
     ChecksumError
@@ -58,7 +60,7 @@ def verified_copy(source: Path, target: Path, *, check: Callable[[], None] = lam
     """
     part, descriptor = make_part_file(target.parent, new_version())
     try:
-        with source.open("rb", buffering=0) as file:
+        with open_itself(source) as file:
             before = _state(file.fileno())
             _copy(file.fileno(), descriptor, before[0], check)
             os.fsync(descriptor)
@@ -96,6 +98,29 @@ def write_verified(content: bytes, target: Path) -> str:
         part.unlink(missing_ok=True)
         os.close(descriptor)
     return digest
+
+
+def open_itself(source: Path) -> FileIO:
+    """Open a file that lies where its resolved name says.
+
+    Whoever owns the folder could put a link there between a look and the opening, and so have a file of others copied.
+
+    Raises
+    ------
+    ConflictError
+        When a link leads elsewhere.
+    """
+    elsewhere = ConflictError(f"{source}: a symbolic link is no raw file")
+    try:
+        stream = FileIO(os.open(source, os.O_RDONLY | os.O_NOFOLLOW))
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise elsewhere from None
+        raise
+    if Path(f"/proc/self/fd/{stream.fileno()}").readlink() != source:
+        stream.close()
+        raise elsewhere
+    return stream
 
 
 def sha256_of(path: Path, *, check: Callable[[], None] = lambda: None) -> str:

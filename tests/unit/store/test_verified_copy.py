@@ -73,3 +73,20 @@ def test_a_copy_can_be_stopped_and_leaves_nothing(tmp_path: Path):
     with pytest.raises(CancelledError):
         verified_copy(tmp_path / "source", tmp_path / "target", check=stop)
     assert [p.name for p in tmp_path.iterdir()] == ["source"]
+
+
+@pytest.mark.parametrize("where", ["file", "folder"])
+def test_a_source_that_became_a_link_is_not_followed(tmp_path: Path, where: str):
+    secret = tmp_path / "closed" / "a.pff"
+    secret.parent.mkdir()
+    secret.write_bytes(b"of others")
+    delivered = tmp_path / "incoming" / "a.pff"
+    if where == "file":
+        delivered.parent.mkdir()
+        delivered.symlink_to(secret)
+    else:
+        delivered.parent.symlink_to(secret.parent)
+
+    with pytest.raises(ConflictError, match="symbolic link"):
+        verified_copy(delivered, tmp_path / "copy")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["closed", "incoming"]
