@@ -97,6 +97,8 @@ def _servers(c: Any, settings: Settings, environment: dict[str, str]) -> None:
     c.Spawner.options_from_form = read_size_form
     c.Spawner.environment = {
         **environment,
-        IDLE: str(settings.hub.idle_timeout_s),
+        IDLE: str(
+            settings.hub.idle_timeout_s if settings.server else 0
+        ),  # on one's own machine an open tab counts as use
         "DASK_DISTRIBUTED__DASHBOARD__LINK": "{JUPYTERHUB_SERVICE_PREFIX}proxy/{port}/status",
     }
