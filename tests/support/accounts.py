@@ -29,7 +29,7 @@ SERVICES = {
     "dashboards_account": "hvt-dash",
     "culler_account": "hvt-cull",
 }
-PEOPLE = {"hvt-ada": ["hvt-users"], "hvt-bert": ["hvt-users"], "hvt-cora": ["hvt-copiers"], "hvt-otto": []}
+PEOPLE = {"hvt-ada": ["hvt-users"], "hvt-bert": ["hvt-users"], "hvt-cora": ["hvt-copiers"], "hvt-otto": [], "hvt-fred": ["hvt-users"]}
 OPERATOR = "hvt-olga"
 _STATE = Path("/run/hven-tests")
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -93,6 +93,7 @@ class Accounts:
     cora: Account
     otto: Account
     olga: Account
+    fred: Account
     archive: Account
     batch: Account
     api: Account

@@ -164,4 +164,4 @@ class ManyUsers:
         programs = f"{Path(sys.executable).parent}:{os.environ.get('PATH', os.defpath)}"
         c.Spawner.environment = {**c.Spawner.environment, "PATH": programs}
         c.Spawner.start_timeout = c.Spawner.http_timeout = _SLOW_START_S
-        c.Spawner.pre_spawn_hook = partial(prepare_person, self.settings.engine, self.people)
+        c.Spawner.pre_spawn_hook = partial(prepare_person, self.settings, self.server, self.people)

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from hven.core.errors import ConfigurationError
-from hven.core.settings import EngineSettings, ServerSettings
+from hven.core.settings import ServerSettings, Settings
 from hven.hub.as_account import folder_for
 from hven.hub.machine.files import has_systemd
+from hven.hub.machine.folders import bring_about, user_folder
 from hven.hub.spawning import OnlyItsOwn, choose_size
 
 
@@ -17,13 +18,16 @@ class UnixSpawner(OnlyItsOwn):
     """A person's server, under their account, in their home."""
 
 
-def prepare_person(engine: EngineSettings, people: Path, spawner: Any) -> None:
-    """Set the chosen size and make the private folder of a person's sockets; called before each start.
+def prepare_person(settings: Settings, server: ServerSettings, people: Path, spawner: Any) -> None:
+    """Set the chosen size, make the private folder of a person's sockets and, once, that of their own products.
 
-    Root makes only this folder, below one that nobody else changes. The home is filled by the server itself, as its
-    user: see `hven.hub.user_server`.
+    Called before each start. Root makes only these folders, below some that nobody else changes. The home is filled by
+    the server itself, as its user: see `hven.hub.user_server`.
     """
-    choose_size(engine, spawner)
+    choose_size(settings.engine, spawner)
+    own = user_folder(settings, server, spawner.user.name)
+    if not own.path.exists():
+        bring_about(own)
     folder = people / spawner.user.name
     folder_for(spawner.user.name, folder)
     spawner.environment = {**spawner.environment, "JUPYTER_RUNTIME_DIR": str(folder)}

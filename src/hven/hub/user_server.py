@@ -6,14 +6,19 @@ Whatever happens in their home happens with their rights.
 from __future__ import annotations
 
 import os
+import pwd
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from hven.core.errors import HvenError
 from hven.core.logging import get_logger
+from hven.core.settings import load_settings
+from hven.hub.full import PAGE, elsewhere, what_is_full
 from hven.hub.layout import source_folder
 from hven.hub.spawning import fill_home
 
+_OPTIONS = ("--ServerApp.jpserver_extensions=hven.hub.space_page=True",)
 _log = get_logger(__name__)
 
 
@@ -24,8 +29,23 @@ def main(arguments: Sequence[str]) -> None:
         fill_home(Path.home(), source_folder() / "notebooks")
     except OSError as error:  # a full disk must not lock anybody out
         _log.warning("the home could not be filled", error=str(error))
+    more = (*_OPTIONS, *_when_full())
     program = Path(sys.executable).with_name("jupyterhub-singleuser")
-    os.execv(sys.executable, [sys.executable, "-P", str(program), *arguments])  # noqa: S606 - our own program
+    os.execv(sys.executable, [sys.executable, "-P", str(program), *arguments, *more])  # noqa: S606 - our own program
+
+
+def _when_full() -> tuple[str, ...]:
+    """Where something is full: write nothing at home, begin with the page that says what can go, delete for good."""
+    try:
+        problems = what_is_full(load_settings(), pwd.getpwuid(os.getuid()).pw_name, Path.home())
+    except (HvenError, OSError) as error:
+        problems = [f"It cannot be said how much room there is: {error}"]
+    if not problems:
+        return ()
+    _log.warning("no room", problems=problems)
+    os.environ.update(elsewhere(os.environ.get("JUPYTER_RUNTIME_DIR", "")))
+    os.environ["JUPYTERHUB_DEFAULT_URL"] = PAGE
+    return ("--FileContentsManager.delete_to_trash=False",)
 
 
 if __name__ == "__main__":
