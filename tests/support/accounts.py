@@ -29,7 +29,13 @@ SERVICES = {
     "dashboards_account": "hvt-dash",
     "culler_account": "hvt-cull",
 }
-PEOPLE = {"hvt-ada": ["hvt-users"], "hvt-bert": ["hvt-users"], "hvt-cora": ["hvt-copiers"], "hvt-otto": [], "hvt-fred": ["hvt-users"]}
+PEOPLE = {
+    "hvt-ada": ["hvt-users"],
+    "hvt-bert": ["hvt-users"],
+    "hvt-cora": ["hvt-copiers"],
+    "hvt-otto": [],
+    "hvt-fred": ["hvt-users"],
+}
 OPERATOR = "hvt-olga"
 _STATE = Path("/run/hven-tests")
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
