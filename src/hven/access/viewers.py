@@ -31,8 +31,8 @@ def viewer_of(name: str, server: ServerSettings | None, *, operator: bool) -> Vi
         return Viewer(name, _ALL if operator else _COLLABORATION)
     groups = groups_of(name)
     if server.operators_group in groups:
-        return Viewer(name, _ALL)
-    return Viewer(name, _COLLABORATION if server.users_group in groups else _EVERYBODY)
+        return Viewer(name, _ALL, groups)
+    return Viewer(name, _COLLABORATION if server.users_group in groups else _EVERYBODY, groups)
 
 
 def groups_of(name: str) -> frozenset[str]:

@@ -25,6 +25,7 @@ from hven.cli.process import process
 from hven.cli.registry import registry
 from hven.cli.remove import remove
 from hven.cli.seal import seal
+from hven.cli.share import share
 from hven.cli.show import show
 from hven.cli.simulate import simulate
 from hven.cli.space import space
@@ -59,6 +60,7 @@ app.command()(process)
 app.command()(submit)
 app.command()(space)
 app.command()(remove)
+app.command()(share)
 app.command()(backup)
 app.command()(restore)
 app.add_typer(jobs, name="jobs")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from hven.model.collection import AccessClass, owner_of
@@ -12,16 +13,18 @@ UNCLASSED = AccessClass.COLLABORATION
 
 @dataclass(frozen=True, slots=True)
 class Viewer:
-    """Somebody who looks at products: a name, and the access classes that are open to them."""
+    """Somebody who looks at products: a name, the access classes that are open to them, and their Unix groups."""
 
     name: str
     classes: frozenset[AccessClass]
+    groups: frozenset[str] = frozenset()
 
 
-def may_see(viewer: Viewer, collection: str, access: AccessClass) -> bool:
+def may_see(viewer: Viewer, collection: str, access: AccessClass, groups: Collection[str] = ()) -> bool:
     """Whether somebody may see a collection and what is born in it.
 
-    A person's own is for that person alone; the observatory's is for those to whom its class is open.
+    A person's own is for that person, and for the `groups` with which they share it; the observatory's is for those to
+    whom its class is open.
 
     Examples
     --------
@@ -30,9 +33,13 @@ def may_see(viewer: Viewer, collection: str, access: AccessClass) -> bool:
     (True, False)
     >>> may_see(ada, "u/ada/flat", AccessClass.OPERATORS), may_see(ada, "u/bert/flat", AccessClass.PUBLIC)
     (True, False)
+    >>> may_see(Viewer("bert", frozenset(), frozenset({"pulsars"})), "u/ada/flat", AccessClass.PUBLIC, ["pulsars"])
+    True
     """
     owner = owner_of(collection)
-    return owner == viewer.name if owner else access in viewer.classes
+    if owner:
+        return owner == viewer.name or not viewer.groups.isdisjoint(groups)
+    return access in viewer.classes
 
 
 def owns(name: str, collection: str) -> bool:

@@ -25,13 +25,14 @@ class AccessClass(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Collection:
-    """A named group of products; `children` of a chain in search order."""
+    """A named group of products; `children` of a chain in search order, `groups` with which its owner shares it."""
 
     name: str
     kind: CollectionKind
     access: AccessClass = AccessClass.COLLABORATION
     doc: str = ""
     children: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

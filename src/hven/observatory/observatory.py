@@ -15,6 +15,7 @@ from hven.model.pipeline import Pipeline, Step
 from hven.model.product import Product
 from hven.model.query import DataQuery
 from hven.observatory.own_space import OwnSpace
+from hven.registry.sharing import open_new
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -111,6 +112,7 @@ class Observatory(OwnSpace):
         product = save.save(
             self.root, dataset, ref, user=self.user, site=self.settings.site, run=run, inputs=sources, notes=notes or {}
         )
+        open_new(self.registry, self.root, [product])
         self.registry.register([product], inputs={product.id: [p.id for p in sources]})
         return product
 

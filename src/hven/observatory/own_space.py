@@ -60,6 +60,26 @@ class OwnSpace(Reading):
 
         return empty(self.registry, self.root, self.user, really=really, step=step)
 
+    def share(self, collection: str, group: str, *, step: Step = lambda _done, _of: None) -> list[Product]:
+        """Let a Unix group, of which one is a member, read a run of one's own, with all that will be born there.
+
+        Raises
+        ------
+        AccessDeniedError
+            When the run is not one's own, or one is no member of the group.
+        ConfigurationError
+            For anything but a run, and in the try-out.
+        """
+        from hven.access.share import share
+
+        return share(self.registry, self.settings, self.user, collection, group, step=step)
+
+    def unshare(self, collection: str, group: str, *, step: Step = lambda _done, _of: None) -> list[Product]:
+        """Take that back."""
+        from hven.access.share import revoke
+
+        return revoke(self.registry, self.settings, self.user, collection, group, step=step)
+
     def check_quota(self) -> None:
         """Raise QuotaExceededError, which names what is largest, when one may make nothing more of one's own."""
         from hven.retention.quota import check_quota

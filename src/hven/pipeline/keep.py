@@ -14,6 +14,7 @@ from hven.model.product import Product
 from hven.model.quantum import QuantumRecord
 from hven.pipeline.work import Place
 from hven.registry.protocol import Registry
+from hven.registry.sharing import open_new
 from hven.store.current import set_current
 from hven.store.index import inputs_of, read_product
 from hven.store.paths import data_id_folder, is_version
@@ -102,6 +103,7 @@ class Keeper:
         new, self._new = self._new, []
         records, self._records = self._records, []
         if new:
+            open_new(self.registry, self.place.root, new)
             self.registry.register(new, inputs=self._inputs)
         for product in new:
             self._make_current(product)

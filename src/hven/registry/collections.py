@@ -9,20 +9,28 @@ from sqlalchemy.engine import Connection
 
 from hven.core.errors import ConfigurationError, ConflictError, UnknownNameError
 from hven.model.access import Viewer
-from hven.model.collection import AccessClass, Collection, CollectionKind
-from hven.registry.schema import chain, collection, member, product, validity
+from hven.model.collection import AccessClass, Collection, CollectionKind, owner_of
+from hven.registry.schema import chain, collection, member, product, share, validity
 from hven.registry.visible import visible
 
 
 def all_of(connection: Connection, viewer: Viewer | None = None) -> list[Collection]:
     """All collections that a viewer may see, by name; without a viewer all."""
     children: dict[str, list[str]] = {}
+    groups: dict[str, list[str]] = {}
+    for row in connection.execute(sa.select(share).order_by(share.c.collection, share.c.with_group)):
+        groups.setdefault(row.collection, []).append(row.with_group)
     seen = visible(viewer, chain.c.child)
     for row in connection.execute(sa.select(chain).where(seen).order_by(chain.c.name, chain.c.position)):
         children.setdefault(row.name, []).append(row.child)
     return [
         Collection(
-            row.name, CollectionKind(row.kind), AccessClass(row.access), row.doc, tuple(children.get(row.name, ()))
+            row.name,
+            CollectionKind(row.kind),
+            AccessClass(row.access),
+            row.doc,
+            tuple(children.get(row.name, ())),
+            tuple(groups.get(row.name, ())),
         )
         for row in connection.execute(
             sa.select(collection).where(visible(viewer, collection.c.name)).order_by(collection.c.name)
@@ -71,6 +79,25 @@ def define(connection: Connection, new: Collection) -> None:
     rows = [{"name": new.name, "position": i, "child": child} for i, child in enumerate(new.children)]
     if rows:
         connection.execute(sa.insert(chain), rows)
+
+
+def check_share(connection: Connection, name: str, viewer: Viewer | None = None) -> None:
+    """Raise ConfigurationError for anything but a run of somebody's own: only these are shared with groups."""
+    if kind_of(connection, name, viewer) != CollectionKind.RUN or not owner_of(name):
+        raise ConfigurationError(
+            f"{name} is no run of somebody's own", hint="Only runs, in which products are born, are shared with groups."
+        )
+
+
+def share_with(connection: Connection, name: str, group: str) -> None:
+    """Let a group see a run; again is no error."""
+    unshare(connection, name, group)
+    connection.execute(sa.insert(share).values(collection=name, with_group=group))
+
+
+def unshare(connection: Connection, name: str, group: str) -> None:
+    """Let a group see a run no longer."""
+    connection.execute(sa.delete(share).where(share.c.collection == name, share.c.with_group == group))
 
 
 def leaves(connection: Connection, name: str, viewer: Viewer | None = None) -> list[tuple[str, CollectionKind]]:

@@ -19,7 +19,7 @@ from hven.model.quantum import QuantumRecord, QuantumState
 from hven.model.query import DataQuery
 from hven.registry import calibrations, collections, products, quanta, removal, schema
 from hven.registry.database import Database
-from hven.registry.entries import collection_entry, quantum_entry, tag_entry, validity_entry
+from hven.registry.entries import collection_entry, quantum_entry, share_entry, tag_entry, validity_entry
 from hven.registry.journal import EDITS, QUANTA, Journal
 from hven.registry.protocol import ALL
 from hven.registry.visible import visible
@@ -168,6 +168,20 @@ class DirectRegistry:
         """All collections, by name."""
         with self.database.read() as connection:
             return collections.all_of(connection, self.viewer)
+
+    def share(self, collection: str, group: str) -> None:
+        """Let a Unix group see a run of somebody's own (journaled)."""
+        with self.database.write() as connection:
+            collections.check_share(connection, collection, self.viewer)
+            self.edits.append([share_entry(collection, group, revoked=False)])
+            collections.share_with(connection, collection, group)
+
+    def unshare(self, collection: str, group: str) -> None:
+        """Let a group see a run no longer (journaled)."""
+        with self.database.write() as connection:
+            collections.check_share(connection, collection, self.viewer)
+            self.edits.append([share_entry(collection, group, revoked=True)])
+            collections.unshare(connection, collection, group)
 
     def tag(self, collection: str, product_ids: Sequence[str]) -> None:
         """Put products into a TAGGED collection, replacing those of the same type and data ID (journaled).

@@ -29,6 +29,11 @@ def validity_entry(collection: str, validity: Validity) -> Entry:
     return {"edit": "certify", "at_ns": now_ns(), "collection": collection, **asdict(validity)}
 
 
+def share_entry(collection: str, group: str, *, revoked: bool) -> Entry:
+    """Write down that a run is shared with a group, or no longer."""
+    return {"edit": "unshare" if revoked else "share", "at_ns": now_ns(), "collection": collection, "group": group}
+
+
 def quantum_entry(record: QuantumRecord) -> Entry:
     """Write a quantum record down."""
     names = (field.name for field in fields(record) if field.name != "data_id")

@@ -88,6 +88,14 @@ class Registry(Protocol):
         """All collections, by name."""
         ...
 
+    def share(self, collection: str, group: str) -> None:
+        """Let a Unix group see a run of somebody's own (journaled); ConfigurationError for other collections."""
+        ...
+
+    def unshare(self, collection: str, group: str) -> None:
+        """Let a group see a run no longer (journaled)."""
+        ...
+
     def tag(self, collection: str, product_ids: Sequence[str]) -> None:
         """Put products into a TAGGED collection, replacing those of the same type and data ID (journaled)."""
         ...

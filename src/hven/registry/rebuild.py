@@ -177,4 +177,14 @@ def _certify(connection: Connection, entry: Entry) -> None:
     calibrations.certify(connection, entry["collection"], validity, calibration.ref)
 
 
-_EDITS = {"define": _define, "tag": _tag, "certify": _certify}
+def _share(connection: Connection, entry: Entry) -> None:
+    """A run without a product left is not there, and shared with nobody."""
+    if connection.scalar(sa.select(schema.collection.c.name).where(schema.collection.c.name == entry["collection"])):
+        collections.share_with(connection, entry["collection"], entry["group"])
+
+
+def _unshare(connection: Connection, entry: Entry) -> None:
+    collections.unshare(connection, entry["collection"], entry["group"])
+
+
+_EDITS = {"define": _define, "tag": _tag, "certify": _certify, "share": _share, "unshare": _unshare}

@@ -118,11 +118,20 @@ class RemoteRegistry:
 
     def define(self, collection: Collection) -> None:
         """Make a collection of one's own, or change it."""
-        self.api.ask("POST", "/collections", json=asdict(collection))
+        wanted = {name: value for name, value in asdict(collection).items() if name != "groups"}
+        self.api.ask("POST", "/collections", json=wanted)
 
     def collections(self) -> list[Collection]:
         """All collections that the caller may see, by name."""
         return [_collection(found) for found in self.api.ask("GET", "/collections")]
+
+    def share(self, collection: str, group: str) -> None:
+        """Let a group of one's own see a run of one's own."""
+        self.api.ask("POST", "/collections/share", json={"collection": collection, "group": group})
+
+    def unshare(self, collection: str, group: str) -> None:
+        """Let a group see a run of one's own no longer."""
+        self.api.ask("POST", "/collections/unshare", json={"collection": collection, "group": group})
 
     def tag(self, collection: str, product_ids: Sequence[str]) -> None:
         """Put products into a TAGGED collection of one's own."""
@@ -175,4 +184,4 @@ def _sendable(record: QuantumRecord) -> dict[str, Any]:
 
 def _collection(found: Mapping[str, Any]) -> Collection:
     kind, access = CollectionKind(found["kind"]), AccessClass(found["access"])
-    return Collection(found["name"], kind, access, found["doc"], tuple(found["children"]))
+    return Collection(found["name"], kind, access, found["doc"], tuple(found["children"]), tuple(found["groups"]))

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from hven.model.data_id import INTEGER_KEYS, KEYS
 
 NAME = "registry"
-VERSION = 2
+VERSION = 3
 
 metadata = sa.MetaData()
 
@@ -91,6 +91,15 @@ chain = sa.Table(
     sa.Column("child", Text, sa.ForeignKey("collection.name"), nullable=False),
 )
 """Children of CHAINED collections in search order."""
+
+share = sa.Table(
+    "share",
+    metadata,
+    sa.Column("collection", Text, sa.ForeignKey("collection.name"), primary_key=True),
+    sa.Column("with_group", Text, primary_key=True),
+    sqlite_with_rowid=False,
+)
+"""Unix groups with which people share runs of their own."""
 
 member = sa.Table(
     "member",

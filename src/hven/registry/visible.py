@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from hven.model.access import UNCLASSED, Viewer
 from hven.model.collection import AccessClass
-from hven.registry.schema import collection
+from hven.registry.schema import collection, share
 
 _OWN = "u/"
 
@@ -27,6 +27,8 @@ def visible(viewer: Viewer | None, name: sa.ColumnElement[Any]) -> sa.ColumnElem
         return sa.true()
     own = f"{_OWN}{viewer.name}"
     is_own = sa.or_(name == own, begins(name, f"{own}/")) if viewer.name else sa.false()
+    is_shared = name.in_(sa.select(share.c.collection).where(share.c.with_group.in_(sorted(viewer.groups))))
+    is_own = sa.or_(is_own, is_shared) if viewer.groups else is_own
     return sa.or_(is_own, sa.and_(sa.not_(begins(name, _OWN)), _open(viewer, name)))
 
 

@@ -11,6 +11,7 @@ from dataclasses import fields
 from itertools import chain
 from typing import Any
 
+from hven.access.share import may_share, must_own
 from hven.core.errors import AccessDeniedError, ConflictError, DatasetNotFoundError, HvenError, SchemaError
 from hven.core.logging import get_logger
 from hven.core.settings import Settings
@@ -128,6 +129,18 @@ class OwnRecords:
                 raise AccessDeniedError(
                     f"the API may not write {error.filename}", hint="Change the defaults as the batch account."
                 ) from None
+
+    def share(self, collection: str, group: str) -> None:
+        """Let a group, of which the caller is a member, see a run of the caller's own."""
+        with self._noted("share", collection=collection, group=group):
+            may_share(self.caller.name, collection, group, self.settings)
+            self.seen.share(collection, group)
+
+    def unshare(self, collection: str, group: str) -> None:
+        """Let a group see a run of the caller's own no longer."""
+        with self._noted("unshare", collection=collection, group=group):
+            must_own(self.caller.name, collection)
+            self.seen.unshare(collection, group)
 
     def certify(self, collection: str, validity: Validity) -> None:
         """Make a product that the caller may see a calibration."""

@@ -146,6 +146,13 @@ class Tag(Body):
     products: Ids
 
 
+class Share(Body):
+    """A run and a Unix group."""
+
+    collection: Name
+    group: Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_storable)]
+
+
 class Certify(Body):
     """A calibration and when it is valid."""
 

@@ -8,7 +8,7 @@ from typing import Any
 from fastapi import APIRouter
 
 from hven.model.collection import Collection, Validity
-from hven.service.handlers.bodies import Certify, Define, Tag
+from hven.service.handlers.bodies import Certify, Define, Share, Tag
 from hven.service.handlers.parts import Own, Seen
 
 router = APIRouter(prefix="/collections")
@@ -30,6 +30,18 @@ def define(body: Define, own: Own) -> None:
 def tag(body: Tag, own: Own) -> None:
     """Put products into a TAGGED collection."""
     own.tag(body.collection, body.products)
+
+
+@router.post("/share")
+def share(body: Share, own: Own) -> None:
+    """Let a group see a run of the caller's own."""
+    own.share(body.collection, body.group)
+
+
+@router.post("/unshare")
+def unshare(body: Share, own: Own) -> None:
+    """Let a group see a run of the caller's own no longer."""
+    own.unshare(body.collection, body.group)
 
 
 @router.post("/certify")
