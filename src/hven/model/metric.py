@@ -74,7 +74,7 @@ class Threshold:
     """Limits of a metric, valid for data taken in `[begin, end)`.
 
     `lower, upper` bound `ok`; `lower_err, upper_err` bound `warning`; beyond them is `error`. A limit of None does not
-    limit.
+    limit. `may_be_missing` says that data can be too short for the metric, which is then no fault.
 
     Examples
     --------
@@ -93,6 +93,7 @@ class Threshold:
     begin: int = 0
     end: int = 2**62
     advice: str = ""
+    may_be_missing: bool = False
 
     def status(self, value: float) -> Status:
         """Status of a value."""

@@ -8,6 +8,7 @@ from hven.qc.detector import METRICS as DETECTOR
 from hven.qc.frames import METRICS as FRAMES
 from hven.qc.hardware import METRICS as HARDWARE
 from hven.qc.references import METRICS as REFERENCES
+from hven.qc.shutter import METRICS as SHUTTER
 
-METRICS: tuple[Metric, ...] = (*FRAMES, *CLOCK, *REFERENCES, *DETECTOR, *HARDWARE)
+METRICS: tuple[Metric, ...] = (*FRAMES, *CLOCK, *REFERENCES, *DETECTOR, *HARDWARE, *SHUTTER)
 """All metrics."""

@@ -15,11 +15,18 @@ from hven.tasks.frames.pixel_mask import pixel_mask
 if TYPE_CHECKING:
     import xarray as xr
 
+_LEAST_PAIRS = 32
 
-def _camera_median(pedestals: xr.Dataset, name: str) -> NDArray[np.float64]:
+
+def camera_median(pedestals: xr.Dataset, name: str) -> NDArray[np.float64]:
     """Median over the camera in each cell."""
     maps = pedestals[name].values
     return np.array([np.median(m[np.isfinite(m)]) if np.isfinite(m).any() else np.nan for m in maps], np.float64)
+
+
+def counted(pedestals: xr.Dataset) -> bool:
+    """Whether the frames count photons, so that their pedestal is the light of the sky."""
+    return bool(pedestals["pedestal"].attrs.get("units") == "count")
 
 
 def _median(values: NDArray[Any]) -> float:
@@ -29,22 +36,22 @@ def _median(values: NDArray[Any]) -> float:
 
 def pedestal(pedestals: xr.Dataset) -> float:
     """Median pedestal of the camera; for counted photons this is the sky level."""
-    return _median(_camera_median(pedestals, "pedestal"))
+    return _median(camera_median(pedestals, "pedestal"))
 
 
 def pedestal_drift(pedestals: xr.Dataset) -> float:
     """Slope of the camera's median pedestal, per hour."""
-    return slope_per_hour(nanoseconds(pedestals["begin"]), _camera_median(pedestals, "pedestal"))
+    return slope_per_hour(nanoseconds(pedestals["begin"]), camera_median(pedestals, "pedestal"))
 
 
 def noise(pedestals: xr.Dataset) -> float:
     """Median noise of the camera."""
-    return _median(_camera_median(pedestals, "noise"))
+    return _median(camera_median(pedestals, "noise"))
 
 
 def noise_drift(pedestals: xr.Dataset) -> float:
     """Slope of the camera's median noise, per hour."""
-    return slope_per_hour(nanoseconds(pedestals["begin"]), _camera_median(pedestals, "noise"))
+    return slope_per_hour(nanoseconds(pedestals["begin"]), camera_median(pedestals, "noise"))
 
 
 def _masked(pedestals: xr.Dataset, flag: str) -> float:
@@ -84,19 +91,37 @@ def spatial_deviation(pedestals: xr.Dataset) -> float:
     return _median(np.array(ratios))
 
 
+def sky_gradient(pedestals: xr.Dataset) -> float:
+    """Change of the sky's level along its steepest slope from edge to edge of the camera, over its median."""
+    maps = pedestals["pedestal"].values
+    level = np.nanmean(maps, axis=0) if counted(pedestals) and np.isfinite(maps).any((1, 2)).all() else np.zeros(0)
+    if not len(level) or not np.isfinite(level).all() or np.median(level) <= 0:
+        return float("nan")
+    place = np.arange(len(level)) - (len(level) - 1) / 2
+    slopes = [(place * np.median(level, axis=axis)).sum() / (place**2).sum() for axis in (0, 1)]
+    return float(np.hypot(*slopes) * (len(level) - 1) / np.median(level))
+
+
 def border_correlation(pedestals: xr.Dataset) -> float:
-    """Correlation of neighbours across the quadrants' borders minus that of neighbours inside; low if misplaced."""
-    level = np.nanmean(pedestals["mean"].values, axis=0)
-    half = level.shape[0] // 2
+    """Correlation of events in neighbours across quadrants' borders less half that inside, in deviations."""
+    if counted(pedestals):
+        return float("nan")
+    level = (pedestals["maximum"] - pedestals["pedestal"]) / pedestals["noise"].where(pedestals["noise"] > 0)
+    maps = (level - level.median(("y", "x"))).values
+    half = maps.shape[1] // 2
+    inside = [_across(maps, place)[0] for place in (half // 2, half + half // 2)]
+    border, pairs = _across(maps, half)
+    one_deviation = 1 / np.sqrt(max(pairs, 1))  # of the correlation of so many pairs
+    return float((border - 0.5 * np.mean(inside)) / one_deviation)
 
-    def across(column: int) -> float:
-        left = np.concatenate([level[:, column - 1], level[column - 1, :]])
-        right = np.concatenate([level[:, column], level[column, :]])
-        good = np.isfinite(left) & np.isfinite(right)
-        flat = good.sum() < 3 or np.std(left[good]) == 0 or np.std(right[good]) == 0  # noqa: PLR2004 - for a correlation
-        return float("nan") if flat else float(np.corrcoef(left[good], right[good])[0, 1])
 
-    return across(half) - 0.5 * (across(half // 2) + across(half + half // 2))
+def _across(maps: NDArray[Any], place: int) -> tuple[float, int]:
+    """Correlation of the pixels on either side of a column and of a row, and how many pairs there are."""
+    left = np.concatenate([maps[:, :, place - 1].ravel(), maps[:, place - 1, :].ravel()])
+    right = np.concatenate([maps[:, :, place].ravel(), maps[:, place, :].ravel()])
+    good = np.isfinite(left) & np.isfinite(right)
+    flat = good.sum() < _LEAST_PAIRS or np.std(left[good]) == 0 or np.std(right[good]) == 0
+    return (np.nan, 0) if flat else (float(np.corrcoef(left[good], right[good])[0, 1]), int(good.sum()))
 
 
 _BEGIN = (v.BEGIN,)
@@ -136,12 +161,13 @@ METRICS = (
         "hour",
         spatial_deviation,
     ),
+    Metric("sky_gradient", "1", sky_gradient.__doc__ or "", "pedestals", (*_BEGIN, v.PEDESTAL), "hour", sky_gradient),
     Metric(
         "border_correlation",
         "1",
         border_correlation.__doc__ or "",
         "pedestals",
-        (*_BEGIN, v.MEAN),
+        (*_BEGIN, v.PEDESTAL, v.NOISE, v.MAXIMUM),
         "observation",
         border_correlation,
     ),

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 _LEAST_FOR_A_STEP = 2
 _DIP_STEPS = 5
+_BRIGHT_PART = 5
+_LEAST_FOR_A_SLOPE = 500
+"""A fifth of so many events gives the index to 10 %."""
 
 
 def frame_count(frames: xr.Dataset) -> float:
@@ -149,6 +152,15 @@ def rate_dip(frames: xr.Dataset) -> float:
     return float((usual - sums.min()) / np.sqrt(usual)) if usual > 0 else 0.0
 
 
+def size_slope(frames: xr.Dataset) -> float:
+    """Index of the sizes of the brightest fifth of the events, number above a size ~ size^-index (Hill 1975)."""
+    size = np.sort(frames["size"].values) if "size" in frames else np.zeros(0)
+    bright = size[-(len(size) // _BRIGHT_PART) :]
+    if len(size) < _LEAST_FOR_A_SLOPE or bright[0] <= 0:
+        return float("nan")
+    return float((len(bright) - 1) / np.log(bright[1:] / bright[0]).sum())
+
+
 _TIME = (v.TIME,)
 _FLAGS = (v.TIME, v.QUALITY)
 
@@ -207,6 +219,7 @@ METRICS = (
         "hour",
         sky_variation,
     ),
+    Metric("size_slope", "1", size_slope.__doc__ or "", "frames", (*_FLAGS, v.FRAME_MEAN), "hour", size_slope),
     Metric("largest_gap", "s", largest_gap.__doc__ or "", "frames", _TIME, "hour", largest_gap),
 )
 """Metrics of frames and packets."""

@@ -18,6 +18,7 @@ from hven.model.metric import Metric
 from hven.model.task import Block, Config, Inputs, Output, Slot, Task
 from hven.qc import METRICS
 from hven.qc.series import nanoseconds
+from hven.qc.shutter import with_shutter
 from hven.qc.summary import join, split, summarise
 
 _HOUR_NS = 3600 * NS
@@ -59,6 +60,8 @@ def run(inputs: Inputs, config: MeasureConfig) -> Mapping[str, xr.Dataset]:
     if "housekeeping" in others:
         own = others["housekeeping"]["detector"].values == int(inputs.data_id("frames")["detector"])
         others["housekeeping"] = others["housekeeping"].isel(time=np.flatnonzero(own))
+        if "pedestals" in others and "shutter" in others["housekeeping"]:
+            others["pedestals"] = with_shutter(others["pedestals"], others["housekeeping"])
     if parts:
         oldest = int(parts[0]["first"].values[0]) - _HOUR_NS
         for name in _READINGS & set(others):
@@ -141,13 +144,13 @@ def _part(slot: str, dataset: xr.Dataset, number: int) -> xr.Dataset:
 
 TASK = Task(
     name="qc.measure",
-    version="3",
+    version="4",
     doc="Every quality metric that applies, for the observation and each of its hours.",
     inputs=(
         Slot(
             "frames",
             (
-                *(v.TIME, v.QUALITY, v.BRIGHTNESS, v.HOST_LAG, v.TAI_OFFSET, v.SPREAD, v.LOST_PACKETS),
+                *(v.TIME, v.QUALITY, v.FRAME_MEAN, v.BRIGHTNESS, v.HOST_LAG, v.TAI_OFFSET, v.SPREAD, v.LOST_PACKETS),
                 *(v.QUABO_VALID, v.QUABO, v.PKT_NUM),
             ),
             "Headers and quality of calibrated frames, no pixels.",
@@ -155,7 +158,7 @@ TASK = Task(
         ),
         Slot(
             "pedestals",
-            (v.BEGIN, v.END, v.PEDESTAL, v.NOISE, v.MEAN, v.SATURATED_FRACTION),
+            (v.BEGIN, v.END, v.PEDESTAL, v.NOISE, v.MAXIMUM, v.SATURATED_FRACTION),
             "Pedestals and statistics of the same frames.",
             whole=True,
         ),

@@ -29,7 +29,7 @@ RATE_STEP_NS = 60 * NS
 
 _HOUR_S = 3600
 _SAMPLED = ("host_lag", "tai_offset", "spread")
-_SERIES = ("steps", "samples", "sky_steps", "rate_steps")
+_SERIES = ("steps", "samples", "sky_steps", "rate_steps", "events")
 _BITS = tuple(v.QUALITY_FLAGS.values())
 
 
@@ -39,8 +39,8 @@ def summarise(frames: xr.Dataset) -> xr.Dataset:
     Returns
     -------
     xarray.Dataset
-        Dims hour (of length one), steps, samples, sky_steps, rate_steps; from those variables of the frames that are
-        there, whose names are in the attribute `variables`.
+        Dims hour (of length one), steps, samples, sky_steps, rate_steps, events; from those variables of the frames
+        that are there, whose names are in the attribute `variables`.
     """
     times = nanoseconds(frames["time"])
     steps, stride = np.diff(times), _stride(frames.attrs)
@@ -55,6 +55,7 @@ def summarise(frames: xr.Dataset) -> xr.Dataset:
         **_packets(frames, times),
         **_sky(frames, times),
         **_counts(times),
+        **_sizes(frames),
     }
     for dim in _SERIES:
         lengths = [len(values) for dims, values in found.values() if dims == dim]
@@ -115,6 +116,15 @@ def _counts(times: NDArray[np.int64]) -> dict[str, Any]:
     first = times[0] // RATE_STEP_NS
     counts = np.bincount(times // RATE_STEP_NS - first)
     return {"count": ("rate_steps", counts), "rate_step": ("rate_steps", first + np.arange(len(counts)))}
+
+
+def _sizes(frames: xr.Dataset) -> dict[str, Any]:
+    """Mean signal of each triggered frame; frames at a fixed rate are no events."""
+    if "frame_mean" not in frames or "quality" not in frames or frames.attrs.get("integration_time_s"):
+        return {}
+    whole = (frames["quality"].values & v.QUALITY_FLAGS["quabo_missing"]) == 0
+    size = frames["frame_mean"].values[whole].astype(np.float64)
+    return {"size": ("events", size[np.isfinite(size)])}
 
 
 def join(hours: Sequence[xr.Dataset]) -> xr.Dataset:

@@ -33,6 +33,7 @@ class _Entry(BaseModel):
     upper_err: float | None = None
     begin: Annotated[dt.datetime | None, Field(description="UTC; empty is from the start.")] = None
     end: Annotated[dt.datetime | None, Field(description="UTC, not included; empty is for ever.")] = None
+    may_be_missing: Annotated[bool, Field(description="Data may be too short for it.")] = False
     advice: Annotated[str, Field(description="The next step, in plain words.")]
 
     def expand(self) -> list[Threshold]:
@@ -50,6 +51,7 @@ class _Entry(BaseModel):
                 begin=begin,
                 end=end,
                 advice=self.advice,
+                may_be_missing=self.may_be_missing,
             )
             for name in self.dataset_types
         ]
@@ -118,7 +120,7 @@ def evaluate(metrics: pd.DataFrame, thresholds: Sequence[Threshold], dataset_typ
     """Add status and advice to measured metrics.
 
     A row that has limits gets their status, `missing` for NaN. A row without limits is `ok`; without limits and
-    value it is left out, since such a metric does not apply to the type.
+    value it is left out, since such a metric does not apply to the type; so is one without value that may be missing.
 
     Parameters
     ----------
@@ -138,7 +140,7 @@ def evaluate(metrics: pd.DataFrame, thresholds: Sequence[Threshold], dataset_typ
     rows = []
     for row, begin in zip(metrics.to_dict("records"), begins, strict=True):
         limits = find_threshold(thresholds, str(row["metric"]), dataset_type, int(begin))
-        if limits is None and np.isnan(row["value"]):
+        if (limits is None or limits.may_be_missing) and np.isnan(row["value"]):
             continue
         rows.append({**{str(k): v for k, v in row.items()}, **_judged(limits, float(row["value"]))})
     columns = [*metrics.columns, "status", "advice", "lower", "upper", "lower_err", "upper_err"]

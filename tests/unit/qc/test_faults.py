@@ -58,6 +58,7 @@ def statuses(product, faults):
     made = {"frames": raw, **housekeeping(seconds, faults)}
     config = measure_pedestals.PedestalConfig(**pedestal_config)
     made["pedestals"] = run_task(measure_pedestals.TASK, {"frames": raw}, ids, config)["pedestals"]
+    made["pedestals"]["pedestal"].attrs["units"] = raw["images"].attrs["units"]
     config = subtract_pedestal.SignalConfig(**signal_config)
     without_clocks = {slot: dataset for slot, dataset in made.items() if slot != "clocks"}
     made["frames"] = run_task(subtract_pedestal.TASK, without_clocks, ids, config)["signal"]

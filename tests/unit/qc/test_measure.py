@@ -35,7 +35,7 @@ def frames():
 def pedestals():
     begin = START // (60 * 10**9) * 60 * 10**9 + np.arange(91, dtype="int64") * 60 * 10**9
     maps = np.random.default_rng(1).normal(50, 1, (91, 32, 32)) + np.arange(91)[:, None, None] / 60
-    values = {n: (("cell", "y", "x"), maps, {"units": "count"}) for n in ("pedestal", "noise", "mean")}
+    values = {n: (("cell", "y", "x"), maps, {"units": "count"}) for n in ("pedestal", "noise", "maximum")}
     return xr.Dataset(
         {**values, "saturated_fraction": (("cell", "y", "x"), maps * 0)},
         {n: ("cell", (begin + d).astype("datetime64[ns]")) for n, d in (("begin", 0), ("end", 60 * 10**9))},
@@ -179,6 +179,59 @@ def test_frames_at_a_fixed_rate_have_no_dip(frames):
     assert np.isnan(value(measured(frames=frames), "rate_dip"))
 
 
+def test_the_slope_of_the_sky_is_measured_across_the_camera(pedestals):
+    rising = pedestals["pedestal"] * 0 + 100 + 0.5 * xr.DataArray(np.arange(32) - 15.5, dims="x")
+    sloped = pedestals.assign(pedestal=rising.transpose("cell", "y", "x").assign_attrs(units="count"))
+    sloped["pedestal"][:, 3, 4] = 5000
+    assert value(measured(frames=events(20), pedestals=sloped), "sky_gradient") == pytest.approx(0.5 * 31 / 100, 0.01)
+    sloped["pedestal"].attrs["units"] = "adu"
+    assert np.isnan(value(measured(frames=events(20), pedestals=sloped), "sky_gradient"))
+
+
+def shutter(pedestals, light, states):
+    """Conflicts of a camera with so much light in each cell and such shutter states read in them."""
+    cells = pedestals.isel(cell=slice(0, len(light)))
+    cells["pedestal"][:] = np.array(light, float)[:, None, None]
+    read = cells["begin"].values + np.timedelta64(30, "s")
+    records = xr.Dataset(
+        {"detector": ("time", np.full(len(read), 254)), "shutter": ("time", np.array(states, "float32"))},
+        {"time": read},
+    )
+    return value(measured(frames=events(1), pedestals=cells, housekeeping=records), "shutter_conflicts")
+
+
+def test_shutter_and_light_must_change_together_whatever_the_boards_call_open(pedestals):
+    opened = [0, 0, 100, 90, 110, 0]
+    assert shutter(pedestals, opened, [1, 1, 0, 0, 0, 1]) == 0
+    assert shutter(pedestals, opened, [0, 0, 1, 1, 1, 0]) == 0
+    assert shutter(pedestals, opened, [0] * 6) == 2
+    assert shutter(pedestals, [100] * 6, [0, 0, 1, 1, 0, 0]) == 2
+    assert shutter(pedestals, [0, 0, 50, 100, 100, 100], [0, 0, np.nan, 1, 1, 1]) == 0
+
+
+def test_the_index_of_the_sizes_is_that_of_the_power_law():
+    draw = np.random.default_rng(5)
+    size = (1 - draw.random(20_000)) ** (-1 / 1.7) + draw.normal(0, 0.2, 20_000)
+    times = (START + np.arange(20_000) * 10**9).astype("datetime64[ns]")
+    triggered = {"frame_mean": ("time", size), "quality": ("time", np.zeros(20_000, "uint16"))}
+    frames = xr.Dataset(triggered, {"time": times})
+    assert value(measured(frames=frames), "size_slope") == pytest.approx(1.7, abs=0.1)
+    assert np.isnan(value(measured(frames=frames.isel(time=slice(400))), "size_slope"))
+    assert np.isnan(value(measured(frames=frames.assign_attrs(integration_time_s=1.0)), "size_slope"))
+
+
+def test_misplaced_quadrants_break_the_images_of_showers(pedestals):
+    place = np.random.default_rng(6).uniform(4, 28, (91, 2, 1, 1))
+    y, x = np.mgrid[:32, :32]
+    showers = 50 * np.exp(-((y - place[:, 0]) ** 2 + (x - place[:, 1]) ** 2) / 8)
+    pedestals["pedestal"].attrs["units"] = "adu"
+    seen = pedestals.assign(maximum=pedestals["maximum"] * 0 + pedestals["pedestal"] + showers)
+    swapped = np.roll(showers, (16, 16), axis=(1, 2))
+    moved = pedestals.assign(maximum=pedestals["maximum"] * 0 + pedestals["pedestal"] + swapped)
+    assert value(measured(frames=events(20), pedestals=seen), "border_correlation") > 3
+    assert value(measured(frames=events(20), pedestals=moved), "border_correlation") < -6
+
+
 def test_readings_from_long_before_the_frames_do_not_count(frames):
     times = START + np.array([-90 * 24 * HOUR, 0, HOUR // 4])
     readings = {"pll_locked": [0.0, 1.0, 1.0], "gps_locked": [0.0, np.nan, np.nan]}
@@ -194,6 +247,7 @@ def test_no_frames_give_no_rows(frames, pedestals):
 
 def test_metrics_have_docs_units_and_a_slot_of_the_task():
     slots = {s.name: {v.name for v in s.variables} for s in TASK.inputs}
+    slots["pedestals"].add("shutter")  # which the task adds from the housekeeping
     for metric in METRICS:
         assert metric.doc.endswith(".")
         assert metric.unit

@@ -77,6 +77,12 @@ def test_without_limits_a_value_is_ok_and_no_value_is_left_out(file):
     assert judged[["metric", "status"]].to_numpy().tolist() == [["frames", "ok"]]
 
 
+def test_data_may_be_too_short_for_a_metric_where_its_limits_say_so(file):
+    limits = load_thresholds(file("thresholds: [{metric: noise, upper: 3, may_be_missing: true, advice: Look.}]"))
+    judged = evaluate(table(("noise", np.nan), ("noise", 5.0)), limits, "panoseti.img16")
+    assert judged["status"].tolist() == ["warning"]
+
+
 def test_nothing_measured_gives_an_empty_table(file):
     assert list(evaluate(table(), load_thresholds(file(OWN)), "panoseti.img16").columns)[-6] == "status"
 
