@@ -64,7 +64,7 @@ def change_access(
     before = find_collection(registry, name)
     if owner_of(name):
         raise ConfigurationError(
-            f"{name} is {owner_of(name)}'s own, and for nobody else", hint="Classes are for shared collections."
+            f"{name} is {owner_of(name)}'s own, and has no class", hint="Classes are for the observatory's collections."
         )
     after = replace(before, access=access)
     closing = _ORDER.index(access) >= _ORDER.index(before.access)

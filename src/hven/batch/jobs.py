@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from hven import instruments
+from hven.access.projects import owner_in
 from hven.batch.estimate import estimate
 from hven.batch.model import Estimate, Failure, Job, JobRequest, JobState
 from hven.batch.queries import log_tail
@@ -131,7 +132,7 @@ class DirectJobs:
             registry=self.registry,
             query=request.query,
             config=request.config,
-            owner="" if request.shared else self.user,
+            owner=request.owner(self.user),
             cores=profile.workers * profile.threads_per_worker,
             ahead=self.store.ahead(request.job_class.priority),
         )
@@ -139,7 +140,7 @@ class DirectJobs:
     def submit(self, request: JobRequest) -> Job:
         """Check the request and queue the job."""
         self._check_shared(request)
-        if not request.shared:
+        if owner_in(self.settings, self.user, request.project, shared=request.shared) == self.user:
             check_quota(self.registry, self.settings, self.user)
         expected = self.estimate(request)
         if not expected.quanta:

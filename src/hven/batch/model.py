@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from hven.core.errors import Flavour
+from hven.model.collection import project_owner
 from hven.model.data_id import Value
 from hven.model.quantum import QuantumState
 from hven.model.query import DataQuery
@@ -80,6 +81,14 @@ class JobRequest(_Record):
     shared: Annotated[
         bool, Field(description="Into the observatory's collections, not one's own; needs the right to operate.")
     ] = False
+
+    project: Annotated[str, Field(description="Unix group into whose project the products go, not one's own.")] = ""
+
+    def owner(self, user: str) -> str:
+        """Whose the products of a user's job are: the observatory's (empty), a project's, or the user's own."""
+        if self.shared:
+            return ""
+        return project_owner(self.project) if self.project else user
 
     @property
     def query(self) -> DataQuery:

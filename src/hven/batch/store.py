@@ -54,7 +54,7 @@ class JobStore:
 
     def submit(self, request: JobRequest, *, user: str, estimate: Estimate | None = None) -> Job:
         """Queue a job; the name of its RUN collection ends in its number."""
-        owner = "" if request.shared else user
+        owner = request.owner(user)
         now = now_ns()
         stamp = format_utc(now // 1_000_000_000 * 1_000_000_000).replace("-", "").replace(":", "")
         with self.database.write() as connection:

@@ -19,7 +19,7 @@ from hven.retention.quota import check_quota
 def process(settings: Settings, job: Job, watch: Watch, registry: Registry) -> Sequence[QuantumRecord]:
     """Run the job's pipeline on the site's engine; raises QuotaExceededError where its user has no room."""
     request = job.request
-    if not request.shared:
+    if request.owner(job.user) == job.user:
         check_quota(registry, settings, job.user)
     instrument = instruments.load(request.pipeline.partition("/")[0])
     pipeline = load_pipeline(instrument, request.pipeline)

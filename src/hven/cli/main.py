@@ -22,6 +22,7 @@ from hven.cli.get import get
 from hven.cli.ingest import ingest
 from hven.cli.jobs import jobs
 from hven.cli.process import process
+from hven.cli.project import project
 from hven.cli.registry import registry
 from hven.cli.remove import remove
 from hven.cli.seal import seal
@@ -67,6 +68,7 @@ app.add_typer(jobs, name="jobs")
 app.add_typer(calib, name="calib")
 app.add_typer(registry, name="registry")
 app.add_typer(collection, name="collection")
+app.add_typer(project, name="project")
 app.add_typer(database, name="database")
 
 

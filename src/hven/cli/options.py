@@ -21,6 +21,10 @@ Shared = Annotated[
     bool, typer.Option("--shared", help="Into the observatory's collections, not your own; operators may.")
 ]
 
+Project = Annotated[
+    str, typer.Option(help="Unix group into whose project the products go, for all its members, not your own.")
+]
+
 Changes = Annotated[
     list[str] | None,
     typer.Option("--config", help="STEP:OPTION=VALUE that differs from the pipeline's; may be given several times."),

@@ -6,7 +6,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hven.cli.options import Changes, DayObs, Detector, Json, Observation, Shared, Site, Where, data_id, read_changes
+from hven.cli.options import (
+    Changes,
+    DayObs,
+    Detector,
+    Json,
+    Observation,
+    Project,
+    Shared,
+    Site,
+    Where,
+    data_id,
+    read_changes,
+)
 
 if TYPE_CHECKING:
     from hven.observatory import Observatory
@@ -23,6 +35,7 @@ def process(
     where: Where = "",
     config: Changes = None,
     shared: Shared = False,
+    project: Project = "",
     as_json: Json = False,
     site: Site = None,
 ) -> None:
@@ -33,7 +46,8 @@ def process(
     configure(json=as_json, level="WARNING")
     with connect(site) as obs:
         changes = read_changes(config or [])
-        chosen = {"where": where, "config": changes, "shared": shared, **data_id(day_obs, observation, detector)}
+        whose = {"shared": shared, "project": project}
+        chosen = {"where": where, "config": changes, **whose, **data_id(day_obs, observation, detector)}
         report = obs.process(pipeline, **chosen) if as_json else _with_progress(obs, pipeline, chosen)
     if as_json:
         _print_json(report)

@@ -6,7 +6,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hven.cli.options import Changes, DayObs, Detector, Json, Observation, Shared, Site, Where, data_id, read_changes
+from hven.cli.options import (
+    Changes,
+    DayObs,
+    Detector,
+    Json,
+    Observation,
+    Project,
+    Shared,
+    Site,
+    Where,
+    data_id,
+    read_changes,
+)
 
 if TYPE_CHECKING:
     from hven.batch.jobs import JobHandle
@@ -22,6 +34,7 @@ def submit(
     where: Where = "",
     config: Changes = None,
     shared: Shared = False,
+    project: Project = "",
     job_class: Annotated[str, typer.Option("--class", help="interactive, or batch, which waits for the former.")] = (
         "interactive"
     ),
@@ -37,7 +50,8 @@ def submit(
     with connect(site) as obs:
         chosen = data_id(day_obs, observation, detector)
         changes = read_changes(config or [])
-        handle = obs.submit(pipeline, where=where, config=changes, job_class=job_class, shared=shared, **chosen)
+        more = {"config": changes, "job_class": job_class, "shared": shared, "project": project, **chosen}
+        handle = obs.submit(pipeline, where=where, **more)
         job = _follow(handle) if wait else handle.progress()
         if as_json:
             print(job.model_dump_json(indent=1))

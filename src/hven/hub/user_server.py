@@ -14,7 +14,7 @@ from pathlib import Path
 from hven.core.errors import HvenError
 from hven.core.logging import get_logger
 from hven.core.settings import load_settings
-from hven.hub.full import PAGE, elsewhere, what_is_full
+from hven.hub.full import PAGE, elsewhere, has_room, what_is_full
 from hven.hub.layout import source_folder
 from hven.hub.spawning import fill_home
 
@@ -35,7 +35,7 @@ def main(arguments: Sequence[str]) -> None:
 
 
 def _when_full() -> tuple[str, ...]:
-    """Where something is full: write nothing at home, begin with the page that says what can go, delete for good."""
+    """Where something is full: begin with the page that says what can go, and write nothing in a home without room."""
     try:
         problems = what_is_full(load_settings(), pwd.getpwuid(os.getuid()).pw_name, Path.home())
     except (HvenError, OSError) as error:
@@ -43,9 +43,11 @@ def _when_full() -> tuple[str, ...]:
     if not problems:
         return ()
     _log.warning("no room", problems=problems)
-    os.environ.update(elsewhere(os.environ.get("JUPYTER_RUNTIME_DIR", "")))
     os.environ["JUPYTERHUB_DEFAULT_URL"] = PAGE
-    return ("--FileContentsManager.delete_to_trash=False",)
+    if has_room(Path.home()):
+        return ()
+    os.environ.update(elsewhere(os.environ.get("JUPYTER_RUNTIME_DIR", "")))
+    return ("--FileContentsManager.delete_to_trash=False",)  # a trash at home takes room there
 
 
 if __name__ == "__main__":

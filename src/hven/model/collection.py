@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+_PROJECT = "p/"
+
 
 class CollectionKind(StrEnum):
     """RUN: a dataset is born in exactly one. TAGGED: picked. CHAINED: ordered search. CALIBRATION: valid in time."""
@@ -45,7 +47,7 @@ class Validity:
 
 
 def run_name(pipeline: str, stamp: str, *, owner: str = "") -> str:
-    """RUN collection of a pipeline's products: the observatory's, or somebody's own.
+    """RUN collection of a pipeline's products: the observatory's, somebody's own, or a project's.
 
     Examples
     --------
@@ -57,7 +59,8 @@ def run_name(pipeline: str, stamp: str, *, owner: str = "") -> str:
     'panoseti/runs/nightly/20251022T071822Z'
     """
     instrument, _, verb = pipeline.partition("#")[0].partition("/")
-    return f"u/{owner}/{verb or 'all'}/{stamp}" if owner else f"{instrument}/runs/{verb or 'all'}/{stamp}"
+    home = home_of(owner) if owner else f"{instrument}/runs"
+    return f"{home}/{verb or 'all'}/{stamp}"
 
 
 def raw_run(instrument: str) -> str:
@@ -72,12 +75,43 @@ def raw_run(instrument: str) -> str:
 
 
 def owner_of(collection: str) -> str:
-    """Whose own a collection is, by its name; empty for the observatory's.
+    """Whose own a collection is, by its name: a person's, or `p/<group>` for a project; empty for the observatory's.
 
     Examples
     --------
-    >>> owner_of("u/ada/my-flat"), owner_of("panoseti/defaults")
-    ('ada', '')
+    >>> owner_of("u/ada/my-flat"), owner_of("p/pulsars/my-flat"), owner_of("panoseti/defaults")
+    ('ada', 'p/pulsars', '')
     """
     head, _, rest = collection.partition("/")
-    return rest.partition("/")[0] if head == "u" else ""
+    name = rest.partition("/")[0]
+    if head == "p":
+        return project_owner(name) if name else ""
+    return name if head == "u" else ""
+
+
+def home_of(owner: str) -> str:
+    """What the names of an owner's collections begin with.
+
+    Examples
+    --------
+    >>> home_of("ada"), home_of("p/pulsars")
+    ('u/ada', 'p/pulsars')
+    """
+    return owner if owner.startswith(_PROJECT) else f"u/{owner}"
+
+
+def project_owner(group: str) -> str:
+    """A project as an owner; a person's name has no slash."""
+    return f"{_PROJECT}{group}"
+
+
+def project_of(collection: str) -> str:
+    """Group of the project to which a collection belongs; empty for others.
+
+    Examples
+    --------
+    >>> project_of("p/pulsars/my-flat"), project_of("u/ada/my-flat")
+    ('pulsars', '')
+    """
+    owner = owner_of(collection)
+    return owner.removeprefix(_PROJECT) if owner.startswith(_PROJECT) else ""

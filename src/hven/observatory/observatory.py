@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from hven.calibration.certify import certify, lookup
 from hven.core.clock import format_utc, now_ns
 from hven.core.errors import AccessDeniedError, ConfigurationError, UnknownNameError
-from hven.model.collection import run_name
+from hven.model.collection import home_of, run_name
 from hven.model.data_id import DataId, DatasetRef
 from hven.model.pipeline import Pipeline, Step
 from hven.model.product import Product
@@ -65,6 +65,7 @@ class Observatory(OwnSpace):
         level: str = "L2",
         inputs: Sequence[xr.Dataset] = (),
         notes: Mapping[str, Any] | None = None,
+        project: str = "",
         **data_id: Any,
     ) -> Product:
         """Publish a dataset of one's own in the collection `u/<user>/<name>`.
@@ -82,6 +83,8 @@ class Observatory(OwnSpace):
             that still says which product it was opened from counts as made from that.
         notes
             Anything to be kept in the provenance record.
+        project
+            Unix group into whose project it goes, `p/<project>/<name>`, for all its members.
         data_id
             Data ID; that of the first input by default.
 
@@ -99,7 +102,7 @@ class Observatory(OwnSpace):
         """
         from hven.observatory import save
 
-        self.check_quota()
+        owner = self._owner(project)
         ids = [str(d.attrs["hven_id"]) for d in (*inputs, dataset) if "hven_id" in d.attrs]
         sources = [self.product(i) for i in dict.fromkeys(ids)]
         given = DataId(data_id)
@@ -108,9 +111,16 @@ class Observatory(OwnSpace):
         base = sources[0].ref.data_id if sources else DataId(instrument=self.settings.instruments[0])
         where = DataId({**base, **given})
         ref = DatasetRef(save.user_type(name, level, str(where["instrument"])), where)
-        run = f"u/{self.user}/{name}"
         product = save.save(
-            self.root, dataset, ref, user=self.user, site=self.settings.site, run=run, inputs=sources, notes=notes or {}
+            self.root,
+            dataset,
+            ref,
+            user=self.user,
+            owner=owner,
+            site=self.settings.site,
+            run=f"{home_of(owner)}/{name}",
+            inputs=sources,
+            notes=notes or {},
         )
         open_new(self.registry, self.root, [product])
         self.registry.register([product], inputs={product.id: [p.id for p in sources]})
@@ -215,6 +225,7 @@ class Observatory(OwnSpace):
         config: Changes | None = None,
         progress: Callable[[Progress], None] | None = None,
         shared: bool = False,
+        project: str = "",
         **data_id: object,
     ) -> RunReport:
         """Run a pipeline here: make what does not exist yet, in a run of one's own.
@@ -234,6 +245,8 @@ class Observatory(OwnSpace):
         shared
             Make the observatory's products, which everybody finds and opens by default; operators may. Otherwise they
             are one's own: found with ``collection=report.run``, never by default.
+        project
+            Unix group into whose project the products go, for all its members; found as one's own are.
 
         Returns
         -------
@@ -256,8 +269,7 @@ class Observatory(OwnSpace):
 
         if shared and self._jobs is not None and not self._jobs.operator:
             raise AccessDeniedError(f"{self.user} may not operate", hint="Without `shared` the products are your own.")
-        if not shared:
-            self.check_quota()
+        owner = self._owner(project, shared=shared)
         instrument = self.instrument_of(pipeline)
         loaded = load_pipeline(instrument, pipeline)
         query = DataQuery.of(where, **data_id)
@@ -270,7 +282,7 @@ class Observatory(OwnSpace):
                 settings=self.settings,
                 engine=engine,
                 query=query,
-                run=run_name(loaded.name, _stamp(), owner="" if shared else self.user),
+                run=run_name(loaded.name, _stamp(), owner=owner),
                 user=self.user,
                 config=config,
                 progress=progress,
@@ -313,13 +325,14 @@ class Observatory(OwnSpace):
         config: Changes | None = None,
         job_class: str = "interactive",
         shared: bool = False,
+        project: str = "",
         **data_id: object,
     ) -> JobHandle:
         """Hand a pipeline to the batch service.
 
         Parameters
         ----------
-        pipeline, where, config, shared, data_id
+        pipeline, where, config, shared, project, data_id
             As of `process`.
         job_class
             ``interactive``, or ``batch``, which waits for the former.
@@ -336,11 +349,11 @@ class Observatory(OwnSpace):
         ConfigurationError
             When the config does not fit the pipeline.
         AccessDeniedError
-            For a shared job of somebody who may not operate.
+            For a shared job of somebody who may not operate, and for a project of others.
         """
         from hven.batch.jobs import JobHandle
 
-        job = self.jobs.submit(_request(pipeline, where, config, job_class, data_id, shared=shared))
+        job = self.jobs.submit(_request(pipeline, where, config, job_class, data_id, shared=shared, project=project))
         return JobHandle(self.jobs, job.id)
 
     def estimate(
@@ -351,10 +364,11 @@ class Observatory(OwnSpace):
         config: Changes | None = None,
         job_class: str = "interactive",
         shared: bool = False,
+        project: str = "",
         **data_id: object,
     ) -> Estimate:
         """What a job would take; parameters as of `submit`."""
-        return self.jobs.estimate(_request(pipeline, where, config, job_class, data_id, shared=shared))
+        return self.jobs.estimate(_request(pipeline, where, config, job_class, data_id, shared=shared, project=project))
 
     def close(self) -> None:
         """Give connections back."""
@@ -369,7 +383,7 @@ def _stamp() -> str:
 
 
 def _request(
-    pipeline: str, where: str, config: Changes | None, job_class: str, data_id: Mapping[str, Any], *, shared: bool
+    pipeline: str, where: str, config: Changes | None, job_class: str, data_id: Mapping[str, Any], **whose: Any
 ) -> JobRequest:
     from hven.batch.model import JobClass, JobRequest
 
@@ -378,5 +392,5 @@ def _request(
     changes = {step: dict(values) for step, values in (config or {}).items()}
     chosen = dict(DataQuery.of(**data_id).values)
     return JobRequest(
-        pipeline=pipeline, values=chosen, where=where, config=changes, job_class=JobClass(job_class), shared=shared
+        pipeline=pipeline, values=chosen, where=where, config=changes, job_class=JobClass(job_class), **whose
     )

@@ -80,6 +80,15 @@ class OwnSpace(Reading):
 
         return revoke(self.registry, self.settings, self.user, collection, group, step=step)
 
+    def _owner(self, project: str, *, shared: bool = False) -> str:
+        """Whose what one makes will be; raises where one may not, or has no room."""
+        from hven.access.projects import owner_in
+
+        owner = owner_in(self.settings, self.user, project, shared=shared)
+        if owner == self.user:
+            self.check_quota()
+        return owner
+
     def check_quota(self) -> None:
         """Raise QuotaExceededError, which names what is largest, when one may make nothing more of one's own."""
         from hven.retention.quota import check_quota

@@ -14,6 +14,7 @@ from hven import instruments
 from hven.core.errors import UnknownNameError
 from hven.core.settings import Settings
 from hven.model.access import Viewer
+from hven.model.collection import owner_of
 from hven.model.data_id import DataId, DatasetRef, TypeName
 from hven.model.dataset_type import DatasetType
 from hven.model.instrument import Instrument
@@ -220,7 +221,7 @@ class Reading:
         self, dataset_type: str, level: str | None = None, *, where: str = "", collection: str = "", **data_id: object
     ) -> Product:
         """Record of the one dataset that fits; raises as `open` does."""
-        if not collection.startswith("u/"):
+        if not owner_of(collection):
             declared = self.dataset_type(dataset_type, level)
             level = str(declared.level)
             quick = self._one_by_key(declared, data_id) if not where and not collection else None
@@ -315,7 +316,7 @@ class Reading:
         return self.registry.find_one(DatasetRef(declared.type_name, DataId(given)))
 
     def _type_names(self, name: str, level: str | None, collection: str) -> list[TypeName]:
-        if not collection.startswith("u/"):
+        if not owner_of(collection):
             wanted = name.partition("/")[2] or name
             if level is None and "/" not in name:
                 fitting = [t.type_name for t in self.dataset_types if t.name == wanted]

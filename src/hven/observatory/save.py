@@ -30,16 +30,17 @@ def save(
     ref: DatasetRef,
     *,
     user: str,
+    owner: str,
     site: str,
     run: str,
     inputs: Sequence[Product],
     notes: Mapping[str, Any],
 ) -> Product:
-    """Publish a dataset as a version of a user's own; it is not registered yet."""
+    """Publish a dataset as a version of its owner's, a person or a project; it is not registered yet."""
     own = {str(n): v for n, v in dataset.attrs.items() if not str(n).startswith(_OWN_ATTRS)}
     clean = dataset.drop_attrs(deep=False).assign_attrs(own).drop_encoding()
     declared = declaration(clean, ref.type)
-    with stage(root, ref, user=user) as staging:
+    with stage(root, ref, user=owner) as staging:
         arrays.write_dataset(staging.path, declared, clean)
         provenance = Provenance(
             id=staging.id,

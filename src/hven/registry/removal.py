@@ -10,7 +10,7 @@ from sqlalchemy.engine import Connection
 
 from hven.core.errors import ConflictError
 from hven.model.access import Viewer
-from hven.model.collection import owner_of
+from hven.model.collection import home_of, owner_of
 from hven.model.product import Product
 from hven.registry.rows import product_of
 from hven.registry.schema import member, product, product_input, validity
@@ -66,4 +66,4 @@ def _uses(connection: Connection, ids: list[str]) -> Iterator[tuple[str, str, st
 
 
 def _of(owner: str) -> sa.ColumnElement[bool]:
-    return begins(product.c.run, f"u/{owner}/") if owner else sa.false()
+    return begins(product.c.run, f"{home_of(owner)}/") if owner else sa.false()

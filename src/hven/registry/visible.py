@@ -7,10 +7,10 @@ from typing import Any
 import sqlalchemy as sa
 
 from hven.model.access import UNCLASSED, Viewer
-from hven.model.collection import AccessClass
+from hven.model.collection import AccessClass, home_of, project_owner
 from hven.registry.schema import collection, share
 
-_OWN = "u/"
+_OWN = ("u/", "p/")
 
 
 def visible(viewer: Viewer | None, name: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
@@ -25,11 +25,17 @@ def visible(viewer: Viewer | None, name: sa.ColumnElement[Any]) -> sa.ColumnElem
     """
     if viewer is None:
         return sa.true()
-    own = f"{_OWN}{viewer.name}"
-    is_own = sa.or_(name == own, begins(name, f"{own}/")) if viewer.name else sa.false()
-    is_shared = name.in_(sa.select(share.c.collection).where(share.c.with_group.in_(sorted(viewer.groups))))
-    is_own = sa.or_(is_own, is_shared) if viewer.groups else is_own
-    return sa.or_(is_own, sa.and_(sa.not_(begins(name, _OWN)), _open(viewer, name)))
+    owners = [viewer.name] if viewer.name else []
+    homes = [home_of(owner) for owner in (*owners, *map(project_owner, sorted(viewer.groups)))]
+    own = (sa.or_(name == home, begins(name, f"{home}/")) for home in homes)
+    anybodys = sa.or_(*(begins(name, prefix) for prefix in _OWN))
+    return sa.or_(sa.and_(sa.not_(anybodys), _open(viewer, name)), _shared(viewer, name), *own)
+
+
+def _shared(viewer: Viewer, name: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
+    if not viewer.groups:
+        return sa.false()
+    return name.in_(sa.select(share.c.collection).where(share.c.with_group.in_(sorted(viewer.groups))))
 
 
 def _open(viewer: Viewer, name: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from hven.core.errors import DatasetNotFoundError, HvenError
+from hven.model.collection import owner_of
 from hven.model.instrument import Instrument
 from hven.model.product import Product
 from hven.model.provenance import InputRecord, Provenance
@@ -91,7 +92,7 @@ class Recipes:
             raise _CannotError(f"its input {source.dataset_type} {source.id} is gone") from None
         if not (self._root / found.path).is_dir():
             raise _CannotError(f"its input {source.dataset_type} {source.id} is gone")
-        own = found.path.parts[0] == "users"
+        own = owner_of(found.run)
         if not own and source.role == "input":
             current = self._registry.find_one(found.ref)
             if current is None or current.digest != found.digest:

@@ -15,11 +15,13 @@ from hven.access.share import may_share, must_own
 from hven.core.errors import AccessDeniedError, ConflictError, DatasetNotFoundError, HvenError, SchemaError
 from hven.core.logging import get_logger
 from hven.core.settings import Settings
-from hven.model.access import owns
+from hven.model.access import may_write, owns
 from hven.model.collection import Collection, CollectionKind, Validity, owner_of
+from hven.model.data_id import Level
 from hven.model.product import Product
 from hven.model.quantum import QuantumRecord
 from hven.registry.direct import DirectRegistry
+from hven.registry.products import defaults
 from hven.retention.quota import quota_bytes, refuse_when_full
 from hven.service.auth import Caller
 from hven.store.inspect import Inspected, inspect
@@ -123,6 +125,7 @@ class OwnRecords:
         """Put products that the caller may see into a TAGGED collection."""
         with self._noted("tag", collection=collection, products=len(product_ids)):
             self._must_change(collection)
+            self._must_not_choose_raw(collection, product_ids)
             try:
                 self.seen.tag(collection, product_ids)
             except PermissionError as error:
@@ -149,9 +152,9 @@ class OwnRecords:
             self.seen.certify(collection, validity)
 
     def _must_change(self, collection: str) -> None:
-        """Let through who may change a collection; projects will be one more line here."""
-        name = self.caller.name
-        if owns(name, collection):
+        """Let through who may change a collection."""
+        name, viewer = self.caller.name, self.seen.viewer
+        if viewer is not None and may_write(viewer, collection):
             return
         if owner_of(collection):
             raise AccessDeniedError(f"{collection} is not {name}'s", hint=f"Your own collections begin with u/{name}/.")
@@ -160,6 +163,17 @@ class OwnRecords:
                 f"{collection} is the observatory's; {name} may not operate",
                 hint=f"Your own collections begin with u/{name}/.",
             )
+
+    def _must_not_choose_raw(self, collection: str, product_ids: Sequence[str]) -> None:
+        """Refuse to say which version of raw data is current: in server mode only the archive writes in L0."""
+        if self.settings.server is None or not collection.endswith("/defaults"):
+            return
+        for product in map(self.seen.get, product_ids):
+            if product.ref.type.level == Level.L0 and collection == defaults(product.ref):
+                raise AccessDeniedError(
+                    f"which version of {product.ref} is current is said by the archive alone",
+                    hint="`hven ingest` makes the newest one current; tag this one in a collection of another name.",
+                )
 
     def _own(self, product_ids: Sequence[str]) -> list[Product]:
         """Those of some ids that are there for the caller; all of these must be the caller's own."""
@@ -171,7 +185,7 @@ class OwnRecords:
 
     def _must_have_room(self, new: Sequence[Inspected]) -> None:
         """Refuse more from who has reached their quota: what was begun before that is let in."""
-        if any(owner_of(f.product.run) for f in new):
+        if any(owns(self.caller.name, f.product.run) for f in new):
             used = self.registry.owned_bytes(self.caller.name)
             refuse_when_full(self.caller.name, used, quota_bytes(self.settings))
 

@@ -28,8 +28,8 @@ def product_paths(root: Path, onerror: Callable[[OSError], None] | None = None) 
     `onerror` is told of folders that cannot be listed; without it that is raised.
     """
     tops = [root / level for level in Level]
-    users = root / "users"
-    owners = sorted(users.iterdir()) if users.is_dir() else []
+    folders = [root / name for name in ("users", "projects")]
+    owners = [owner for folder in folders if folder.is_dir() for owner in sorted(folder.iterdir())]
     tops += [owner / level for owner in owners for level in Level]
     for top in tops:
         for folder in _versions(top, onerror or _raise):

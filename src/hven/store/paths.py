@@ -17,6 +17,7 @@ _SAFE = "+"
 _VERSION = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _OWN_WORDS = ("all", "raw")
 _TAIL = 3
+_PROJECT = "p/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,14 +56,15 @@ def data_id_folder(ref: DatasetRef, *, user: str = "") -> PurePosixPath:
 
 
 def user_root(user: str) -> PurePosixPath:
-    """Folder of somebody's own products, relative to the data root.
+    """Folder of the products of a person or a project, relative to the data root.
 
     Examples
     --------
-    >>> str(user_root("ada"))
-    'users/ada'
+    >>> str(user_root("ada")), str(user_root("p/pulsars"))
+    ('users/ada', 'projects/pulsars')
     """
-    return PurePosixPath("users", _encode(user))
+    group = user.removeprefix(_PROJECT) if user.startswith(_PROJECT) else ""
+    return PurePosixPath("projects", _encode(group)) if group else PurePosixPath("users", _encode(user))
 
 
 def product_path(ref: DatasetRef, version: str, *, user: str = "") -> PurePosixPath:
@@ -120,6 +122,8 @@ def _parse(parts: tuple[str, ...]) -> ProductPath:
     user = ""
     if parts[:1] == ("users",):
         user, parts = _decode(parts[1]), parts[2:]
+    elif parts[:1] == ("projects",):
+        user, parts = f"{_PROJECT}{_decode(parts[1])}", parts[2:]
     level, *head = parts[:-_TAIL]
     type_name, keys, version = parts[-_TAIL:]
     instrument, *rest = head

@@ -111,6 +111,8 @@ def _parts(folder: Path) -> Iterator[Path]:
 
 
 def _remove_dead(path: Path) -> bool:
+    if os.geteuid() not in {0, path.lstat().st_uid}:
+        return False  # its owner sweeps it: in a project's folder several people write
     if not path.name.endswith(f".{_host()}"):
         if time.time() - path.stat().st_mtime < FOREIGN_AGE_S:
             return False

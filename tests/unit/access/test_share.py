@@ -23,6 +23,7 @@ from hven.observatory import connect
 from hven.registry.rebuild import rebuild
 from hven.registry.sharing import open_new
 from hven.store.acl import get_acl
+from hven.store.paths import user_root
 
 ADA, BERT, OTTO, OLGA = "hvt-ada", "hvt-bert", "hvt-otto", "hvt-olga"
 RUN, OTHER, GROUP = "u/hvt-ada/flat", "u/hvt-ada/other", "hvt-users"
@@ -318,3 +319,43 @@ def test_the_owner_can_change_the_text_of_a_shared_run_and_it_stays_shared(place
 
     assert place.ask(ADA, "/collections", {"name": RUN, "kind": "RUN", "doc": "flats"}).status_code == 200
     assert place.seen(BERT)
+
+
+def test_sharing_that_was_interrupted_shows_nothing_and_is_finished_by_asking_again(place, monkeypatch):
+    import hven.access.share as module
+
+    products = [place.product() for _ in range(3)]
+    real, calls = module.grant, []
+
+    def grant(*words):
+        calls.append(words)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        real(*words)
+
+    monkeypatch.setattr(module, "grant", grant)
+    with pytest.raises(KeyboardInterrupt):
+        place.share()
+    assert not place.seen(BERT)
+    monkeypatch.setattr(module, "grant", real)
+    place.share()
+
+    assert place.seen(BERT)
+    assert all(place.reads(place.accounts.bert, product) for product in products)
+
+
+def test_taking_it_back_that_was_interrupted_shows_nothing_more_and_is_finished_by_asking_again(place, monkeypatch):
+    import hven.access.share as module
+
+    products = [place.product() for _ in range(3)]
+    place.share()
+    real = module.withdraw
+    monkeypatch.setattr(module, "withdraw", lambda *_words: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        place.revoke()
+    assert not place.seen(BERT)
+    monkeypatch.setattr(module, "withdraw", real)
+    place.revoke()
+
+    assert not any(place.reads(place.accounts.bert, product) for product in products)
+    assert not place.accounts.bert.can("stat", place.root / user_root(ADA) / "L1")

@@ -14,10 +14,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from hven.core.errors import AccessDeniedError
+from hven.core.errors import AccessDeniedError, ConfigurationError, UnknownNameError
 from hven.core.settings import ServerSettings, Settings
 from hven.hub.machine.accounts import members, service_accounts
+from hven.model.collection import project_owner
 from hven.store.acl import canonical, get_acl, remove_acl, set_acl
+from hven.store.paths import user_root
 
 _READ_BY_ALL = "u::rwx,g::r-x,o::r-x"
 _CLOSED = "u::rwx,g::---,o::---"
@@ -95,6 +97,41 @@ def user_folder(settings: Settings, server: ServerSettings, user: str) -> Folder
     """Somebody's own products; the services read, nobody else does."""
     acl = f"u::rwx,g::---,g:{server.services_group}:r-x,o::---"
     return Folder(settings.root / "users" / user, user, first_group(user), acl, acl)
+
+
+def project_folder(settings: Settings, server: ServerSettings, group: str) -> Folder:
+    """What a group makes together: its members read and write, the services read, nobody else does."""
+    acl = f"u::rwx,g::rwx,g:{server.services_group}:r-x,o::---"
+    path = settings.root / user_root(project_owner(group))
+    return Folder(path, "root", group, acl, acl, inherit_group=True)
+
+
+def make_project(settings: Settings, group: str) -> Path:
+    """Make the folder of a project, or put it right; its path. Needs root.
+
+    Raises
+    ------
+    ConfigurationError
+        In the try-out.
+    UnknownNameError
+        When there is no such Unix group.
+    AccessDeniedError
+        When this is not root, and for a group of the platform's services.
+    """
+    server = settings.server
+    if server is None:
+        raise ConfigurationError("a try-out has no projects", hint="They are for a machine of many users.")
+    if os.geteuid() != 0:
+        raise AccessDeniedError("projects are made by root", hint=f"sudo hven project make {group}")
+    if group in {server.services_group, server.copiers_group}:
+        raise AccessDeniedError(f"the group {group} is the platform's own", hint="Make a group for the project.")
+    try:
+        grp.getgrnam(group)
+    except KeyError:
+        raise UnknownNameError("Unix group", group, [g.gr_name for g in grp.getgrall()]) from None
+    folder = project_folder(settings, server, group)
+    bring_about(folder)
+    return folder.path
 
 
 def state_folders(settings: Settings, server: ServerSettings) -> Iterator[Folder]:
