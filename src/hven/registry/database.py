@@ -106,10 +106,10 @@ class Database:
             When the tables were made by a newer or an older version.
         """
         with self.read() as connection:
-            found = _version(connection, name)
+            found = version_of(connection, name)
         if found is None:
             with self.write() as connection:
-                found = _version(connection, name)
+                found = version_of(connection, name)
                 if found is None:
                     metadata.create_all(connection)
                     self.stamp(connection, name=name, version=version)
@@ -145,7 +145,8 @@ class Database:
             ) from error
 
 
-def _version(connection: Connection, name: str) -> int | None:
+def version_of(connection: Connection, name: str) -> int | None:
+    """Version of the tables of this name; None where there are none."""
     if not sa.inspect(connection).has_table(versions.name):
         return None
     return connection.scalar(sa.select(versions.c.version).where(versions.c.name == name))

@@ -16,7 +16,7 @@ from hven.model.collection import CollectionKind
 from hven.model.product import Product
 from hven.model.quantum import QuantumRecord
 from hven.registry import calibrations, collections, entries, products, quanta, schema
-from hven.registry.database import Database
+from hven.registry.database import Database, version_of
 from hven.registry.journal import EDITS, QUANTA, Entry, Journal
 from hven.store.current import CURRENT, MEND, read_current
 from hven.store.index import inputs_of, product_paths, read_product
@@ -51,14 +51,23 @@ def rebuild(url: str, root: Path) -> Rebuilt:
     database = Database(url)
     try:
         with database.write() as connection:
-            schema.metadata.drop_all(connection)
-            schema.metadata.create_all(connection)
-            database.stamp(connection, name=schema.NAME, version=schema.VERSION)
+            _empty(database, connection)
             rebuilt = _Rebuild(connection, root).run()
         database.optimize()
     finally:
         database.close()
     return rebuilt
+
+
+def _empty(database: Database, connection: Connection) -> None:
+    """Make empty tables; in PostgreSQL, where readers would have to wait for tables that are dropped, by deleting."""
+    if not database.is_sqlite and version_of(connection, schema.NAME) == schema.VERSION:
+        for table in reversed(schema.metadata.sorted_tables):
+            connection.execute(sa.delete(table))
+        return
+    schema.metadata.drop_all(connection)
+    schema.metadata.create_all(connection)
+    database.stamp(connection, name=schema.NAME, version=schema.VERSION)
 
 
 @dataclass(slots=True)

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import os
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import sqlalchemy as sa
@@ -49,6 +51,26 @@ def test_the_index_comes_back_from_the_disk_as_it_was(database_url, registry):
 
     assert dump(registry) == before
     assert rebuilt == Rebuilt(products=5, edits=5, quanta=2)
+
+
+def test_readers_see_the_old_index_until_the_new_one_is_whole(database_url, registry):
+    """The rebuild waits at its journal, a pipe, when all products are in."""
+    fill(registry)
+    before = dump(registry)
+    edits = registry.root / EDITS
+    lines = edits.read_bytes()
+    edits.unlink()
+    os.mkfifo(edits)
+    with ThreadPoolExecutor(1) as pool:
+        rebuilding = pool.submit(rebuild, database_url, registry.root)
+        with edits.open("wb") as journal:
+            meanwhile = dump(registry)
+            journal.write(lines)
+        rebuilt = rebuilding.result(60)
+
+    assert meanwhile == before
+    assert rebuilt == Rebuilt(products=5, edits=5, quanta=2)
+    assert dump(registry) == before
 
 
 def test_a_deleted_index_comes_back(tmp_path):
