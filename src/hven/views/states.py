@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from hven.model.metric import Status
 from hven.model.quantum import QuantumState
+from hven.observatory.quanta import CUT_OFF
 from hven.views import theme
 
 
@@ -70,6 +71,7 @@ MARKS: dict[str, Mark] = {
     "unlimited": Mark("no limit", _RING, "circle_cross", theme.GREY),
     QuantumState.NOT_RUN: _IDLE,
     QuantumState.RUNNING: Mark("running", _PLAY, "inverted_triangle", theme.BLUE),
+    CUT_OFF: _like(_BAD, "cut off", shape=_DASH, marker="dash"),
     QuantumState.BLOCKED: Mark("blocked", _BARS, "square_cross", theme.PURPLE),
     QuantumState.FAILED: _BAD,
     QuantumState.NO_WORK: Mark("no work", _RING, "circle_cross", theme.GREY),

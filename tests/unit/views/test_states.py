@@ -9,12 +9,13 @@ import pytest
 from hven.batch.model import JobState
 from hven.model.metric import Status
 from hven.model.quantum import QuantumState
+from hven.observatory.quanta import CUT_OFF
 from hven.views.states import MARKS, chip, mark
 
 VERDICTS = ("PASS", "WARN", "FAIL", "NO DATA")
 
 
-@pytest.mark.parametrize("kind", [tuple(Status), tuple(QuantumState), tuple(JobState), VERDICTS])
+@pytest.mark.parametrize("kind", [tuple(Status), (*QuantumState, CUT_OFF), tuple(JobState), VERDICTS])
 def test_states_of_a_kind_differ_in_shape_and_word(kind):
     for one, other in itertools.combinations(kind, 2):
         assert MARKS[one].shape != MARKS[other].shape, (one, other)

@@ -11,8 +11,8 @@ import panel as pn
 
 from hven.core.clock import now_ns
 from hven.hub.status import ServiceStatus, status
-from hven.model.quantum import QuantumState
 from hven.observatory import Observatory
+from hven.observatory.quanta import count_quanta
 from hven.views import formats, markup, queries, states, theme
 from hven.views.frame import Content, guarded, section
 from hven.views.url import Url
@@ -135,8 +135,7 @@ def _registry(observatory: Observatory) -> Any:
          (formats.ago(int(g["created_ns"].max()), now_ns()), "number")]
         for (level, name), g in groups
     ]  # fmt: skip
-    quanta = observatory.registry.quanta()
-    counts = {s: sum(r.state is s for r in quanta) for s in QuantumState}
+    counts = count_quanta(observatory.registry.quanta())
     chips = " ".join(states.chip(s, f"{n} {states.mark(s).word}") for s, n in counts.items() if n)
     return section("Registry", markup.html(f"<p style='margin-bottom:8px'>{chips}</p>"),
                    markup.html(markup.table(["Level", "Type", "Products", "Size", "Newest"], rows)),
