@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection
 from functools import cached_property
 from typing import Any
 
 from hven.batch.jobs import LOG_LINES
 from hven.batch.model import Estimate, Failure, Job, JobRequest, JobState
+from hven.core.errors import ConfigurationError
 from hven.registry.api_client import PATIENCE_S, ApiClient
 
 
@@ -41,12 +43,11 @@ class RemoteJobs:
 
     def estimate(self, request: JobRequest) -> Estimate:
         """What a job would take."""
-        return Estimate.model_validate(self._api.ask("POST", "/estimate", json=request.model_dump(mode="json")))
+        return Estimate.model_validate(self._api.ask("POST", "/estimate", json=_as_json(request)))
 
     def submit(self, request: JobRequest) -> Job:
         """Queue a job."""
-        body = request.model_dump(mode="json")
-        return Job.model_validate(self._api.ask("POST", "/jobs", again=False, json=body))
+        return Job.model_validate(self._api.ask("POST", "/jobs", again=False, json=_as_json(request)))
 
     def get(self, job_id: int) -> Job:
         """Job by number."""
@@ -93,3 +94,12 @@ class RemoteJobs:
 
     def _act(self, job_id: int, verb: str) -> Job:
         return Job.model_validate(self._api.ask("POST", f"/jobs/{job_id}/{verb}", again=False))
+
+
+def _as_json(request: JobRequest) -> dict[str, Any]:
+    """Body of a request; pydantic would write numbers that JSON does not have as null."""
+    try:
+        json.dumps(request.config, allow_nan=False)
+    except ValueError as error:
+        raise ConfigurationError(f"config: {error}", hint="Use finite numbers.") from None
+    return request.model_dump(mode="json")

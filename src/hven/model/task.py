@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 
 class Config(BaseModel):
-    """Base of every task's configuration: unknown keys are refused, values are frozen."""
+    """Base of every task's configuration: unknown keys and infinite numbers are refused, values are frozen."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 @dataclass(frozen=True, slots=True)

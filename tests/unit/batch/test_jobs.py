@@ -13,6 +13,7 @@ from hven.batch.jobs import DirectJobs, JobHandle
 from hven.batch.launcher import DirectLauncher
 from hven.batch.lease import JobQueue
 from hven.batch.model import JobRequest, JobState
+from hven.batch.remote import RemoteJobs
 from hven.batch.service import BatchService
 from hven.batch.store import JobStore
 from hven.cluster.inprocess import InProcess
@@ -209,6 +210,8 @@ def wait_until_gone(pids):
         ({"pipeline": "tine/all"}, UnknownNameError),
         ({"config": {"peaks": {"treshold": 1.0}}}, ConfigurationError),
         ({"config": {"peak": {}}}, ConfigurationError),
+        ({"config": {"peaks": {"threshold": float("nan")}}}, ConfigurationError),
+        ({"config": {"peaks": {"threshold": float("-inf")}}}, ConfigurationError),
         ({"values": {"colour": (1,)}}, UnknownNameError),
         ({"values": {"detector": (99,)}}, DatasetNotFoundError),
     ],
@@ -218,6 +221,13 @@ def test_a_request_that_cannot_work_is_refused_at_once(jobs, wrong, error):
         jobs.submit(JobRequest.model_validate({"pipeline": "tiny/all", **wrong}))
 
     assert jobs.find() == []
+
+
+def test_a_number_that_json_does_not_have_is_refused_before_it_is_sent():
+    remote = RemoteJobs("http://127.0.0.1:9", "token")
+
+    with pytest.raises(ConfigurationError, match="nan"):
+        remote.submit(JobRequest(pipeline="tiny/all", config={"peaks": {"threshold": float("nan")}}))
 
 
 def test_other_peoples_jobs_are_theirs_alone_unless_one_operates(jobs, site, registry):
