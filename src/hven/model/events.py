@@ -61,6 +61,7 @@ COINCIDENCES = (
     TIME,
     Variable("group", _E, "int64", "1", "Number of the coincidence."),
     DETECTOR,
+    Variable("product", _E, "str", "", "Data product of the detector that holds the frame, e.g. ph1024."),
     FRAME,
     Variable("dt", _E, "int64", "ns", "Time since the first event of the coincidence."),
     Variable("multiplicity", _E, "int32", "1", "Detectors in the coincidence."),

@@ -170,10 +170,11 @@ class _Builder:
 def _pick(
     types: tuple[DatasetType, ...], shelves: list[_Shelf], data_id: DataId, slot: Slot
 ) -> tuple[tuple[DatasetRef, Source], ...]:
-    """Datasets of the first type that has any for this data ID."""
+    """Datasets of the first type that has any for this data ID; those of all types where there may be many."""
+    found: list[tuple[DatasetRef, Source]] = []
     for dataset_type, shelf in zip(types, shelves, strict=True):
         own = data_id.subset(dataset_type.keys)
         ids = shelf.below.get(data_id, []) if slot.multiple else [own] if own in shelf.sources else []
-        if ids:
-            return tuple((DatasetRef(dataset_type.type_name, i), shelf.sources[i]) for i in ids)
-    return ()
+        if not found or slot.multiple:
+            found += [(DatasetRef(dataset_type.type_name, i), shelf.sources[i]) for i in ids]
+    return tuple(found)

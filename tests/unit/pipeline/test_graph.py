@@ -5,8 +5,9 @@ from dataclasses import replace
 import pytest
 import tiny
 
+from hven.instruments import load
 from hven.model.collection import Collection, CollectionKind, Validity
-from hven.model.data_id import DatasetRef, TypeName
+from hven.model.data_id import DataId, DatasetRef, TypeName
 from hven.model.dataset_type import DatasetType
 from hven.model.product import Product
 from hven.model.quantum import QuantumState
@@ -63,6 +64,20 @@ def test_one_quantum_for_each_data_id_in_topological_order(observatory, steps):
     ]
     assert [q.depends for q in graph[2:]] == [{0}, {1}, {2}, {3}, {4, 5}]
     assert [[q.number for q in wave] for wave in waves(graph)] == [[0, 1], [2, 3], [4, 5], [6]]
+
+
+def test_a_slot_of_many_datasets_takes_those_of_all_its_types(observatory):
+    panoseti = load("panoseti")
+    steps = [s for s in bind(load_pipeline(panoseti, "coincidences"), panoseti) if s.name == "coincidences"]
+    keys = {"instrument": "panoseti", "day_obs": 20251021, "observation": "a"}
+    refs = [
+        DatasetRef(TypeName.parse(f"L1/panoseti.{name}"), DataId(keys, detector=detector))
+        for name, detector in (("ph1024", 1), ("ph256", 1), ("ph256", 2))
+    ]
+    for ref in refs:
+        made(observatory.registry, ref)
+    (quantum,) = build_graph(steps, observatory.registry, DataQuery())
+    assert [ref for ref, _ in quantum.inputs["events"]] == refs
 
 
 def test_nothing_to_work_on_gives_an_empty_graph(observatory, steps):

@@ -88,6 +88,26 @@ def test_telescopes_locked_within_the_second_may_be_compared_only_with_each_othe
         found(events([0], "subsecond-locked"), events([5]))
 
 
+def test_events_of_a_telescope_in_two_data_products_are_all_searched_and_told_apart():
+    times = {"ph1024": [0, 10**9], "ph256": [2 * 10**9, 3 * 10**9]}
+    both = [events(t).assign_attrs(data_product=p) for p, t in times.items()]
+    other = events([5, 2 * 10**9 + 5]).assign_attrs(data_product="ph1024")
+    ids = tuple(DataId(instrument="panoseti", detector=d) for d in (1, 4, 1))
+    given = {"events": (both[0], other, both[1])}, {"events": ids}
+    table = run_task(TASK, *given, CoincidenceConfig())["coincidences"]
+    assert table["detector"].values.tolist() == [1, 4, 1, 4]
+    assert table["product"].values.tolist() == ["ph1024", "ph1024", "ph256", "ph1024"]
+    assert table["frame"].values.tolist() == [0, 0, 0, 1]
+    assert table.attrs["pairs"] == ["1-4"]
+    assert table.attrs["pairs_found"] == [2]
+
+
+def test_a_telescope_is_not_in_coincidence_with_itself():
+    ids = tuple(DataId(instrument="panoseti", detector=d) for d in (1, 1, 4))
+    given = {"events": (events([0]), events([10]), events([10**9]))}, {"events": ids}
+    assert run_task(TASK, *given, CoincidenceConfig())["coincidences"].sizes["event"] == 0
+
+
 def test_order_of_times_does_not_matter():
     shuffled = events([10**9, 0]).isel(time=[0, 1])
     assert found(shuffled, events([3, 10**9 + 3]))["frame"].values.tolist() == [1, 0, 0, 1]

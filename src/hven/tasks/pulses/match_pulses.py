@@ -71,7 +71,7 @@ def run(inputs: Inputs, config: MatchConfig) -> Mapping[str, xr.Dataset]:
         When a telescope's clock is not locked.
     """
     tables = dict(zip((int(i["detector"]) for i in inputs.data_ids["pulses"]), inputs["pulses"], strict=True))
-    require_locked({detector: str(t.attrs.get("clock_status", "")) for detector, t in tables.items()})
+    require_locked((detector, str(t.attrs.get("clock_status", ""))) for detector, t in tables.items())
     threshold = joint_thresholds(config)
     known = all(Camera.from_attrs(t.attrs) for t in tables.values())
     parts = []

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 
 from hven.core.errors import ClockError
 
 _LOCKED = frozenset({"wr-locked", "subsecond-locked"})
 
 
-def require_locked(status: Mapping[int, str]) -> None:
+def require_locked(status: Iterable[tuple[int, str]]) -> None:
     """Refuse telescopes whose clocks do not allow a comparison.
 
     Allowed are telescopes that are all ``wr-locked``, or all ``subsecond-locked``: those share the pulse that starts
@@ -19,19 +19,20 @@ def require_locked(status: Mapping[int, str]) -> None:
     Parameters
     ----------
     status
-        Clock status by detector.
+        Detector and clock status of each of their datasets.
 
     Raises
     ------
     ClockError
         Names the detector and its status.
     """
-    for detector, found in sorted(status.items()):
+    told = sorted(set(status))
+    for detector, found in told:
         if found not in _LOCKED:
             raise ClockError(
                 f"clock of detector {detector} is {found or 'of unknown status'}",
                 hint="Telescopes are compared only when their clocks are locked.",
             )
-    if len(set(status.values())) > 1:
-        listed = ", ".join(f"detector {d} is {s}" for d, s in sorted(status.items()))
+    if len({found for _, found in told}) > 1:
+        listed = ", ".join(f"detector {d} is {s}" for d, s in told)
         raise ClockError(f"clocks are not locked alike: {listed}", hint="Compare telescopes of the same clock status.")

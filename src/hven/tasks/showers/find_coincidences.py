@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 import numpy as np
@@ -22,6 +22,9 @@ from hven.tasks.showers.windows import count_pairs, group
 _LIGHT_M_PER_S = 299_792_458.0
 _REFUSED = v.QUALITY_FLAGS["clock_bad"] | v.QUALITY_FLAGS["duplicate"]
 
+Columns = dict[str, NDArray[Any]]
+"""Events: time, detector, product and frame of each."""
+
 
 class CoincidenceConfig(Config):
     """What counts as the same time."""
@@ -38,7 +41,7 @@ class CoincidenceConfig(Config):
 
 
 def run(inputs: Inputs, config: CoincidenceConfig) -> Mapping[str, xr.Dataset]:
-    """Group the events of all detectors.
+    """Group the events of all detectors, those of a detector's data products together.
 
     Frames with a bad clock and repeated frames are left out. Attributes hold, for each pair of detectors: `pairs` (both
     numbers), `pairs_found`, `accidentals_predicted` ``= 2 R1 R2 w T`` over the time T both were on,
@@ -55,40 +58,51 @@ def run(inputs: Inputs, config: CoincidenceConfig) -> Mapping[str, xr.Dataset]:
     ClockError
         When a telescope's clock is not locked, or they are not locked alike.
     """
-    tables = dict(zip((int(i["detector"]) for i in inputs.data_ids["events"]), inputs["events"], strict=True))
-    if len(tables) == 1:
+    detectors = [int(data_id["detector"]) for data_id in inputs.data_ids["events"]]
+    if len(set(detectors)) == 1:
         return {}
-    require_locked({detector: str(t.attrs.get("clock_status", "")) for detector, t in tables.items()})
-    rows = {detector: _rows(table) for detector, table in sorted(tables.items())}
-    found = _grouped(rows, config.window_ns)
-    return {"coincidences": found.assign_attrs({"window_ns": config.window_ns, **_accidentals(rows, config)})}
+    tables = list(zip(detectors, inputs["events"], strict=True))
+    require_locked((detector, str(t.attrs.get("clock_status", ""))) for detector, t in tables)
+    rows = [_rows(detector, table) for detector, table in tables]
+    found = _grouped(_in_order(rows), config.window_ns)
+    times = {
+        detector: np.sort(np.concatenate([r["time"] for d, r in zip(detectors, rows, strict=True) if d == detector]))
+        for detector in sorted(set(detectors))
+    }
+    return {"coincidences": found.assign_attrs({"window_ns": config.window_ns, **_accidentals(times, config)})}
 
 
-def _rows(table: xr.Dataset) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Times and frame numbers of the usable events, in order of time."""
+def _rows(detector: int, table: xr.Dataset) -> Columns:
+    """Usable events of one data product."""
     frame = np.flatnonzero((table["quality"].values & _REFUSED) == 0)
-    times = table["time"].values.astype("datetime64[ns]").astype(np.int64)[frame]
-    order = np.argsort(times, kind="stable")
-    return times[order], frame[order]
+    product = str(table.attrs.get("data_product", ""))
+    return {
+        "time": table["time"].values.astype("datetime64[ns]").astype(np.int64)[frame],
+        "detector": np.full(len(frame), detector, np.int64),
+        "product": np.full(len(frame), product, object),
+        "frame": frame,
+    }
 
 
-def _grouped(rows: Mapping[int, tuple[NDArray[np.int64], NDArray[np.int64]]], window: int) -> xr.Dataset:
-    empty = [np.zeros(0, np.int64)]
-    times = np.concatenate([t for t, _ in rows.values()] or empty)
-    frame = np.concatenate([f for _, f in rows.values()] or empty)
-    detector = np.concatenate([np.full(len(t), d, np.int64) for d, (t, _) in rows.items()] or empty)
-    order = np.lexsort((detector, times))
-    times, frame, detector = times[order], frame[order], detector[order]
-    groups = np.empty(len(times), np.int64)
-    count = group(times, detector, window, groups)
-    kept = groups >= 0
-    times, frame, detector, groups = times[kept], frame[kept], detector[kept], groups[kept]
+def _in_order(parts: Sequence[Columns]) -> Columns:
+    """Events of all parts in order of time, detector, product and frame."""
+    whole = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    order = np.lexsort((whole["frame"], whole["product"].astype(str), whole["detector"], whole["time"]))
+    return {name: column[order] for name, column in whole.items()}
+
+
+def _grouped(events_of_all: Columns, window: int) -> xr.Dataset:
+    groups = np.empty(len(events_of_all["time"]), np.int64)
+    count = group(events_of_all["time"], events_of_all["detector"], window, groups)
+    kept = {name: column[groups >= 0] for name, column in events_of_all.items()}
+    times, detector, groups = kept["time"], kept["detector"], groups[groups >= 0]
     begin = np.searchsorted(groups, np.arange(count))
     distinct = np.array([len(set(detector[groups == g])) for g in range(count)], np.int32)
     columns: dict[str, Any] = {
         "group": groups,
         "detector": detector.astype(np.int32),
-        "frame": frame,
+        "product": kept["product"],
+        "frame": kept["frame"],
         "dt": times - times[begin[groups]],
         "multiplicity": distinct[groups],
     }
@@ -96,9 +110,7 @@ def _grouped(rows: Mapping[int, tuple[NDArray[np.int64], NDArray[np.int64]]], wi
     return xr.Dataset({k: ("event", c) for k, c in columns.items()}, coords)
 
 
-def _accidentals(
-    rows: Mapping[int, tuple[NDArray[np.int64], NDArray[np.int64]]], config: CoincidenceConfig
-) -> dict[str, list[Any]]:
+def _accidentals(times: Mapping[int, NDArray[np.int64]], config: CoincidenceConfig) -> dict[str, list[Any]]:
     facts: dict[str, list[Any]] = {
         "pairs": [],
         "pairs_found": [],
@@ -108,8 +120,8 @@ def _accidentals(
     }
     step = round(config.shift_s * NS)
     shifts = [sign * n * step for n in range(1, (config.shifts + 1) // 2 + 1) for sign in (-1, 1)][: config.shifts]
-    for one, other in itertools.combinations(rows, 2):
-        first, second = rows[one][0], rows[other][0]
+    for one, other in itertools.combinations(times, 2):
+        first, second = times[one], times[other]
         shifted = np.array([count_pairs(first, second + s, config.window_ns) for s in shifts])
         facts["pairs"].append([one, other])
         facts["pairs_found"].append(int(count_pairs(first, second, config.window_ns)))
@@ -132,7 +144,7 @@ def _predicted(first: NDArray[np.int64], second: NDArray[np.int64], window: int)
 
 TASK = Task(
     name="showers.find_coincidences",
-    version="1",
+    version="2",
     doc="Events of two or more telescopes within the light's travel time, with the accidental background.",
     inputs=(Slot("events", (v.TIME, v.QUALITY), "Pulse-height events of every telescope.", multiple=True),),
     outputs=(Output("coincidences", events.COINCIDENCES, "Events in coincidence.", dim="event"),),
