@@ -55,9 +55,14 @@ LOST_PACKETS = Variable(
     "lost_packets", _TQ, "uint16", "1", "Packets missing between a quabo's packet and the frame before.", optional=True
 )
 SUMS = Variable(
-    "sums", ("cell", "y", "x"), "uint32", "", "Sum of consecutive frames; attribute `frames_of_sum` of them."
+    "sums",
+    ("cell", "y", "x"),
+    "uint32",
+    "",
+    "Sum of consecutive frames, attribute `frames_of_sum` of them, scaled to that number where some are missing.",
 )
-SUMMED = Variable("summed", ("cell", "quabo"), "bool", "", "Whether the quadrant is there in all frames of the sum.")
+LIVE = Variable("live", ("cell", "quabo"), "uint16", "1", "Frames of the sum in which the quadrant is there.")
+SUMMED = Variable("summed", ("cell", "quabo"), "bool", "", "Whether it is there in at least half of them.")
 BEGIN = Variable("begin", ("cell",), "datetime64[ns]", "", "Begin of the cell, UTC.")
 END = Variable("end", ("cell",), "datetime64[ns]", "", "End of the cell, UTC.")
 PEDESTAL = Variable("pedestal", _CYX, "float32", "", "Clipped mean.")
@@ -75,6 +80,7 @@ FRAMES = Variable("frames", ("cell",), "int64", "1", "Frames of the cell.")
 RATE = Variable("rate", ("cell", "bin"), "float32", "Hz", "Frame rate in each tenth of the cell.")
 MEAN = Variable("mean", _CYX, "float32", "", "Mean of all frames.")
 DEVIATION = Variable("deviation", _CYX, "float32", "", "Standard deviation of all frames.")
+SKEW = Variable("skew", _CYX, "float32", "1", "Skewness of all frames: third central moment over deviation cubed.")
 EXCESS_VARIANCE = Variable("excess_variance", _CYX, "float32", "", "Variance over mean of all frames.")
 MINIMUM = Variable("minimum", _CYX, "float32", "", "Smallest value.")
 MAXIMUM = Variable("maximum", _CYX, "float32", "", "Largest value.")
@@ -92,6 +98,7 @@ PEDESTAL_VARIABLES = (
     COUNT,
     MEAN,
     DEVIATION,
+    SKEW,
     EXCESS_VARIANCE,
     MINIMUM,
     MAXIMUM,

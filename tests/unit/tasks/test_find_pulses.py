@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from hven.tasks.frames.quadrants import quadrant_map
 from hven.tasks.pulses.boxcar import BACKGROUND_FRAMES, HALO, significance
 from hven.tasks.pulses.find_pulses import TASK, PulseConfig
 from hven.testing.tasks import run_task
@@ -50,6 +51,18 @@ def test_a_long_pulse_is_found_in_sums_of_frames(search, frames):
     assert int(best["level"]) == np.log2(frames)
     assert float(best["duration"]) == pytest.approx(frames * 1e-3)
     assert float(best["amplitude"]) == pytest.approx(15 * (60 * frames) ** 0.5, rel=0.3)
+
+
+def test_lost_packets_do_not_hide_a_long_pulse(search):
+    images = sky(40_000, side=4)
+    images[36_000:36_512, 1, 2] += np.uint16(round(15 * (60 / 512) ** 0.5))
+    valid = np.random.default_rng(6).random((40_000, 4)) > 0.01
+    images[~valid[:, quadrant_map(4)]] = 0
+    found = search(images, valid=valid, threshold=6.0)
+    assert set(found["y"].values.tolist()) == {1}
+    assert set(found["x"].values.tolist()) == {2}
+    assert (abs(found["frame"].values - 36_000) < 1024).all()
+    assert {8, 9, 10} <= set(found["level"].values.tolist())
 
 
 @pytest.mark.parametrize("level", [3, 60, 700])

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import xarray as xr
+from scipy import stats
 
 from hven.core.errors import SchemaError
 from hven.tasks.frames.measure_pedestals import TASK, PedestalConfig
@@ -63,6 +64,17 @@ def test_statistics_equal_numpy(raw_frames, data_id):
         "saturated_fraction": (images == 255).mean(0),
     }.items():
         np.testing.assert_allclose(found[name].values[0], expected, rtol=1e-6, err_msg=name)
+
+
+def test_skewness_is_that_of_the_frames_that_are_there(raw_frames, data_id):
+    images = np.random.default_rng(7).poisson(3, (500, 8, 8)).astype("int16") - 5
+    valid = np.ones((500, 4), bool)
+    valid[100:200, 1] = False
+    images[:, 7, 7] = 4
+    found = measured(raw_frames(images, valid=valid), data_id)["skew"].values[0]
+    np.testing.assert_allclose(found[4:, :7], stats.skew(images[:, 4:, :7]), rtol=1e-5)
+    np.testing.assert_allclose(found[:4, 4:], stats.skew(np.delete(images, slice(100, 200), 0)[:, :4, 4:]), rtol=1e-5)
+    assert np.isnan(found[7, 7])
 
 
 def test_sums_of_large_values_do_not_overflow(raw_frames, data_id):

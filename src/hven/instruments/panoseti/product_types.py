@@ -53,6 +53,7 @@ def _pedestals(product: DataProduct) -> DatasetType:
         keys=_KEYS,
         variables=_with_units(frames.PEDESTAL_VARIABLES, product.units),
         doc=f"Pedestal, noise and block statistics of each pixel in cells of {seconds} s.",
+        schema=(("1.1", "Skewness."), ("1.0", "First version.")),
         row_dim="cell",
         coordinates=("begin", "end"),
     )
@@ -115,8 +116,9 @@ SUMS = DatasetType(
     level=Level.L1,
     form="array",
     keys=_KEYS,
-    variables=(frames.BEGIN, replace(frames.SUMS, units="count"), frames.SUMMED),
+    variables=(frames.BEGIN, replace(frames.SUMS, units="count"), frames.LIVE, frames.SUMMED),
     doc="Sums of 1024 images each, in which long pulses are searched.",
+    schema=(("1.1", "Live time; sums are scaled to it."), ("1.0", "First version.")),
     row_dim="cell",
     coordinates=("begin",),
 )
@@ -144,8 +146,11 @@ PULSE_COINCIDENCES, LONG_PULSE_COINCIDENCES = (
     )
 )
 SHOWERS = _table("showers", events.SHOWERS, "adu", "Cleaned images of Cherenkov showers, as moments.", _KEYS)
-COINCIDENCES = _table(
-    "coincidences", events.COINCIDENCES, "", "Pulse-height events that telescopes saw at the same time.", _RUN_KEYS
+COINCIDENCES = replace(
+    _table(
+        "coincidences", events.COINCIDENCES, "", "Pulse-height events that telescopes saw at the same time.", _RUN_KEYS
+    ),
+    schema=(("1.1", "Data product of each event."), ("1.0", "First version.")),
 )
 
 PRODUCT_TYPES = (

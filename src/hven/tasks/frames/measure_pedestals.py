@@ -109,6 +109,7 @@ def _block_statistics(found: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]
     return {
         "mean": mean,
         "deviation": np.sqrt(variance),
+        "skew": found["skew"],
         "excess_variance": np.divide(variance, mean, out=np.full_like(mean, np.nan), where=mean > 0),
         "minimum": np.where(empty, np.nan, found["minimum"]),
         "maximum": np.where(empty, np.nan, found["maximum"]),
@@ -118,7 +119,7 @@ def _block_statistics(found: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]
 
 TASK = Task(
     name="frames.measure_pedestals",
-    version="2",
+    version="3",
     doc="Pedestal, noise and block statistics of each pixel by clipped mean and deviation in fixed time cells.",
     inputs=(Slot("frames", (v.TIME, v.IMAGES, v.QUABO_VALID, v.QUABO), "Frames as recorded.", order="time"),),
     outputs=(Output("pedestals", v.PEDESTAL_VARIABLES, "One map of each statistic per cell.", dim="cell"),),

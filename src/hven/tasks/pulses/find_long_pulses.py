@@ -15,6 +15,7 @@ from hven.model import frames as v
 from hven.model.task import Block, Config, Inputs, Output, Resources, Slot, Task
 from hven.tasks.frames.quadrants import Frames
 from hven.tasks.pulses.boxcar import HALO, Search, search
+from hven.tasks.pulses.live import Sums, weighted
 from hven.tasks.pulses.table import pulse_table
 
 _LEVELS = 5
@@ -33,8 +34,9 @@ class LongPulseConfig(Config):
 def run(inputs: Inputs, config: LongPulseConfig) -> Mapping[str, xr.Dataset]:
     """Find candidates that begin in the own sums, as `hven.tasks.pulses.boxcar` describes.
 
-    Boxes are 2, 4 ... 32 sums long and begin every quarter of that, those of 2 every half. A box in which the pixel's
-    quabo misses a single frame is neither candidate nor background. A pulse needs 32 of its lengths before it.
+    Boxes are 2, 4 ... 32 sums long and begin every quarter of that, those of 2 every half. A box with a sum of which
+    the pixel's quabo misses more than half of the frames is neither candidate nor background; others lose significance
+    as their live time says (`hven.tasks.pulses.live`). A pulse needs 32 of its lengths before it.
 
     Returns
     -------
@@ -43,13 +45,14 @@ def run(inputs: Inputs, config: LongPulseConfig) -> Mapping[str, xr.Dataset]:
     """
     dataset = inputs["sums"]
     factor = int(dataset.attrs["frames_of_sum"])
-    sums = Frames(np.ascontiguousarray(dataset["sums"].values), np.ascontiguousarray(dataset["summed"].values))
+    sums = Sums(np.ascontiguousarray(dataset["sums"].values), np.ascontiguousarray(dataset["live"].values), factor)
     first = inputs.start - inputs.own.indices(len(sums.images))[0]
     own = range(inputs.start, inputs.start + len(range(*inputs.own.indices(len(sums.images)))))
     pixels = sums.images.shape[1] * sums.images.shape[2]
     buffers = (np.empty((len(sums.images), pixels), np.uint32), np.empty((len(sums.images), pixels), np.uint32))
     how = Search((math.inf, *[config.threshold] * _LEVELS), config.gain, np.int64)
-    found = search(sums, first, own, how, buffers)
+    found = search(Frames(sums.images, sums.valid), first, own, how, buffers)
+    found = weighted(found, sums, first, config.threshold)
     step_s = dataset.attrs.get("integration_time_s")
     times = xr.Dataset(
         coords={"time": ("time", dataset["begin"].values)},
@@ -63,9 +66,9 @@ def run(inputs: Inputs, config: LongPulseConfig) -> Mapping[str, xr.Dataset]:
 
 TASK = Task(
     name="pulses.find_long_pulses",
-    version="1",
+    version="2",
     doc="Pulses of 2048 to 32,768 frames in each pixel over its own sliding background.",
-    inputs=(Slot("sums", (v.BEGIN, v.SUMS, v.SUMMED), "Sums of frames."),),
+    inputs=(Slot("sums", (v.BEGIN, v.SUMS, v.LIVE), "Sums of frames."),),
     outputs=(Output("pulses", events.PULSES, "Candidates above a low threshold.", dim="event"),),
     dimensions=("instrument", "day_obs", "observation", "detector"),
     config=LongPulseConfig,

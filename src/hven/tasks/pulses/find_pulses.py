@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated
 
-import numba
 import numpy as np
 import xarray as xr
 from pydantic import Field
@@ -16,6 +15,7 @@ from hven.model import frames as v
 from hven.model.task import Block, Config, Inputs, Output, Resources, Slot, Task
 from hven.tasks.frames.quadrants import Frames, whole_frames
 from hven.tasks.pulses.boxcar import AFTER, HALO, LAST_LEVEL, Buffers, Candidates, Search, ordered, search
+from hven.tasks.pulses.live import Sums, scaled, summed, summed_again, weighted
 from hven.tasks.pulses.table import KEPT, pulse_table
 
 _ROWS_AT_ONCE = 16384
@@ -48,9 +48,10 @@ def run(inputs: Inputs, config: PulseConfig) -> Mapping[str, xr.Dataset]:
     """Find candidates that begin in the own rows, and sum the frames for those longer than 1024 frames.
 
     The search is described in `hven.tasks.pulses.boxcar`. Pulses of more than 32 frames are searched in sums of 16, on
-    the same grid: a pulse of 64 frames is a box of four sums, which begins every 16 frames. Boxes with a frame in
-    which the pixel's quabo is missing are neither candidates nor background. The first 32 pulse lengths of an
-    observation have too little background.
+    the same grid: a pulse of 64 frames is a box of four sums, which begins every 16 frames. Boxes of up to 32 frames
+    with one in which the pixel's quabo is missing are neither candidates nor background; sums are scaled to full live
+    time, and left out only where it is missing in more than half of their frames (`hven.tasks.pulses.live`). The first
+    32 pulse lengths of an observation have too little background.
 
     Returns
     -------
@@ -72,10 +73,10 @@ def run(inputs: Inputs, config: PulseConfig) -> Mapping[str, xr.Dataset]:
     found = [_part(frames, origin, part, how, buffers) for part in _parts(own)]
     first = -(-origin // _FACTOR)
     aligned = slice(first * _FACTOR - origin, None)
-    sums = _summed(Frames(frames.images[aligned], frames.valid[aligned]), _FACTOR)
+    sums = summed(Frames(frames.images[aligned], frames.valid[aligned]), _FACTOR)
     if config.levels > _OWN_LEVELS:
         how = Search((math.inf,) * _OF_SUMS + thresholds[_OWN_LEVELS:], config.gain)
-        found += _long(sums, first, own, how, buffers)
+        found += _long(scaled(sums), first, own, how, buffers)
     detector = int(inputs.data_id("frames")["detector"])
     return {
         "pulses": pulse_table(ordered(found), dataset, origin, frames.images.shape[2], detector),
@@ -93,39 +94,28 @@ def _part(frames: Frames, origin: int, part: range, how: Search, buffers: Buffer
     return search(Frames(frames.images[rows], frames.valid[rows]), rows.start + origin, part, how, buffers)
 
 
-def _long(sums: Frames, first: int, own: range, how: Search, buffers: Buffers) -> list[Candidates]:
+def _long(sums: Sums, first: int, own: range, how: Search, buffers: Buffers) -> list[Candidates]:
     """Pulses of more frames than the levels of frames hold, in sums on the grid of absolute frame numbers."""
     begins = range(-(-own.start // _FACTOR), -(-own.stop // _FACTOR))
-    found = [_part(sums, first, part, how, buffers) for part in _parts(begins)]
+    frames, least = Frames(sums.images, sums.valid), min(how.thresholds)
+    found = [weighted(_part(frames, first, part, how, buffers), sums, first, least) for part in _parts(begins)]
     return [f._replace(frame=f.frame * _FACTOR, level=f.level + _LONG_LEVELS) for f in found]
 
 
-def _summed(frames: Frames, factor: int) -> Frames:
-    number = len(frames.images) // factor
-    images = np.zeros((number, *frames.images.shape[1:]), np.uint32)
-    pixels = images.shape[1] * images.shape[2]
-    _add(frames.images.reshape(len(frames.images), pixels), factor, images.reshape(number, pixels))
-    return Frames(images, frames.valid[: number * factor].reshape(number, factor, frames.valid.shape[1]).all(1))
-
-
-@numba.njit(cache=True, nogil=True)
-def _add(images: Any, factor: int, sums: Any) -> None:
-    for number in range(sums.shape[0]):
-        for row in range(number * factor, (number + 1) * factor):
-            for pixel in range(sums.shape[1]):
-                sums[number, pixel] += images[row, pixel]
-
-
-def _kept(sums: Frames, first: int, own: range, dataset: xr.Dataset, origin: int) -> xr.Dataset:
+def _kept(sums: Sums, first: int, own: range, dataset: xr.Dataset, origin: int) -> xr.Dataset:
     """Sums that begin in the own rows."""
     factor = FRAMES_OF_SUM // _FACTOR
     begins = range(-(-own.start // FRAMES_OF_SUM), -(-own.stop // FRAMES_OF_SUM))
     rows = slice(max(0, begins.start * factor - first), max(0, begins.stop * factor - first))
-    kept = _summed(Frames(sums.images[rows], sums.valid[rows]), factor)
+    kept = scaled(summed_again(Sums(sums.images[rows], sums.live[rows], sums.frames), factor))
     frame = (begins.start + np.arange(len(kept.images))) * FRAMES_OF_SUM
     attrs = {k: v for k, v in dataset.attrs.items() if k in KEPT}
     return xr.Dataset(
-        {"sums": (("cell", "y", "x"), kept.images), "summed": (("cell", "quabo"), kept.valid)},
+        {
+            "sums": (("cell", "y", "x"), kept.images),
+            "live": (("cell", "quabo"), kept.live),
+            "summed": (("cell", "quabo"), kept.valid),
+        },
         {"begin": ("cell", dataset["time"].values[frame - origin])},
         attrs | {"frames_of_sum": FRAMES_OF_SUM},
     )
@@ -133,12 +123,12 @@ def _kept(sums: Frames, first: int, own: range, dataset: xr.Dataset, origin: int
 
 TASK = Task(
     name="pulses.find_pulses",
-    version="4",
+    version="5",
     doc="Pulses of 1 to 1024 frames in each pixel over its own sliding background.",
     inputs=(Slot("frames", (v.TIME, v.IMAGES, v.QUABO_VALID), "Counted photons as recorded.", order="time"),),
     outputs=(
         Output("pulses", events.PULSES, "Candidates above a low threshold.", dim="event"),
-        Output("sums", (v.BEGIN, v.SUMS, v.SUMMED), "Sums of frames for longer pulses.", dim="cell"),
+        Output("sums", (v.BEGIN, v.SUMS, v.LIVE, v.SUMMED), "Sums of frames for longer pulses.", dim="cell"),
     ),
     dimensions=("instrument", "day_obs", "observation", "detector"),
     config=PulseConfig,
