@@ -167,8 +167,14 @@ class ProductMaker:
             user=getpass.getuser(),
             site=self.site,
             software=software(),
-            notes={"day_obs_offset_hours": manifest.day_obs_offset_hours},
+            notes={"day_obs_offset_hours": manifest.day_obs_offset_hours, "raw_bytes": _raw_bytes(inputs, manifest)},
         )
+
+
+def _raw_bytes(inputs: tuple[InputRecord, ...], manifest: RawManifest) -> int:
+    """Bytes of the data files among the inputs."""
+    names = {i.slot for i in inputs}
+    return sum(f.bytes for f in manifest.files if f.role == "data" and f.name in names)
 
 
 def _together(files: list[RawRecord]) -> Inspection:

@@ -93,9 +93,8 @@ def spatial_deviation(pedestals: xr.Dataset) -> float:
 
 def sky_gradient(pedestals: xr.Dataset) -> float:
     """Change of the sky's level along its steepest slope from edge to edge of the camera, over its median."""
-    maps = pedestals["pedestal"].values
-    level = np.nanmean(maps, axis=0) if counted(pedestals) and np.isfinite(maps).any((1, 2)).all() else np.zeros(0)
-    if not len(level) or not np.isfinite(level).all() or np.median(level) <= 0:
+    level = pedestals["pedestal"].mean("cell").values
+    if not counted(pedestals) or not np.isfinite(level).all() or np.median(level) <= 0:
         return float("nan")
     place = np.arange(len(level)) - (len(level) - 1) / 2
     slopes = [(place * np.median(level, axis=axis)).sum() / (place**2).sum() for axis in (0, 1)]
@@ -107,7 +106,7 @@ def border_correlation(pedestals: xr.Dataset) -> float:
     if counted(pedestals):
         return float("nan")
     level = (pedestals["maximum"] - pedestals["pedestal"]) / pedestals["noise"].where(pedestals["noise"] > 0)
-    maps = (level - level.median(("y", "x"))).values
+    maps = level.values - camera_median(pedestals.assign(level=level), "level")[:, None, None]
     half = maps.shape[1] // 2
     inside = [_across(maps, place)[0] for place in (half // 2, half + half // 2)]
     border, pairs = _across(maps, half)

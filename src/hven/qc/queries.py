@@ -8,7 +8,10 @@ from pathlib import Path
 import pandas as pd
 
 from hven.model.metric import Threshold
+from hven.qc.processing import PROCESSING
 from hven.qc.thresholds import evaluate, load_thresholds
+
+__all__ = ["LIMITS", "PROCESSING", "UNLIMITED", "judged", "thresholds"]
 
 UNLIMITED = "unlimited"
 """Status of a value for which there are no limits."""

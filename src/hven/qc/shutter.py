@@ -24,6 +24,7 @@ _OPENED = 2.0
 _LIT = 10.0
 """Ratio by which clouds, stars and twilight do not change the light from one cell to the next."""
 _LEAST_LIGHT = 0.01
+_LEAST_CELLS = 2
 
 
 def with_shutter(pedestals: xr.Dataset, records: xr.Dataset) -> xr.Dataset:
@@ -39,10 +40,10 @@ def with_shutter(pedestals: xr.Dataset, records: xr.Dataset) -> xr.Dataset:
 
 def shutter_conflicts(pedestals: xr.Dataset) -> float:
     """Times the shutter moved and the light did not change twofold, or the light tenfold and the shutter not."""
-    if not counted(pedestals):
-        return float("nan")
     light, state = camera_median(pedestals, "pedestal"), pedestals["shutter"].values
     told = np.isfinite(light) & np.isin(state, (0.0, 1.0))
+    if not counted(pedestals) or np.count_nonzero(told) < _LEAST_CELLS:
+        return float("nan")
     moved = np.diff(state[told]) != 0
     ratio = _steps(light[told])
     return float(np.count_nonzero(np.where(moved, ratio < _OPENED, ratio > _LIT)))

@@ -16,6 +16,7 @@ from hven.core.clock import parse_utc
 from hven.core.errors import ConfigurationError, UnknownNameError
 from hven.model.metric import Status, Threshold
 from hven.qc import METRICS
+from hven.qc.processing import PROCESSING
 
 _FOR_EVER = 2**62
 
@@ -82,7 +83,7 @@ def _parse(file: Path) -> list[Threshold]:
     values = yaml.safe_load(file.read_text())
     if not isinstance(values, dict) or set(values) != {"thresholds"}:
         raise ConfigurationError(f"{file}: holds no list named thresholds")
-    known, found = {m.name for m in METRICS}, []
+    known, found = {m.name for m in METRICS} | set(PROCESSING), []
     for number, value in enumerate(values["thresholds"]):
         try:
             entry = _Entry.model_validate(value)

@@ -18,7 +18,8 @@ from hven.model.product import Product
 from hven.model.quantum import QuantumState
 from hven.model.query import DataQuery
 from hven.observatory import Observatory
-from hven.qc.queries import UNLIMITED
+from hven.observatory.queries import processing as processing_of
+from hven.qc.queries import PROCESSING, UNLIMITED
 
 PRODUCTS = ("id", "level", "type", "what", "day_obs", "observation", "detector", "begin_ns", "end_ns", "rows",
             "size_bytes", "created_ns", "flags", "product")  # fmt: skip
@@ -101,6 +102,20 @@ def _measured(observatory: Observatory, product: Product) -> pd.DataFrame:
     return table.assign(**names, what=str(row["what"]).removesuffix(".qc"))[list(METRICS)]
 
 
+def processing(observatory: Observatory, found: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """One metric of storage and processing of the frames among some products, columns `METRICS`."""
+    every = (_processed(observatory, product) for product in frames(found, PROCESSING[metric].level)["product"])
+    told = [rows for table in every if len(rows := table[table["metric"] == metric])]
+    return pd.concat(told, ignore_index=True) if told else pd.DataFrame(columns=list(METRICS))
+
+
+@lru_cache(maxsize=4096)
+def _processed(observatory: Observatory, product: Product) -> pd.DataFrame:
+    row = dict(zip(PRODUCTS, _row(product), strict=True))
+    names = {k: row[k] for k in ("day_obs", "observation", "detector", "type", "what")}
+    return processing_of(observatory, product).assign(**names)[list(METRICS)]
+
+
 def worst_of(measured: pd.DataFrame, keys: list[str]) -> dict[tuple[Any, ...], str]:
     """Worst status of each group of metrics that have limits; `missing` where nothing could be measured."""
     limited = measured[measured["status"] != UNLIMITED]
@@ -152,6 +167,14 @@ def opening(product: Product) -> str:
 
 def judging(name: str, metric: str, grain: str) -> str:
     """Lines that give a metric of many products in a notebook, judged as the pages judge it."""
+    if metric in PROCESSING:
+        return (
+            "import pandas as pd\n"
+            "from hven.observatory.queries import processing\n"
+            f'found = obs.query("{name}", level="{PROCESSING[metric].level}")\n'
+            "rows = pd.concat([processing(obs, product) for product in found])\n"
+            f"rows.query(\"metric == '{metric}'\")"
+        )
     return (
         "import pandas as pd\n"
         f'rows = pd.concat([obs.quality(product) for product in obs.query("{name}", level="L2")])\n'

@@ -39,6 +39,7 @@ def test_a_run_becomes_raw_files_and_one_product_a_detector(archive: Archive, tm
     encoded = b"".join(INSTRUMENT.formats["tiny.frames"].encode(data))
     assert encoded == (run / "cam1.0.raw").read_bytes() + (run / "cam1.1.raw").read_bytes()
     assert data.attrs["gain"] == 2.5
+    assert read_provenance(archive.settings.root / found[0].path).notes["raw_bytes"] == len(encoded)
 
 
 def test_the_same_bytes_again_are_a_no_op(archive: Archive, tmp_path: Path):

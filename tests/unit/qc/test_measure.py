@@ -188,6 +188,18 @@ def test_the_slope_of_the_sky_is_measured_across_the_camera(pedestals):
     assert np.isnan(value(measured(frames=events(20), pedestals=sloped), "sky_gradient"))
 
 
+def test_a_quabo_that_is_never_there_makes_no_slope_of_the_sky_and_no_warning(pedestals):
+    pedestals["pedestal"][:, :16, :16] = np.nan
+    pedestals["pedestal"][1] = np.nan
+    brightest = np.random.default_rng(8).normal(50, 10, pedestals["pedestal"].shape)
+    pedestals = pedestals.assign(maximum=pedestals["maximum"] + brightest)
+    for units in ("count", "adu"):
+        pedestals["pedestal"].attrs["units"] = units
+        table = measured(frames=events(20), pedestals=pedestals)
+        assert np.isnan(value(table, "sky_gradient"))
+        assert np.isfinite(value(table, "border_correlation")) == (units == "adu")
+
+
 def shutter(pedestals, light, states):
     """Conflicts of a camera with so much light in each cell and such shutter states read in them."""
     cells = pedestals.isel(cell=slice(0, len(light)))
@@ -207,6 +219,7 @@ def test_shutter_and_light_must_change_together_whatever_the_boards_call_open(pe
     assert shutter(pedestals, opened, [0] * 6) == 2
     assert shutter(pedestals, [100] * 6, [0, 0, 1, 1, 0, 0]) == 2
     assert shutter(pedestals, [0, 0, 50, 100, 100, 100], [0, 0, np.nan, 1, 1, 1]) == 0
+    assert np.isnan(shutter(pedestals, opened, [np.nan] * 6))
 
 
 def test_the_index_of_the_sizes_is_that_of_the_power_law():

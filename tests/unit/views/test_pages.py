@@ -153,6 +153,17 @@ def test_the_line_for_a_metric_gives_its_rows(night):
     assert set(rows["metric"]) == {"host_lag"}
 
 
+def test_trends_show_storage_with_the_lines_that_give_it(night, monkeypatch):
+    import hven
+
+    monkeypatch.setattr(hven, "connect", lambda: night)
+    take = next(t for t in made(night, "trends", metric="disk_size", what="img16").select(Take) if t.picture)
+    *setup, last = take.line.splitlines()
+    scope = {}
+    exec("\n".join(setup), scope)  # noqa: S102 - as somebody would in a notebook
+    assert len(eval(last, scope)) == 2  # noqa: S307
+
+
 def test_provenance_names_inputs_and_digests(night):
     text = text_of(night, "observation", tab="Provenance", dataset="1.ph1024")
     assert "frames.subtract_pedestal" in text

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
+import xarray as xr
 
 from hven.model.data_id import Level
 from hven.views import queries
@@ -44,6 +46,38 @@ def test_the_worst_status_of_a_group_ignores_values_without_limits(night):
     worst = queries.worst_of(queries.metrics(night, queries.products(night)), ["detector", "what"])
     assert worst[1, "img16"] == "warning"
     assert worst[1, "ph1024"] == "ok"
+
+
+def test_storage_and_processing_are_told_by_the_books(night):
+    found = queries.products(night)
+    sizes = queries.processing(night, found, "disk_size")
+    assert sorted(sizes["value"]) == sorted(queries.frames(found)["size_bytes"] / 1e6)
+    assert set(sizes["status"]) == {"unlimited"}
+    assert set(sizes["what"]) == {"img16", "ph1024"}
+    latency = queries.processing(night, found, "ingest_latency")["value"]
+    assert (abs(latency - 9 * 3600) < 100).all()
+    assert set(queries.processing(night, found, "processing_version")["value"]) == {100.0}
+    assert len(queries.processing(night, found, "compression_ratio")) == 0
+
+
+def test_coincidences_are_counted_for_the_frames_that_were_searched(tmp_path):
+    import small_night
+
+    observatory = small_night.make(tmp_path)
+    one, other = observatory.query("panoseti.ph1024", level="L1")
+    columns = {"group": [0, 0, 1, 1], "detector": [1, 254, 1, 254], "frame": [0, 0, 1, 1], "dt": [0, 5, 0, 7]}
+    columns = {k: np.array(v) for k, v in columns.items()} | {"product": np.array(["ph1024"] * 4, object)}
+    columns |= {"detector": columns["detector"].astype("int32"), "multiplicity": np.full(4, 2, "int32")}
+    times = np.datetime64(one.begin_ns, "ns") + np.arange(4).astype("timedelta64[s]")
+    table = xr.Dataset({k: ("event", v) for k, v in columns.items()}, {"time": ("event", times)})
+    keys = one.ref.data_id.subset(("instrument", "day_obs", "observation"))
+    made = small_night._publish(observatory.root, "L2/panoseti.coincidences", keys, table, [one, other])
+    observatory.registry.register([made], inputs={made.id: [one.id, other.id]})
+    hours = (one.end_ns - one.begin_ns) / 3600e9
+    found = queries.processing(observatory, queries.products(observatory), "coincidence_rate")
+    assert found["value"].tolist() == pytest.approx([2 / hours] * 2)
+    assert set(found["what"]) == {"ph1024"}
+    observatory.close()
 
 
 def test_a_look_agrees_with_the_frames_themselves(night):

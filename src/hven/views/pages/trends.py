@@ -9,6 +9,7 @@ import pandas as pd
 import panel as pn
 
 from hven.observatory import Observatory
+from hven.qc.queries import PROCESSING
 from hven.views import formats, markup, queries, states, verdict
 from hven.views.figures.series import trend
 from hven.views.frame import Content, section
@@ -23,7 +24,8 @@ LISTED = 50
 
 def page(observatory: Observatory, url: Url) -> Content:
     """One metric against time, by detector, with its limits; a second period beside it; what was beyond the limits."""
-    measured = queries.metrics(observatory, queries.products(observatory))
+    found = queries.products(observatory)
+    measured = queries.metrics(observatory, found)
     if not len(measured):
         text = "Nothing has been measured yet. The nightly pipeline measures each observation."
         return Content(
@@ -39,12 +41,17 @@ def page(observatory: Observatory, url: Url) -> Content:
         "last": _choice("To night", {"the newest": "", **nights}, url, "last", 130),
         "other": _choice("Compare with nights from", {"nothing": "", **nights}, url, "other", 190),
     }
-    body = pn.bind(lambda **chosen: _body(url, measured, chosen), **choices)
-    return Content("QC trends", [body], list(choices.values()))
+
+    def body(**chosen: str) -> Any:
+        told = chosen["metric"] in PROCESSING
+        rows = queries.processing(observatory, found, chosen["metric"]) if told else measured
+        return _body(url, rows, chosen)
+
+    return Content("QC trends", [pn.bind(body, **choices)], list(choices.values()))
 
 
 def _metrics(measured: pd.DataFrame) -> dict[str, str]:
-    names = sorted(measured["metric"].unique(), key=lambda n: (n != FIRST, n))
+    names = sorted({*measured["metric"], *PROCESSING}, key=lambda n: (n != FIRST, n))
     return {formats.words(n): n for n in names}
 
 
