@@ -83,6 +83,7 @@ def test_the_home_has_no_free_byte_and_nothing_new_in_it(fred, full_home):
     fred.compute("print(1)")
 
     assert os.statvfs(full_home).f_bavail == 0
+    assert not (full_home / "notebooks").exists()
     assert sum(p.stat().st_size for p in full_home.rglob("*") if p.is_file() and p.name != "big.dat") == 0
 
 

@@ -26,7 +26,8 @@ def main(arguments: Sequence[str]) -> None:
     """Give the home what belongs in it, then become the server."""
     os.umask(0o077)
     try:
-        fill_home(Path.home(), source_folder() / "notebooks")
+        if has_room(Path.home()):  # half a notebook would stay there
+            fill_home(Path.home(), source_folder() / "notebooks")
     except OSError as error:  # a full disk must not lock anybody out
         _log.warning("the home could not be filled", error=str(error))
     more = (*_OPTIONS, *_when_full())

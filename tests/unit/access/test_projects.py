@@ -12,12 +12,14 @@ import installation
 import numpy as np
 import pytest
 import small_products
+import tiny
+import tiny_plugin
 import xarray as xr
 
 from hven.access.projects import owner_in, projects
 from hven.access.viewers import viewer_of
 from hven.core.errors import AccessDeniedError, ConfigurationError, UnknownNameError
-from hven.core.settings import ServerSettings, Settings
+from hven.core.settings import EngineSettings, ServerSettings, Settings
 from hven.hub.machine.folders import make_project
 from hven.model.access import Viewer, may_see
 from hven.model.collection import AccessClass
@@ -224,3 +226,28 @@ def test_sql_and_python_say_the_same_of_projects_and_shared_runs(place, groups):
 
     expected = {c.name for c in known if may_see(viewer, c.name, c.access, c.groups)}
     assert {c.name for c in registry.seen_by(viewer).collections()} == expected
+
+
+def test_what_one_member_processed_another_finds_done(accounts, tmp_path, monkeypatch):
+    with installation.open_folder("tiny") as folder, tiny_plugin.installed(tmp_path / "plugin", monkeypatch):
+        for name in ("data/users", "data/projects", "state"):
+            (folder / name).mkdir(parents=True)
+        server = ServerSettings.model_validate(accounts.server(folder))
+        engine = EngineSettings(kind="inprocess")
+        settings = Settings(
+            root=folder / "data", state=folder / "state", server=server, instruments=("tiny",), engine=engine
+        )
+        make_project(settings, GROUP)
+        with connect(settings) as obs:
+            tiny.publish_frames(obs.root, obs.registry, 1, tiny.frames(300, 1))
+            obs.user = ADA
+            made = obs.process("tiny/all", project=GROUP)
+            obs.user = BERT
+            again = obs.process("tiny/all", project=GROUP)
+            own = obs.process("tiny/all")
+
+    made.raise_for_failures()
+    assert made.run.startswith("p/hvt-users/all/")
+    assert {p.path.parts[:2] for p in made.products} == {("projects", GROUP)}
+    assert {p.id for p in again.products} == {p.id for p in made.products}
+    assert {p.path.parts[:2] for p in own.products} == {("users", BERT)}
