@@ -2,6 +2,7 @@
 # Variables of `make up`: RAW=folder with raw runs to take in at the first start, PORT=number.
 
 PYTEST = .venv/bin/python -m pytest
+COMPILE = UV_PYTHON_DOWNLOADS=never .venv/bin/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-header --no-annotate
 
 .PHONY: up test bench soak lint lock setup
 
@@ -24,9 +25,9 @@ lint: setup
 	@.venv/bin/lint-imports
 
 lock: setup
-	@UV_PYTHON_DOWNLOADS=never .venv/bin/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-header \
-	  --no-annotate --extra hub --extra fits --extra postgres --extra test --extra zarrs \
-	  --output-file requirements.lock pyproject.toml
+	@$(COMPILE) --extra hub --extra fits --extra postgres --extra test --extra zarrs --output-file requirements.lock pyproject.toml
+	@$(COMPILE) --extra hub --extra fits --extra postgres --extra oidc --extra systemd --extra zarrs \
+	  --constraint requirements.lock --output-file platform/server/requirements.lock pyproject.toml
 
 setup:
 	@sh platform/setup.sh

@@ -45,11 +45,11 @@ find_uv() {
 }
 
 install_packages() {
-    lock=$(sha256sum requirements.lock)
+    lock=$(sha256sum platform/server/requirements.lock)
     if [ "$(cat "$prefix/installed-lock" 2>/dev/null || true)" != "$lock" ]; then
         echo "Installing the locked dependencies"
         rm -f "$prefix/installed-lock" "$prefix/installed-hven"
-        UV_PYTHON_DOWNLOADS=never "$uv" pip sync --quiet --python "$prefix/venv/bin/python" --require-hashes requirements.lock
+        UV_PYTHON_DOWNLOADS=never "$uv" pip sync --quiet --python "$prefix/venv/bin/python" --require-hashes platform/server/requirements.lock
         echo "$lock" > "$prefix/installed-lock"
     fi
 }

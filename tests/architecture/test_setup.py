@@ -16,14 +16,19 @@ def project(repository):
     return tomllib.loads((repository / "pyproject.toml").read_text())["project"]
 
 
-@pytest.fixture(scope="module")
-def locked(repository):
-    return set(re.findall(r"^([a-z0-9._-]+)==", (repository / "requirements.lock").read_text(), re.MULTILINE))
+LOCKS = ("requirements.lock", "platform/server/requirements.lock")
+"""Of a checkout, and of an installation for many users, which has no test tools."""
 
 
-def extras_of_lock(repository):
+def locked(repository, lock):
+    """Versions by name."""
+    return dict(re.findall(r"^([a-z0-9._-]+)==(\S+)", (repository / lock).read_text(), re.MULTILINE))
+
+
+def extras_of_lock(repository, lock=LOCKS[0]):
     recipe = re.search(r"^lock:.*?(?=^\S)", (repository / "Makefile").read_text(), re.MULTILINE | re.DOTALL)[0]
-    return set(re.findall(r"--extra (\w+)", recipe))
+    (command,) = [c for c in recipe.split("\n\t@") if f"--output-file {lock} " in c]
+    return set(re.findall(r"--extra (\w+)", command))
 
 
 def named(requirements, project):
@@ -36,15 +41,24 @@ def named(requirements, project):
             yield requirement.name.lower()
 
 
-def test_lock_covers_every_dependency_of_its_extras(repository, project, locked):
-    extras = [project["optional-dependencies"][e] for e in extras_of_lock(repository)]
+@pytest.mark.parametrize("lock", LOCKS)
+def test_lock_covers_every_dependency_of_its_extras(repository, project, lock):
+    extras = [project["optional-dependencies"][e] for e in extras_of_lock(repository, lock)]
     wanted = {*named(project["dependencies"], project), *(n for extra in extras for n in named(extra, project))}
 
-    assert wanted - locked == set()
+    assert wanted - set(locked(repository, lock)) == set()
 
 
-def test_every_locked_package_has_hashes(repository):
-    entries = re.split(r"^(?=[a-z0-9._-]+==)", (repository / "requirements.lock").read_text(), flags=re.MULTILINE)
+def test_an_installation_has_the_tested_versions_and_no_test_tools(repository):
+    checkout, server = (locked(repository, lock) for lock in LOCKS)
+
+    assert {name: v for name, v in server.items() if checkout.get(name, v) != v} == {}
+    assert {"pytest", "mypy", "ruff", "playwright", "hypothesis"} & set(server) == set()
+
+
+@pytest.mark.parametrize("lock", LOCKS)
+def test_every_locked_package_has_hashes(repository, lock):
+    entries = re.split(r"^(?=[a-z0-9._-]+==)", (repository / lock).read_text(), flags=re.MULTILINE)
 
     assert [e.splitlines()[0] for e in entries if e and "--hash=sha256:" not in e] == []
 
