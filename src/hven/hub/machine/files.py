@@ -17,6 +17,8 @@ from hven.core.settings import ServerSettings, Settings
 _PLACE = re.compile(r"@([a-z_]+)@")
 UNITS = Path("/etc/systemd/system")
 SUDOERS = Path("/etc/sudoers.d")
+FIRST_PORT = 800
+"""Where people find a new installation: below 1024 nobody else can take its place."""
 
 
 @dataclass(frozen=True)
@@ -98,6 +100,7 @@ def first_site(file: Path, prefix: Path) -> SystemFile:
         "site": "observatory",
         "root": "/srv/hven",
         "state": "/var/lib/hven",
+        "hub": {"port": FIRST_PORT},
         "server": {"prefix": str(prefix)},
     }
     head = (

@@ -15,6 +15,7 @@ from hven.core.errors import HvenError, SettingsError
 from hven.core.settings import ServerSettings, Settings, load_settings
 from hven.hub.layout import Layout
 from hven.hub.machine import accounts, files, folders
+from hven.hub.ports import LOOPBACK
 
 
 def set_up(site: Path, *, platform: Path, say: Callable[[str], None]) -> Settings:
@@ -74,7 +75,7 @@ def main(arguments: list[str]) -> int:
         _say(f"{asked.site}: a first site file; change it to yours and run this again")
     try:
         _check_prefix(asked.site, asked.prefix)
-        set_up(asked.site, platform=asked.prefix / "share" / "hven" / "platform", say=_say)
+        settings = set_up(asked.site, platform=asked.prefix / "share" / "hven" / "platform", say=_say)
     except HvenError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code
@@ -83,6 +84,7 @@ def main(arguments: list[str]) -> int:
         _say("systemctl enable --now hven.target starts the platform, systemctl restart hven.target after an upgrade")
     else:
         _say(f"systemd does not run here: HVEN_SITE={asked.site} {asked.prefix}/bin/hven up starts the platform")
+    _say(f"People find it at {settings.hub.public_url or f'http://{LOOPBACK}:{settings.hub.port}'}")
     return 0
 
 

@@ -20,6 +20,7 @@ from hven.hub.machine.files import (
     units,
     write,
 )
+from hven.hub.ports import ROOTS_PORTS
 
 SITE = Path("/etc/hven/site.yaml")
 
@@ -71,6 +72,10 @@ def test_all_units_find_the_site_and_nothing_is_open(made):
         assert "@" not in file.content
 
 
+def test_jobs_wait_for_what_the_hub_makes(made):
+    assert "After=network.target hven-hub.service" in made["hven-batch.service"].content.splitlines()
+
+
 def test_what_needs_no_privileges_gains_none(made):
     for name in ("hven-archive.service", "hven-sealer.service"):
         assert "NoNewPrivileges=yes" in made[name].content
@@ -120,4 +125,5 @@ def test_first_site_file_is_one_for_many_users(accounts, tmp_path):
     settings = load_settings(file.path, environ={})
 
     assert settings.server.prefix == Path("/opt/other")
+    assert settings.hub.port in ROOTS_PORTS
     assert file.path.stat().st_mode & 0o777 == 0o644
