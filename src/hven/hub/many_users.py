@@ -21,7 +21,7 @@ from hven.hub.ports import ROOTS_PORTS, Ports, claim_ports, read_ports
 from hven.hub.processes import MARK
 from hven.hub.run_record import RunRecord
 from hven.hub.unix_login import PamLogin
-from hven.hub.unix_spawning import UnixSpawner, prepare_person, use_systemd
+from hven.hub.unix_spawning import UnixSpawner, prepare_person, use_systemd, welcome
 
 ACCOUNTS = ("archive_account", "batch_account", "api_account", "dashboards_account", "culler_account")
 REFRESH_S = 60
@@ -137,6 +137,7 @@ class ManyUsers:
 
             configure_oidc(c, self.server.oidc, self.settings.hub.public_url or self.ports().address)
         c.LocalAuthenticator.allowed_groups = {self.server.users_group}
+        c.Authenticator.post_auth_hook = partial(welcome, self.settings, self.server)
         c.Authenticator.manage_groups = True
         c.Authenticator.auth_refresh_age = REFRESH_S
         c.Authenticator.refresh_pre_spawn = True

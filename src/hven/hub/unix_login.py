@@ -33,7 +33,8 @@ class UnixPeople(LocalAuthenticator):  # type: ignore[misc] # JupyterHub has no 
         """The groups as they are now; False for somebody who may not log in any more."""
         if not self.check_allowed(user.name):
             return False
-        return {"name": user.name, "groups": groups_of(user.name)}
+        found: dict[str, Any] | None = await self.run_post_auth_hook(_handler, {"name": user.name})
+        return found or False
 
 
 class PamLogin(UnixPeople, PAMAuthenticator):  # type: ignore[misc] # JupyterHub has no types
