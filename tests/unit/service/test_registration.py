@@ -413,6 +413,22 @@ def test_tags_and_certifications_need_a_collection_of_ones_own(place, mine):
         refused(place.ask(ADA, "/collections/certify", body), 403)
 
 
+def test_which_raw_data_are_current_is_said_by_the_archive_alone(place):
+    raw = place.product("", run="panoseti/raw/all", maker="hvt-archive", name="L0/panoseti.ph1024")
+    place.obs.registry.register([raw], inputs={})
+    scopes = ("read", "submit", "operate")
+    define(place, OLGA, "panoseti/best", scopes=scopes)
+
+    answer = place.ask(
+        OLGA, "/collections/tag", {"collection": "panoseti/defaults", "products": [raw.id]}, scopes=scopes
+    )
+
+    refused(answer, 403, "the archive alone")
+    assert "hven ingest" in answer.json()["hint"]
+    body = {"collection": "panoseti/best", "products": [raw.id]}
+    assert place.ask(OLGA, "/collections/tag", body, scopes=scopes).status_code == 200
+
+
 def test_what_is_hidden_is_neither_tagged_nor_certified(place):
     theirs = place.product(BERT)
     place.register(BERT, theirs)
