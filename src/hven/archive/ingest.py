@@ -6,10 +6,11 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+from hven.archive.closed import closed_folders, why_closed
 from hven.archive.ledger import Ledger
 from hven.archive.products import ProductMaker
 from hven.archive.raw import RawArchive
-from hven.archive.results import FileState, Report
+from hven.archive.results import FileResult, FileState, Report
 from hven.core.errors import CancelledError, ConfigurationError, HvenError, NotFoundError
 from hven.core.logging import get_logger
 from hven.core.settings import Settings
@@ -92,8 +93,8 @@ class Archive:
         for path in paths:
             self._refuse(path)
         clean_staging(self.settings.root / "L0")
-        report = Report()
-        for instrument, observation in self._observations(paths):
+        report = Report(self._closed(paths))
+        for instrument, observation in self._observations(paths, report):
             self._check()
             try:
                 report.add(self._observation(instrument, observation, settle_s=settle_s, retry=retry))
@@ -104,11 +105,22 @@ class Archive:
                 report.errors.append(f"{observation.observation}: {error}")
         return report
 
-    def _observations(self, paths: Sequence[Path]) -> Iterator[tuple[Instrument, RawObservation]]:
+    def _closed(self, paths: Sequence[Path]) -> list[FileResult]:
+        """Folders that cannot be looked into: what lies in them is neither archived nor known."""
+        closed = {str(f): why_closed(f) for path in paths for f in closed_folders(path.resolve())}
+        if self._ledger.note_closed(closed) and closed:
+            _log.error("folders that the archive cannot read", folders=sorted(closed))
+        return [FileResult(path, "", FileState.FAILED, reason=why) for path, why in closed.items()]
+
+    def _observations(self, paths: Sequence[Path], report: Report) -> Iterator[tuple[Instrument, RawObservation]]:
         for path in paths:
             for instrument in self.instruments:
-                for observation in instrument.recognise(path.resolve()):
-                    yield instrument, observation
+                try:
+                    for observation in instrument.recognise(path.resolve()):
+                        yield instrument, observation
+                except OSError as error:
+                    _log.exception("a folder could not be looked through", folder=str(path))
+                    report.errors.append(f"{path}: {error}")
 
     def _observation(
         self, instrument: Instrument, observation: RawObservation, *, settle_s: float, retry: bool

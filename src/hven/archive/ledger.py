@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -78,6 +79,21 @@ class Ledger:
             with self._database.write() as connection:
                 connection.execute(sa.delete(_FILES).where(_FILES.c.path.in_([f.path for f in files])))
                 connection.execute(sa.insert(_FILES), rows)
+
+    def note_closed(self, folders: Mapping[str, str]) -> bool:
+        """Keep which folders could not be looked into, with the reason; whether that has changed.
+
+        They belong to no observation; those that are not named any more are forgotten.
+        """
+        query = sa.select(_FILES.c.path, _FILES.c.reason).where(_FILES.c.observation == "")
+        with self._database.read() as connection:
+            known = {row.path: row.reason for row in connection.execute(query)}
+        if known == dict(folders):
+            return False
+        with self._database.write() as connection:
+            connection.execute(sa.delete(_FILES).where(_FILES.c.observation == ""))
+        self.record([Seen(path, 0, 0, "", FileState.FAILED, reason=why) for path, why in folders.items()])
+        return True
 
     def finished(self, instrument: str, observation: str, fingerprint: str) -> bool:
         """Whether an observation with exactly these files needs nothing more."""

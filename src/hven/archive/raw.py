@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import os
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hven.archive import quarantine, raw_manifest
+from hven.archive.closed import why_closed
 from hven.archive.ledger import Ledger, Seen
 from hven.archive.raw_manifest import RawManifest, RawRecord
 from hven.archive.results import FileResult, FileState
@@ -157,7 +159,8 @@ class RawArchive:
             return self._quarantine(observation, file, error.message)
         except OSError as error:
             _log.error("a file could not be archived", file=str(file.path), error=str(error))
-            return _result(observation, file, FileState.FAILED, reason=str(error))
+            why = why_closed(file.path) if error.errno == errno.EACCES else str(error)
+            return _result(observation, file, FileState.FAILED, reason=why)
         record = known[file.name]
         _log.info("archived", file=str(file.path), bytes=record.bytes)
         return _result(observation, file, FileState.ARCHIVED, size=record.original_bytes, sha256=record.original_sha256)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 from pathlib import Path
@@ -26,6 +27,8 @@ def recognise(path: Path) -> Iterator[RawObservation]:
     """
     path = Path(path)
     run = next((p for p in (path, *path.parents) if parse_run_name(p.name)), None)
+    if (run or path).is_dir() and not _is_open(run or path):
+        return
     if run:
         yield _run(run)
     elif path.is_dir():
@@ -38,7 +41,7 @@ def _folder(folder: Path) -> Iterator[RawObservation]:
     children = sorted(p for p in folder.iterdir() if not p.name.startswith("."))
     yield from _loose((p for p in children if p.is_file()), only=None)
     for child in children:
-        if child.is_dir() and not child.is_symlink():
+        if child.is_dir() and not child.is_symlink() and _is_open(child):
             yield from (_run(child),) if parse_run_name(child.name) else _folder(child)
 
 
@@ -46,10 +49,23 @@ def _run(folder: Path) -> RawObservation:
     name = parse_run_name(folder.name)
     if name is None:
         raise AssertionError(folder)
-    found = sorted(p for p in folder.rglob("*") if p.is_file() and not p.is_symlink())
+    found = sorted(p for p in _below(folder) if p.is_file() and not p.is_symlink())
     files = [_file(p, p.relative_to(folder).as_posix()) for p in found]
     complete = (folder / COMPLETE).exists()
     return RawObservation(INSTRUMENT, name.observation, name.start_ns, tuple(sorted(files, key=_order)), complete)
+
+
+def _below(folder: Path) -> Iterator[Path]:
+    """Everything in a folder but what is hidden: copiers deliver under hidden names first."""
+    for base, folders, names in folder.walk():
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        if _is_open(base):
+            yield from (base / name for name in names if not name.startswith("."))
+
+
+def _is_open(folder: Path) -> bool:
+    """Whether it can be looked into; the archive tells of those that cannot."""
+    return os.access(folder, os.R_OK | os.X_OK)
 
 
 def _file(path: Path, name: str) -> RawFile:

@@ -50,6 +50,16 @@ def test_a_run_directory_with_roles_and_sequences_in_order(panoseti, tmp_path):
     assert [o.observation for o in panoseti.recognise(run / "hk.pff")] == [found.observation]
 
 
+def test_what_a_copier_is_still_delivering_is_passed_over(panoseti, tmp_path):
+    run = touch(tmp_path / "obs_Lick.start_2025-10-22T00:00:00Z.runtype_sci-data.pffd", "hk.pff", "run_complete")
+    touch(run, ".start_2025-10-22T00:00:00Z.dp_img16.bpp_2.module_1.seqno_0.pff.Xq3Zt9")
+    touch(run / ".partial", "start_2025-10-22T00:00:00Z.dp_img16.bpp_2.module_1.seqno_0.pff")
+
+    (found,) = panoseti.recognise(tmp_path)
+
+    assert {f.name for f in found.files} == {"hk.pff", "run_complete"}
+
+
 def test_loose_files_of_one_start_are_one_observation_and_sequences_stay_together(panoseti, tmp_path):
     touch(
         tmp_path / "deep",
