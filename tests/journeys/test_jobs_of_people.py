@@ -126,14 +126,10 @@ def machine(accounts, installation, repository):
     import people
     import tiny
 
-    from hven.hub.machine.folders import bring_about, user_folder
-
     install_plugin(installation, repository)
     more = {"instruments": ["tiny"], "engine": ENGINE, "batch": {"lease_s": 10}}
     with people.running(accounts, installation, **more) as platform:
         settings = platform.site.settings
-        for person in (accounts.ada, accounts.bert, accounts.olga):
-            bring_about(user_folder(settings, settings.server, person.name))
         made = Machine(platform)
         for detector in DETECTORS:
             tiny.publish_frames(settings.root, made.registry, detector, tiny.frames(300, detector))

@@ -7,13 +7,16 @@ import os
 import signal
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import httpx
 import pytest
+import whole_night
 from people import running
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect as connect_websocket
 
+from hven.hub.machine.folders import differences, user_folder
 from hven.hub.run_record import read_run
 from hven.hub.supervised import is_healthy
 
@@ -38,6 +41,25 @@ import httpx, os
 headers = {"Authorization": "token " + os.environ["JUPYTERHUB_API_TOKEN"]}
 print(httpx.get(os.environ["HVEN_API_URL"] + "/whoami", headers=headers).text)
 """
+COUNT_FEW = """
+import hven
+from hven.core.errors import UnknownNameError
+try:
+    print(len(hven.connect().find("panoseti.few", level="L2", collection="u/hvt-ada/few")))
+except UnknownNameError:
+    print(0)
+"""
+ADAS_WORK = """
+import json, hven
+obs = hven.connect()
+row = obs.find("panoseti.img16", level="L1").iloc[0]
+ds = obs.open("panoseti.img16", level="L1", observation=row.observation, detector=int(row.detector))
+own = obs.save(ds[["signal"]].isel(time=slice(0, 5)), "few", inputs=[ds])
+obs.open("panoseti.few", level="L2", collection=own.run).load()
+job = obs.submit("panoseti/calibrate", detector=int(row.detector), config={"img16.pedestals": {"clip": 4.5}})
+print(json.dumps({"user": obs.user, "rows": ds.sizes["time"], "id": own.id, "path": str(own.path), "run": own.run,
+                  "job": job.id}))
+"""
 DASK = """
 import json, os, hven
 from hven.cluster.make import client
@@ -52,7 +74,7 @@ print(json.dumps([info["address"], info["services"]["dashboard"], workers, dask.
 
 @pytest.fixture(scope="module")
 def platform(accounts, installation):
-    with running(accounts, installation) as platform:
+    with running(accounts, installation, **whole_night.SITE) as platform:
         yield platform
 
 
@@ -414,6 +436,121 @@ def test_only_root_runs_the_platform(command, platform, accounts):
     assert refused.returncode in {2, 6}
     assert "hven: " in refused.stderr
     assert platform.hven("status").returncode == 0
+
+
+# A night, from the copier's rsync to everybody's pages
+
+
+@pytest.fixture(scope="module")
+def night(platform, olga, tmp_path_factory):
+    """What the copier delivered, the archive took in, an operator had processed for everybody, and root sealed."""
+    runs = whole_night.simulate(tmp_path_factory.mktemp("night"))[:1]
+    whole_night.deliver(platform, runs)
+    raw = whole_night.archived(platform, len(runs))
+    job = whole_night.ended(olga, whole_night.submit(olga, "panoseti/nightly", shared=True))
+    day = raw[0].ref.data_id["day_obs"]
+    sealed = platform.hven("seal", day)
+    assert sealed.returncode == 0, sealed.stderr
+    return SimpleNamespace(raw=raw, day=day, made=whole_night.made(platform, job["run"]), job=job["id"])
+
+
+@pytest.fixture(scope="module")
+def adas(ada, night, platform):
+    """What ada opened, saved and had processed, all from her kernel."""
+    told = json.loads(ada.compute(ADAS_WORK))
+    job = whole_night.ended(ada, told["job"])
+    return SimpleNamespace(**told, made=whole_night.made(platform, job["run"]))
+
+
+def test_raw_data_are_the_archives_until_root_seals_them(platform, night, accounts):
+    folders = [platform.site.root / product.path for product in night.raw]
+
+    assert {folder.stat().st_uid for folder in folders} == {0}
+    for who in (accounts.archive, accounts.batch, accounts.cora, accounts.ada):
+        assert not who.can("touch", folders[0] / "more")
+        assert not who.can("mv", folders[0].parents[2], platform.site.root / "L0" / "panoseti" / "moved")
+
+
+def test_shared_products_are_the_batch_accounts(platform, night, accounts):
+    levels = {str(product.ref.type.level) for product in night.made}
+    owners = {(platform.site.root / product.path).stat().st_uid for product in night.made}
+
+    assert levels == {"L1", "L2"}
+    assert owners == {accounts.batch.uid}
+
+
+def test_work_in_a_kernel_goes_through_the_api_and_stays_ones_own(platform, adas, ada):
+    assert adas.user == ada.name
+    assert adas.rows > 0
+    assert adas.run == "u/hvt-ada/few"
+    assert adas.made
+    for path in (adas.path, *(product.path for product in adas.made)):
+        folder = platform.site.root / path
+        assert folder.is_relative_to(platform.site.root / "users" / ada.name)
+        assert {p.lstat().st_uid for p in (folder, *folder.rglob("*"))} == {ada.account.uid}
+
+
+@pytest.mark.parametrize("name", ["tonight", "observations", "jobs", "system", "trends"])
+def test_pages_show_themselves_to_whoever_is_logged_in(name, ada, adas):
+    assert ada.browser.get(f"/services/dashboards/{name}").status_code == 200
+
+
+def test_an_observation_has_a_page(ada, night):
+    observation = night.raw[0].ref.data_id["observation"]
+
+    assert ada.browser.get("/services/dashboards/observation", params={"observation": observation}).status_code == 200
+
+
+def test_what_is_for_the_collaboration_is_for_bert_too(bert, night, platform):
+    shown = {row["id"] for row in bert.call("GET", "/services/api/products", params={"level": "L1"}).json()}
+
+    assert shown >= {product.id for product in night.made if product.ref.type.level == "L1"}
+    assert bert.account.can("ls", platform.site.root / night.made[0].path)
+
+
+@pytest.mark.parametrize("who", ["otto", "cora"])
+def test_what_is_for_the_collaboration_is_for_nobody_outside(who, night, platform, accounts):
+    assert not getattr(accounts, who).can("ls", platform.site.root / night.made[0].path)
+
+
+@pytest.mark.parametrize("what", ["product", "product of her job", "job", "log", "products of her job"])
+def test_the_api_does_not_know_what_is_adas_own_for_bert(what, adas, ada, bert):
+    path = {
+        "product": f"products/{adas.id}",
+        "product of her job": f"products/{adas.made[0].id}",
+        "job": f"jobs/{adas.job}",
+        "log": f"jobs/{adas.job}/log",
+        "products of her job": f"jobs/{adas.job}/products",
+    }[what]
+
+    assert ada.call("GET", f"/services/api/{path}").status_code == 200
+    assert bert.call("GET", f"/services/api/{path}").status_code == 404
+
+
+@pytest.mark.parametrize("what", ["folder", "manifest", "job's folder", "log"])
+def test_files_of_adas_are_closed_to_bert(what, adas, platform, ada, bert):
+    root = platform.site.root
+    path = {
+        "folder": root / adas.path,
+        "manifest": root / adas.path / "manifest.json",
+        "job's folder": root / adas.made[0].path,
+        "log": platform.layout.logs / "jobs" / f"{adas.job}.log",
+    }[what]
+
+    assert path.exists()
+    assert not bert.account.can("ls", path)
+
+
+def test_a_kernel_finds_nothing_of_somebody_elses(adas, ada, bert):
+    assert ada.compute(COUNT_FEW) == "1\n"
+    assert bert.compute(COUNT_FEW) == "0\n"
+
+
+def test_who_logs_in_has_a_folder_of_their_own_before_any_server(platform, accounts):
+    platform.person(accounts.fred)
+    settings = platform.site.settings
+
+    assert differences(user_folder(settings, settings.server, accounts.fred.name)) == []
 
 
 # After a crash
