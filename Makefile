@@ -10,7 +10,7 @@ up: setup
 	@exec .venv/bin/hven up $(if $(RAW),--raw "$(RAW)") $(if $(PORT),--port $(PORT))
 
 test: setup
-	@$(PYTEST) -n 2 --dist loadfile -m "not soak and not bench"
+	@$(PYTEST) -n 3 --dist loadfile -m "not soak and not bench"
 
 bench: setup
 	@.venv/bin/python tests/benchmarks

@@ -24,7 +24,7 @@ from hven.observatory import Observatory
 from hven.store.staging import unlock
 
 MEGABYTES = (1000, 2000, 4000)
-ROUNDS = 2
+ROUNDS = 3
 DAY_GB = 440
 """Two telescopes at 1 kHz for 24 hours."""
 

@@ -57,7 +57,7 @@ def test_a_member_works_through_the_api_and_nobody_else_reads_what_was_saved(sit
 
         assert (user, found, same) == ("hvt-ada", 1, True)
         assert "Permission denied" in state
-        assert "no raw file is archived" in explained
+        assert "no raw file has arrived" in explained
         saved = obs.product(product)
         assert (saved.run, saved.user) == ("u/hvt-ada/flat", "hvt-ada")
         assert obs.registry.inputs_of(saved.id) == [made.id]

@@ -8,7 +8,7 @@ import shutil
 import subprocess
 
 import pytest
-from installation import install, open_folder
+from installation import install, new_folder, open_folder, remove
 
 from hven.core.settings import ServerSettings
 from hven.hub.as_account import groups_of
@@ -48,8 +48,16 @@ def snapshot(repository):
         yield folder
 
 
-def test_a_second_run_changes_nothing_and_mends_what_was_spoilt(installation, accounts, snapshot):
-    install(installation.prefix, accounts, source=snapshot)
+@pytest.fixture
+def own_installation(accounts, snapshot):
+    """One that nobody else uses meanwhile."""
+    prefix = new_folder("own") / "hven"
+    yield install(prefix, accounts, source=snapshot)
+    remove(prefix)
+
+
+def test_a_second_run_changes_nothing_and_mends_what_was_spoilt(own_installation, accounts, snapshot):
+    installation = own_installation
     page = next((installation.share / "dashboards").glob("*.py"))
     before = {path: path.stat().st_mtime_ns for path in (installation.hven, page)}
     install(installation.prefix, accounts, source=snapshot)
@@ -96,12 +104,12 @@ def names(accounts):
         dashboards_account="hvt-new-dash",
         culler_account="hvt-new-cull",
     )
-    remove(server)
+    remove_accounts(server)
     yield server
-    remove(server)
+    remove_accounts(server)
 
 
-def remove(server):
+def remove_accounts(server):
     for field, name in server.model_dump().items():
         if field.endswith("_account"):
             subprocess.run(["/usr/sbin/userdel", name], capture_output=True, check=False)

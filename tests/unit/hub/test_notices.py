@@ -75,7 +75,7 @@ def kernels(*models):
     return SimpleNamespace(list_kernels=lambda: models)
 
 
-def kernel(seconds_ago, state="idle"):
+def kernel(seconds_ago, state):
     stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - seconds_ago))
     return {"execution_state": state, "last_activity": stamp}
 
@@ -87,16 +87,18 @@ def idleness(*models, began_s_ago=5000):
 
 
 @pytest.mark.parametrize(
-    ("models", "left"),
+    ("seconds_ago", "left"),
     [
         ([], -1400),
-        ([kernel(60)], 3540),
-        ([kernel(4000)], -400),
-        ([kernel(4000), kernel(1000)], 2600),
-        ([kernel(4000, "busy")], 3600),
+        ([(60, "idle")], 3540),
+        ([(4000, "idle")], -400),
+        ([(4000, "idle"), (1000, "idle")], 2600),
+        ([(4000, "busy")], 3600),
     ],
 )
-def test_time_is_counted_from_the_last_computation(models, left):
+def test_time_is_counted_from_the_last_computation(seconds_ago, left):
+    models = [kernel(seconds, state) for seconds, state in seconds_ago]
+
     assert idleness(*models).left_s() == pytest.approx(left, abs=5)
 
 

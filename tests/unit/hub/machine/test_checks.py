@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from installation import install, make_site, new_folder, open_folder, remove
 
 from hven.core.errors import SettingsError
 from hven.core.settings import Settings
@@ -17,6 +18,21 @@ from hven.hub.machine import checks
 from hven.hub.machine.checks import closed_to_others, examine, open_to_others
 from hven.hub.machine.files import SUDOERS, sudoers_name
 from hven.store.acl import remove_acl
+
+
+@pytest.fixture(scope="module")
+def own_installation(accounts):
+    """One that may be spoilt: nobody else uses it."""
+    prefix = new_folder("spoilt") / "hven"
+    yield install(prefix, accounts)
+    remove(prefix)
+
+
+@pytest.fixture
+def server_site(accounts, own_installation):
+    """A site on it."""
+    with open_folder("site") as folder:
+        yield make_site(folder, accounts, own_installation)
 
 
 def problems(site, **changed):

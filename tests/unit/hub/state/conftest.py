@@ -63,6 +63,8 @@ class Site:
             registry.define(Collection("best", CollectionKind.TAGGED))
             registry.define(Collection("both", CollectionKind.CHAINED, children=("best",)))
             registry.tag("best", [first.id])
+            registry.define(Collection("u/ada/flat", CollectionKind.RUN))
+            registry.share("u/ada/flat", "astronomers")
             registry.certify("panoseti/calib/x", Validity(first.id, begin, begin + 1))
             registry.record_quanta(
                 [QuantumRecord("r", "s", "t", first.ref.data_id, "k", QuantumState.DONE, ("L1/x",), (first.id,))]
