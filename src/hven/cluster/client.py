@@ -149,6 +149,33 @@ class ClientEngine:
         """Do nothing: the client is the caller's."""
 
 
+class StartedEngine(ClientEngine):
+    """Engine on workers that were started for it alone.
+
+    Parameters
+    ----------
+    client
+        Of their scheduler.
+    cores
+        Threads of all workers, those that are being started again included.
+    """
+
+    def __init__(self, client: Client, cores: int) -> None:
+        super().__init__(client)
+        self._cores = cores
+
+    @property
+    def cores(self) -> int:
+        """Threads of all workers."""
+        return self._cores
+
+    def _drop(self, futures: list[Future[Any]]) -> None:
+        """End the workers' processes: what runs must not go on writing."""
+        super()._drop(futures)
+        if self._cancelled.is_set() and self._client.status == "running":
+            self._client.restart(timeout=60)
+
+
 def _refuse_open(address: str) -> None:
     if not address.startswith(("tls://", "inproc://")):
         raise ConfigurationError(

@@ -8,21 +8,18 @@ import shutil
 import tempfile
 import weakref
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import dask
 from dask.utils import parse_bytes
 from distributed import Client, Nanny, SpecCluster
 
 from hven.cluster.certificates import make_keys, security
-from hven.cluster.client import ClientEngine
+from hven.cluster.client import StartedEngine
 from hven.cluster.cores import Cores, shrunk, take_cores
 from hven.cluster.private_pages import PrivateScheduler, PrivateWorker
 from hven.core.logging import get_logger
 from hven.core.settings import Profile
-
-if TYPE_CHECKING:
-    from distributed import Future
 
 _NOTEBOOK_WAITS_S, _WORK_WAITS_S = 60.0, 3600.0
 _log = get_logger(__name__)
@@ -133,7 +130,7 @@ def _sized(profile: Profile, folder: Path | None, *, stays: bool) -> tuple[Profi
     return fitting, cores, fitting.workers
 
 
-class LocalEngine(ClientEngine):
+class LocalEngine(StartedEngine):
     """Worker processes on this machine, started with the engine and ended by `close`.
 
     Parameters
@@ -148,20 +145,8 @@ class LocalEngine(ClientEngine):
         size, taken, most = _sized(profile, cores, stays=False)
         self._folder = private_folder()
         self._cleaner = weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
-        self._cores = size.workers * size.threads_per_worker
         self._cluster = start_cluster(size, folder=self._folder, dashboard=False, cores=taken, most=most)
-        super().__init__(Client(self._cluster, set_as_default=False))
-
-    @property
-    def cores(self) -> int:
-        """Threads of all workers."""
-        return self._cores
-
-    def _drop(self, futures: list[Future[Any]]) -> None:
-        """End the workers' processes: what runs must not go on writing."""
-        super()._drop(futures)
-        if self._cancelled.is_set() and self._client.status == "running":
-            self._client.restart(timeout=60)
+        super().__init__(Client(self._cluster, set_as_default=False), size.workers * size.threads_per_worker)
 
     def close(self) -> None:
         """End workers and scheduler and remove the keys."""

@@ -18,21 +18,18 @@ import time
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, Any
 
 import dask
 from distributed import Client, SpecCluster
 
 from hven.cluster.certificates import CERTIFICATE, KEY, make_keys, security
-from hven.cluster.client import ClientEngine
+from hven.cluster.client import StartedEngine
 from hven.cluster.local import DASK, private_folder
 from hven.cluster.private_pages import PrivateScheduler
 from hven.cluster.ssh_node import HELLO, versions
 from hven.core.errors import CommunicationFailedError, ConfigurationError, HvenError
 from hven.core.settings import Profile
-
-if TYPE_CHECKING:
-    from distributed import Future
 
 _SSH_FAILED = 255
 _NOT_FOUND = 127
@@ -47,7 +44,7 @@ _OPTIONS = (
 )
 
 
-class SshEngine(ClientEngine):
+class SshEngine(StartedEngine):
     """Worker processes on other hosts, started with the engine and ended by `close` or with this process.
 
     Parameters
@@ -84,7 +81,6 @@ class SshEngine(ClientEngine):
             raise ConfigurationError("the ssh engine has no hosts", hint="engine.hosts lists them.")
         if not shutil.which("ssh"):
             raise ConfigurationError("the ssh engine needs the program ssh", hint="Install OpenSSH's client.")
-        self._cores = profile.workers * profile.threads_per_worker
         used = hosts[: profile.workers]
         with ExitStack() as stack:
             folder = private_folder()
@@ -103,19 +99,8 @@ class SshEngine(ClientEngine):
             client = Client(cluster, set_as_default=False)
             stack.callback(client.close)
             _wait(client, profile.workers, nodes, timeout_s)
-            super().__init__(client)
+            super().__init__(client, profile.workers * profile.threads_per_worker)
             self._closing = stack.pop_all()
-
-    @property
-    def cores(self) -> int:
-        """Threads of all workers."""
-        return self._cores
-
-    def _drop(self, futures: list[Future[Any]]) -> None:
-        """End the workers' processes: what runs must not go on writing."""
-        super()._drop(futures)
-        if self._cancelled.is_set() and self._client.status == "running":
-            self._client.restart(timeout=60)
 
     def close(self) -> None:
         """End scheduler and workers and remove the keys everywhere."""

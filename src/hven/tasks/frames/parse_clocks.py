@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 
 import numpy as np
 import xarray as xr
 
-from hven.core.errors import DataError
 from hven.model import housekeeping as hk
 from hven.model.task import Config, Inputs, Output, Slot, Task
+from hven.tasks.frames.device_records import rows_of, tabulate
 
 _LINK = re.compile(r"Port ?\d+_LINK")
 _ALARMS = (
@@ -39,22 +38,9 @@ def run(inputs: Inputs, config: ClocksConfig) -> Mapping[str, xr.Dataset]:
     """
     del config
     records = inputs["records"]
-    read = {"WRSWITCH": _switch, "GPSSUPP": _receiver}
-    rows = [row for row, device in enumerate(records["device"].values) if str(device) in read]
-    numbers = np.full((len(rows), len(hk.CLOCK_NUMBERS)), np.nan, np.float32)
     names = [variable.name for variable in hk.CLOCK_NUMBERS]
-    for place, row in enumerate(rows):
-        try:
-            found = read[str(records["device"].values[row])](json.loads(records["fields"].values[row]))
-        except (ValueError, AttributeError, TypeError) as error:
-            raise DataError(f"housekeeping row {row}: {error}") from None
-        for name, value in found.items():
-            numbers[place, names.index(name)] = value
-    columns = {"device": records["device"].values[rows], **dict(zip(names, numbers.T, strict=True))}
-    times = records["time"].values[rows]
-    return {
-        "clocks": xr.Dataset({k: ("time", c) for k, c in columns.items()}, {"time": ("time", times)}, records.attrs)
-    }
+    rows = rows_of(records, _READ.__contains__)
+    return {"clocks": tabulate(records, rows, names, lambda device, fields: _READ[device](fields))}
 
 
 def _switch(fields: Mapping[str, str]) -> dict[str, float]:
@@ -79,6 +65,9 @@ def _receiver(fields: Mapping[str, str]) -> dict[str, float]:
 
 def _number(fields: Mapping[str, str], name: str) -> float:
     return float(fields.get(name, "nan"))
+
+
+_READ = {"WRSWITCH": _switch, "GPSSUPP": _receiver}
 
 
 TASK = Task(

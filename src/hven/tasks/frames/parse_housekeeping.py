@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 
 import numpy as np
 import xarray as xr
 
-from hven.core.errors import DataError
 from hven.model import housekeeping as hk
 from hven.model.task import Config, Inputs, Output, Slot, Task
+from hven.tasks.frames.device_records import rows_of, tabulate
 
-_BOARD = re.compile(r"QUABO_(\d+)")
+_BOARD = re.compile(r"QUABO_\d+")
 _BROKEN_SENSOR = 511.75
 _FIELDS = {
     **{f"hv_{n}": f"HVMON{n}" for n in range(4)},
@@ -52,36 +51,17 @@ def run(inputs: Inputs, config: HousekeepingConfig) -> Mapping[str, xr.Dataset]:
     """
     del config
     records = inputs["records"]
-    rows, boards = [], []
-    for row, device in enumerate(records["device"].values):
-        match = _BOARD.fullmatch(str(device))
-        if match:
-            rows.append(row)
-            boards.append(int(match[1]))
-    numbers = np.array([_numbers(row, str(records["fields"].values[row])) for row in rows], np.float32)
-    numbers = numbers.reshape(len(rows), len(_FIELDS))
-    board = np.array(boards, np.int64)
-    columns = {
-        "device": records["device"].values[rows],
-        "detector": (board >> 2).astype(np.int32),
-        "quabo": (board & 3).astype(np.uint8),
-        **dict(zip(_FIELDS, numbers.T, strict=True)),
-    }
-    times = records["time"].values[rows]
-    return {
-        "numbers": xr.Dataset({k: ("time", c) for k, c in columns.items()}, {"time": ("time", times)}, records.attrs)
-    }
+    rows = rows_of(records, lambda device: bool(_BOARD.fullmatch(device)))
+    board = np.array([int(str(device).partition("_")[2]) for device in records["device"].values[rows]], np.int64)
+    detector, quabo = (board >> 2).astype(np.int32), (board & 3).astype(np.uint8)
+    return {"numbers": tabulate(records, rows, list(_FIELDS), _numbers, detector=detector, quabo=quabo)}
 
 
-def _numbers(row: int, text: str) -> list[float]:
-    try:
-        fields = json.loads(text)
-        values = {name: float(fields.get(key, "nan")) for name, key in _FIELDS.items()}
-    except (ValueError, AttributeError, TypeError) as error:
-        raise DataError(f"housekeeping row {row}: {error}") from None
+def _numbers(_device: str, fields: Mapping[str, str]) -> dict[str, float]:
+    values = {name: float(fields.get(key, "nan")) for name, key in _FIELDS.items()}
     if values["detector_temperature"] == _BROKEN_SENSOR:
         values["detector_temperature"] = float("nan")
-    return list(values.values())
+    return values
 
 
 TASK = Task(
