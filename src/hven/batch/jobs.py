@@ -10,7 +10,7 @@ from typing import Protocol
 from hven import instruments
 from hven.access.projects import owner_in
 from hven.batch.estimate import estimate
-from hven.batch.model import Estimate, Failure, Job, JobRequest, JobState
+from hven.batch.model import Estimate, Failure, Job, JobClass, JobRequest, JobState
 from hven.batch.queries import log_tail
 from hven.batch.store import JobStore
 from hven.cluster.make import find_profile
@@ -139,7 +139,7 @@ class DirectJobs:
 
     def submit(self, request: JobRequest) -> Job:
         """Check the request and queue the job."""
-        self._check_shared(request)
+        self._check_rights(request)
         if owner_in(self.settings, self.user, request.project, shared=request.shared) == self.user:
             check_quota(self.registry, self.settings, self.user)
         expected = self.estimate(request)
@@ -168,12 +168,12 @@ class DirectJobs:
 
     def unhold(self, job_id: int) -> Job:
         """Let a held job go."""
-        self._check_shared(self.get(self._own(job_id)).request)
+        self._check_rights(self.get(self._own(job_id)).request)
         return self.store.unhold(job_id, who=self.user)
 
     def restart(self, job_id: int) -> Job:
         """Queue a failed or cancelled job again."""
-        self._check_shared(self.get(self._own(job_id)).request)
+        self._check_rights(self.get(self._own(job_id)).request)
         return self.store.restart(job_id, who=self.user)
 
     def failures(self, job_id: int) -> list[Failure]:
@@ -200,8 +200,15 @@ class DirectJobs:
             raise AccessDeniedError(f"job {job_id} is {owner}'s", hint="Its owner and operators may do that.")
         return job_id
 
-    def _check_shared(self, request: JobRequest) -> None:
-        if request.shared and not self.operator:
+    def _check_rights(self, request: JobRequest) -> None:
+        if self.operator:
+            return
+        if request.job_class != JobClass.DATA_ACCESS:
+            raise AccessDeniedError(
+                f"{self.user} may not submit jobs of class {request.job_class}",
+                hint=f"People's own work is of class {JobClass.DATA_ACCESS}; the others are for operators.",
+            )
+        if request.shared:
             raise AccessDeniedError(
                 f"{self.user} may not run shared processing",
                 hint="Without `shared` the products are your own; an operator makes them for everybody.",

@@ -37,15 +37,28 @@ class JobState(StrEnum):
 
 
 class JobClass(StrEnum):
-    """Which jobs go first: those somebody waits for before those that may take the night."""
+    """Classes of processing, those that go first first: the order of LDM-148, section 2.5.
 
-    INTERACTIVE = "interactive"
-    BATCH = "batch"
+    DATA_ACCESS is the people's own work, all others are the observatory's.
+    """
+
+    PROMPT = "prompt"
+    OFFLINE = "offline"
+    OCS_DRIVEN = "ocs-driven"
+    DATA_ACCESS = "data-access"
+    CALIBRATION = "calibration"
+    DATA_RELEASE = "data-release"
 
     @property
     def priority(self) -> int:
-        """Jobs of the highest number go first."""
-        return {JobClass.INTERACTIVE: 20, JobClass.BATCH: 10}[self]
+        """Jobs of the highest number go first.
+
+        Examples
+        --------
+        >>> JobClass.PROMPT.priority > JobClass.DATA_ACCESS.priority > JobClass.DATA_RELEASE.priority
+        True
+        """
+        return 10 * (len(JobClass) - list(JobClass).index(self))
 
 
 class Wish(StrEnum):
@@ -77,7 +90,7 @@ class JobRequest(_Record):
     config: Annotated[
         dict[str, dict[str, Any]], Field(description="By step: configuration values that differ from the pipeline's.")
     ] = {}
-    job_class: JobClass = JobClass.INTERACTIVE
+    job_class: JobClass = JobClass.DATA_ACCESS
     shared: Annotated[
         bool, Field(description="Into the observatory's collections, not one's own; needs the right to operate.")
     ] = False

@@ -7,9 +7,10 @@ import json
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Protocol
 
 from hven.batch.launcher import DirectLauncher, Launcher
 from hven.batch.lease import JobQueue, Lease
@@ -29,6 +30,16 @@ STOP_S = 20.0
 _log = get_logger(__name__)
 
 
+class Chore(Protocol):
+    """Something else that the service does every round: schedules, campaigns, notifications."""
+
+    name: str
+
+    def step(self) -> None:
+        """Do what is due now and come back soon; work that lasts is a job."""
+        ...
+
+
 class BatchService:
     """The loop.
 
@@ -43,13 +54,19 @@ class BatchService:
         Jobs that run at the same time.
     heartbeat
         Rewritten every round; its modification time is the last sign of life.
+    chores
+        Done every round, each for itself: one that fails is tried again in the next, and stops nothing else.
     """
 
-    def __init__(self, queue: JobQueue, launcher: Launcher, *, slots: int, heartbeat: Path) -> None:
+    def __init__(
+        self, queue: JobQueue, launcher: Launcher, *, slots: int, heartbeat: Path, chores: Sequence[Chore] = ()
+    ) -> None:
         self.queue = queue
         self.launcher = launcher
         self.slots = slots
         self.heartbeat = heartbeat
+        self.chores = chores
+        self._ailing: dict[str, str] = {}
 
     def run(self, stop: threading.Event) -> None:
         """Work until `stop` is set, then pause the runners."""
@@ -71,7 +88,23 @@ class BatchService:
             _log.warning("runner lost", job=job)
         while self.queue.active() < self.slots and (lease := self.queue.claim()):
             self._launch(lease)
+        for chore in self.chores:
+            self._do(chore)
         self._beat()
+
+    def _do(self, chore: Chore) -> None:
+        """Do a chore; an error is logged once, not every half second."""
+        try:
+            chore.step()
+        except ServiceUnavailableError:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever it is, jobs go on
+            text = f"{type(error).__name__}: {error}"
+            if self._ailing.get(chore.name) != text:
+                _log.exception("chore failed", chore=chore.name)
+            self._ailing[chore.name] = text
+        else:
+            self._ailing.pop(chore.name, None)
 
     def _launch(self, lease: Lease) -> None:
         """Start a runner; a job for which there can be none has failed, and the service goes on."""

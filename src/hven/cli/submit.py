@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from hven.batch.model import Job
 
 
+CLASSES = "prompt, offline, ocs-driven, data-access, calibration, data-release"
+
+
 def submit(
     pipeline: Annotated[str, typer.Argument(help="E.g. panoseti/calibrate, or a subset, panoseti/nightly#showers.")],
     *,
@@ -35,9 +38,9 @@ def submit(
     config: Changes = None,
     shared: Shared = False,
     project: Project = "",
-    job_class: Annotated[str, typer.Option("--class", help="interactive, or batch, which waits for the former.")] = (
-        "interactive"
-    ),
+    job_class: Annotated[
+        str, typer.Option("--class", help="Another class than people's own, which is for operators: " + CLASSES + ".")
+    ] = "data-access",
     wait: Annotated[bool, typer.Option("--wait", help="Wait for the end; exit code 8 unless it succeeds.")] = False,
     as_json: Json = False,
     site: Site = None,

@@ -323,7 +323,7 @@ class Observatory(OwnSpace):
         *,
         where: str = "",
         config: Changes | None = None,
-        job_class: str = "interactive",
+        job_class: str = "data-access",
         shared: bool = False,
         project: str = "",
         **data_id: object,
@@ -335,7 +335,7 @@ class Observatory(OwnSpace):
         pipeline, where, config, shared, project, data_id
             As of `process`.
         job_class
-            ``interactive``, or ``batch``, which waits for the former.
+            ``data-access``, people's own work; operators may choose another `hven.batch.model.JobClass`.
 
         Returns
         -------
@@ -362,7 +362,7 @@ class Observatory(OwnSpace):
         *,
         where: str = "",
         config: Changes | None = None,
-        job_class: str = "interactive",
+        job_class: str = "data-access",
         shared: bool = False,
         project: str = "",
         **data_id: object,

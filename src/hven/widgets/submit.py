@@ -20,7 +20,7 @@ from hven.widgets.options import Options, StepOptions
 if TYPE_CHECKING:
     from hven.batch.model import Estimate
 
-_CLASSES = ("interactive", "batch")
+_CLASSES = ("data-access", "calibration", "data-release", "ocs-driven", "offline", "prompt")
 _WHOSE = (("my own", False), ("for everybody", True))
 _NO_DATA = HvenError("There are no raw data yet.", hint="`hven ingest FOLDER` takes them in; then run this cell again.")
 
@@ -65,7 +65,8 @@ class SubmitForm(iw.VBox):
         self.job_class.observe(lambda _change: self.refresh(), names="value")
         self.shared.observe(lambda _change: self.refresh(), names="value")
         self.submit.on_click(self._on_submit)
-        class_row = iw.HBox([self.job_class, iw.HTML(quiet("batch jobs wait for interactive ones"))])
+        class_row = iw.HBox([self.job_class, iw.HTML(quiet("whose turn comes first; people's own is data-access"))])
+        show(class_row, visible=obs.jobs.operator)
         shared_row = iw.HBox([self.shared, iw.HTML(quiet("what is for everybody is found by default"))])
         show(shared_row, visible=obs.jobs.operator)
         above = [

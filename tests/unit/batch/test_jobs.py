@@ -263,6 +263,15 @@ def test_shared_jobs_are_for_operators_from_submission_to_restart(jobs, site, re
     assert operator.restart(job.id).state == JobState.READY
 
 
+def test_only_operators_choose_another_class_than_peoples_own(jobs, site, registry):
+    operator = DirectJobs(site, jobs.store, registry, user="tycho", operator=True)
+    with pytest.raises(AccessDeniedError, match="tycho may not submit jobs of class prompt"):
+        jobs.submit(request(job_class="prompt"))
+    assert jobs.find() == []
+
+    assert operator.submit(request(job_class="prompt")).request.job_class == "prompt"
+
+
 def test_logs_are_for_their_owners_and_operators(jobs, site, registry):
     job = jobs.submit(request()).id
     assert jobs.log(job) == ""

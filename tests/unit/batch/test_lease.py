@@ -23,7 +23,7 @@ def line(data_id, state=QuantumState.DONE, **more):
 
 
 def test_the_most_urgent_and_oldest_job_is_claimed_first(store, queue):
-    slow = store.submit(JobRequest(pipeline="p/a", job_class=JobClass.BATCH), user="tycho")
+    slow = store.submit(JobRequest(pipeline="p/a", job_class=JobClass.DATA_RELEASE), user="tycho")
     first = store.submit(JobRequest(pipeline="p/a"), user="tycho")
     second = store.submit(JobRequest(pipeline="p/a"), user="tycho")
 

@@ -251,3 +251,30 @@ def test_settings_of_runners_are_readable_by_their_owner_only(site):
 def test_a_second_service_on_the_same_state_is_refused(tmp_path):
     with only_one(tmp_path), pytest.raises(ConflictError, match="runs already"), only_one(tmp_path):
         pass
+
+
+class Chore:
+    name = "ailing"
+
+    def __init__(self, fails):
+        self.fails = fails
+        self.done = 0
+
+    def step(self):
+        self.done += 1
+        if self.done <= self.fails:
+            raise ValueError("not yet")
+
+
+def test_a_chore_that_fails_stops_neither_jobs_nor_other_chores(site, jobs, tmp_path):
+    ailing, well = Chore(fails=2), Chore(fails=0)
+    queue = JobQueue(jobs.database, lease_s=2)
+    service = BatchService(
+        queue, DirectLauncher(site), slots=1, heartbeat=tmp_path / "heartbeat", chores=(ailing, well)
+    )
+
+    for _ in range(3):
+        service.step()
+
+    assert (ailing.done, well.done) == (3, 3)
+    assert (tmp_path / "heartbeat").exists()

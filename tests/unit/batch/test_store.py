@@ -15,7 +15,7 @@ def test_submitted_job_reads_back_as_it_was_asked_for(store):
         values={"detector": (1, 3), "observation": ("obs.1",)},
         where="rows > 3",
         config={"pedestals": {"cell_s": 30.0}},
-        job_class=JobClass.BATCH,
+        job_class=JobClass.DATA_RELEASE,
     )
 
     job = store.submit(request, user="tycho")
@@ -32,12 +32,12 @@ def test_jobs_of_one_pipeline_submitted_at_once_have_their_own_runs(store, reque
 
 
 def test_interactive_jobs_stand_before_batch_jobs(store):
-    slow = store.submit(JobRequest(pipeline="p/a", job_class=JobClass.BATCH), user="tycho")
+    slow = store.submit(JobRequest(pipeline="p/a", job_class=JobClass.DATA_RELEASE), user="tycho")
     fast = store.submit(JobRequest(pipeline="p/a"), user="tycho")
 
     assert (store.get(fast.id).position, store.get(slow.id).position) == (0, 1)
-    assert store.ahead(JobClass.INTERACTIVE.priority) == 1
-    assert store.ahead(JobClass.BATCH.priority) == 2
+    assert store.ahead(JobClass.DATA_ACCESS.priority) == 1
+    assert store.ahead(JobClass.DATA_RELEASE.priority) == 2
 
 
 def test_running_jobs_count_as_ahead(store, queue, request_):

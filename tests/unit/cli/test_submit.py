@@ -96,7 +96,7 @@ def test_errors_have_their_own_exit_codes_and_say_what_to_do(hven, told):
         ("submit", "tiny/al"): (2, "Did you mean 'tiny/all'?"),
         ("submit", "tiny/all", "--detector", "9"): (4, "no data fit"),
         ("submit", "tiny/all", "--config", "peaks"): (2, "STEP:OPTION=VALUE"),
-        ("submit", "tiny/all", "--class", "soon"): (2, "interactive"),
+        ("submit", "tiny/all", "--class", "soon"): (2, "data-release"),
         ("jobs", "show", "77"): (4, "there is no job 77"),
         ("jobs", "cancel", job): (5, "is DELETED"),
     }
