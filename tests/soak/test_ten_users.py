@@ -151,7 +151,7 @@ def uid_of(process):
 
 def is_worker(process):
     try:
-        return "BLOSC_NTHREADS" in process.environ() and any("spawn_main" in word for word in process.cmdline())
+        return "OMP_NUM_THREADS" in process.environ() and any("spawn_main" in word for word in process.cmdline())
     except psutil.Error:
         return False
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from hven.hub.as_account import as_account
 from hven.hub.ports import LOOPBACK, Ports
+from hven.hub.priority import first
 from hven.hub.roles import DASHBOARD
 
 
@@ -38,10 +39,11 @@ class HubService:
     display: bool = False
 
     def declare(self, ports: Ports, environment: Mapping[str, str], account: str = "") -> dict[str, Any]:
-        """The entry of `JupyterHub.services`; `account` runs it, the hub's own if empty."""
+        """The entry of `JupyterHub.services`; `account` runs it, before all else, or the hub's own if empty."""
+        program = (sys.executable, *self.command)
         entry: dict[str, Any] = {
             "name": self.name,
-            "command": [*as_account(account, low_ports=True), sys.executable, *self.command],
+            "command": [*(first() if account else ()), *as_account(account, low_ports=True), *program],
             "environment": {**environment, "PYTHONUNBUFFERED": "1"},
             "display": self.display,
         }

@@ -17,6 +17,7 @@ from hven.hub.hub_services import HubService, hub_services
 from hven.hub.layout import Layout, source_folder
 from hven.hub.mode import mode_of
 from hven.hub.ports import LOOPBACK, Ports
+from hven.hub.priority import first
 
 _LONGEST_PASS_S = 3600.0
 
@@ -71,21 +72,26 @@ def age_s(heartbeat: Path | None) -> float | None:
 def platform_processes(settings: Settings, ports: Ports) -> tuple[Supervised, ...]:
     """Everything that `up` keeps alive."""
     config = source_folder() / "platform" / "jupyterhub_config.py"
-    return (hub_process(config, ports, hub_services(settings.hub.idle_timeout_s)), *workers(settings))
+    before = () if settings.server is None else first()
+    return (hub_process(config, ports, hub_services(settings.hub.idle_timeout_s), before), *workers(settings))
 
 
-def hub_process(config: Path, ports: Ports, services: tuple[HubService, ...]) -> Supervised:
+def hub_process(
+    config: Path, ports: Ports, services: tuple[HubService, ...], before: tuple[str, ...] = ()
+) -> Supervised:
     """JupyterHub with the services it manages; ready when all of them answer at the public address.
 
     Parameters
     ----------
     config
         JupyterHub's configuration file.
+    before
+        What stands before the command.
     """
     behind = [f"http://{LOOPBACK}:{getattr(ports, s.port)}/services/{s.name}/" for s in services if s.port]
     return Supervised(
         "hub",
-        (sys.executable, "-P", "-m", "jupyterhub", "--config", str(config)),
+        (*before, sys.executable, "-P", "-m", "jupyterhub", "--config", str(config)),
         ready=lambda: all(answers(address) for address in behind) and is_healthy(ports.address),
         end_at_once=True,
         is_leftover=_serves_the_hub,

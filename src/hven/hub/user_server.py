@@ -16,6 +16,7 @@ from hven.core.logging import get_logger
 from hven.core.settings import load_settings
 from hven.hub.full import PAGE, elsewhere, has_room, what_is_full
 from hven.hub.layout import source_folder
+from hven.hub.priority import like_everybody
 from hven.hub.spawning import fill_home
 
 _OPTIONS = ("--ServerApp.jpserver_extensions=hven.hub.space_page=True",)
@@ -25,6 +26,7 @@ _log = get_logger(__name__)
 def main(arguments: Sequence[str]) -> None:
     """Give the home what belongs in it, then become the server."""
     os.umask(0o077)
+    like_everybody()
     try:
         if has_room(Path.home()):  # half a notebook would stay there
             fill_home(Path.home(), source_folder() / "notebooks")

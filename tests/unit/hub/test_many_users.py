@@ -62,7 +62,7 @@ def test_every_service_runs_as_its_account(configured):
     accounts = {"api": "hvt-api", "dashboards": "hvt-dash", "idle-culler": "hvt-cull"}
     for name, account in accounts.items():
         command = service(configured, name)["command"]
-        assert command[:2] == ["setpriv", f"--reuid={account}"]
+        assert command[command.index("setpriv") + 1] == f"--reuid={account}"
         assert "--no-new-privs" in command
         assert service(configured, name)["environment"]["HOME"].endswith(f"/homes/{account}")
 

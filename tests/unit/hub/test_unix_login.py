@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import subprocess
+import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from hven.hub.as_account import as_account, environment_of, folder_for, groups_of
+from hven.hub.priority import first
 from hven.hub.unix_login import PamLogin
 
 
@@ -79,6 +83,24 @@ def test_a_service_may_listen_below_1024_and_nothing_more():
 
     assert {facts[name] for name in ("CapEff", "CapBnd", "CapAmb")} == {f"{1 << 10:016x}"}
     assert facts["NoNewPrivs"] == "1"
+
+
+def test_what_answers_everybody_goes_first_and_peoples_servers_do_not():
+    look = "import os; from hven.hub.priority import like_everybody; print(os.getpriority(0, 0)); like_everybody(); "
+    look += "print(os.getpriority(0, 0))"
+    shown = subprocess.run(
+        [*first(), sys.executable, "-c", look], capture_output=True, text=True, check=True, start_new_session=True
+    )
+
+    assert shown.stdout.split() == [str(os.getpriority(os.PRIO_PROCESS, 0) - 15), "0"]
+
+
+@pytest.mark.skipif(not Path("/proc/self/autogroup").exists(), reason="this kernel shares out by process alone")
+def test_so_does_its_session():
+    command = [*first(), "cat", "/proc/self/autogroup"]
+    shown = subprocess.run(command, capture_output=True, text=True, check=True, start_new_session=True).stdout
+
+    assert shown.split()[-1] == "-15"
 
 
 def test_no_account_changes_nothing(tmp_path):
