@@ -110,11 +110,15 @@ class JobRequest(_Record):
 
 
 class Counts(_Record):
-    """How many quanta are in which state; `reused` counts those of `done` whose products were there already."""
+    """How many quanta are in which state.
+
+    Of those of `done`, `reused` counts those whose products were there already, `partial` those that lack a part.
+    """
 
     total: int = 0
     done: int = 0
     reused: int = 0
+    partial: int = 0
     failed: int = 0
     blocked: int = 0
     no_work: int = 0

@@ -3,20 +3,34 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from functools import lru_cache
+from typing import NamedTuple
 
 import sqlalchemy as sa
 
 from hven.batch.launcher import job_log
-from hven.batch.model import Event, Failure, Job, JobState
-from hven.batch.store import JobStore
-from hven.batch.tables import JOB
+from hven.batch.model import Event, Failure, Job, JobClass, JobState
+from hven.batch.store import WAITING, JobStore
+from hven.batch.tables import JOB, QUANTUM_PROGRESS
 from hven.batch.visible import visible
+from hven.core.clock import NS, now_ns
 from hven.core.errors import JobNotFoundError
 from hven.core.settings import Settings
 from hven.model.access import Viewer
 from hven.registry.database import Database
+
+PACE_S = 300
+"""A job's pace is that of the last so many seconds."""
+
+
+class Tally(NamedTuple):
+    """How many `jobs` of a user and a class are in a state."""
+
+    user: str
+    job_class: JobClass
+    state: JobState
+    jobs: int
 
 
 def jobs(
@@ -24,12 +38,44 @@ def jobs(
     viewer: Viewer | None = None,
     *,
     user: str = "",
+    job_class: JobClass | None = None,
     states: Collection[JobState] = (),
     before: int | None = None,
-    limit: int,
+    limit: int | None = None,
 ) -> list[Job]:
-    """Newest jobs that a viewer may see, of a user (of all if empty) in some states (in any if empty)."""
-    return _store(settings.platform_url).find(viewer, user=user, states=states, before=before, limit=limit)
+    """Newest jobs that a viewer may see: of a user, a class (of all if empty) and some states (in any if empty)."""
+    return _store(settings.platform_url).find(
+        viewer, user=user, job_class=job_class, states=states, before=before, limit=limit
+    )
+
+
+def queue(
+    settings: Settings,
+    viewer: Viewer | None = None,
+    *,
+    user: str = "",
+    job_class: JobClass | None = None,
+    states: Collection[JobState] = WAITING,
+) -> list[Job]:
+    """Jobs that wait or are held, those that go first first."""
+    found = jobs(settings, viewer, user=user, job_class=job_class, states=states)
+    return sorted(found, key=lambda job: (job.position is None, job.position or 0, job.id))
+
+
+def paces(settings: Settings, running: Sequence[Job]) -> dict[int, float]:
+    """Quanta per second of each job that runs; none for one of which nothing has ended lately."""
+    now = now_ns()
+    recent = sa.select(QUANTUM_PROGRESS.c.job, sa.func.count().label("ended")).where(
+        QUANTUM_PROGRESS.c.job.in_([job.id for job in running]), QUANTUM_PROGRESS.c.ended_ns > now - PACE_S * NS,
+        ~QUANTUM_PROGRESS.c.reused,
+    )  # fmt: skip
+    with _store(settings.platform_url).database.read() as connection:
+        ended = {row.job: row.ended for row in connection.execute(recent.group_by(QUANTUM_PROGRESS.c.job))}
+    return {j.id: ended[j.id] / _lately_s(j, now) for j in running if j.id in ended and j.started_ns}
+
+
+def _lately_s(job: Job, now: int) -> float:
+    return max(1.0, min(PACE_S, (now - job.started_ns) / NS))
 
 
 def job(settings: Settings, job_id: int, viewer: Viewer | None = None) -> Job | None:
@@ -40,12 +86,14 @@ def job(settings: Settings, job_id: int, viewer: Viewer | None = None) -> Job | 
         return None
 
 
-def tally(settings: Settings, viewer: Viewer | None = None) -> dict[tuple[str, JobState], int]:
-    """How many jobs of each user, of those that a viewer may see, are in each state."""
-    counts = sa.select(JOB.c.user, JOB.c.state, sa.func.count()).where(visible(viewer))
-    query = counts.group_by(JOB.c.user, JOB.c.state)
+def tally(settings: Settings, viewer: Viewer | None = None) -> list[Tally]:
+    """How many jobs of each user and class, of those that a viewer may see, are in each state."""
+    kinds = (JOB.c.user, JOB.c.priority, JOB.c.state)
+    query = sa.select(*kinds, sa.func.count()).where(visible(viewer)).group_by(*kinds)
+    classes = {c.priority: c for c in JobClass}
     with _store(settings.platform_url).database.read() as connection:
-        return {(user, JobState(state)): count for user, state, count in connection.execute(query)}
+        rows = connection.execute(query).all()
+    return [Tally(user, classes[priority], JobState(state), count) for user, priority, state, count in rows]
 
 
 def failures(settings: Settings, job_id: int) -> list[Failure]:

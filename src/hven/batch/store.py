@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from hven.batch.model import Counts, Estimate, Event, Failure, Job, JobRequest, JobState, QuantumLine, Wish
+from hven.batch.model import Counts, Estimate, Event, Failure, Job, JobClass, JobRequest, JobState, QuantumLine, Wish
 from hven.batch.tables import EVENT, JOB, METADATA, NAME, QUANTUM_PROGRESS, VERSION
 from hven.batch.visible import visible
 from hven.core.clock import format_utc, now_ns
@@ -87,16 +87,18 @@ class JobStore:
         viewer: Viewer | None = None,
         *,
         user: str = "",
+        job_class: JobClass | None = None,
         states: Collection[JobState] = (),
         before: int | None = None,
         limit: int | None = None,
     ) -> list[Job]:
-        """Jobs of a user (of all if empty) in some states (in any if empty), older than a job, newest first.
+        """Jobs of a user, a class (of all if empty) and some states (in any if empty), older than a job, newest first.
 
         A viewer is given what they may see.
         """
         conditions = [visible(viewer)]
         conditions += [JOB.c.user == user] if user else []
+        conditions += [JOB.c.priority == job_class.priority] if job_class else []
         conditions += [JOB.c.id < before] if before else []
         conditions += [JOB.c.state.in_(list(states))] if states else []
         return self._jobs(*conditions, limit=limit)
@@ -199,6 +201,7 @@ def _counts(connection: sa.Connection, jobs: Iterable[int]) -> dict[int, dict[st
         mine = counts.setdefault(job, {})
         mine[name] = mine.get(name, 0) + number
         mine["reused"] = mine.get("reused", 0) + reused
+        mine["partial"] = mine.get("partial", 0) + (number if state == QuantumState.PARTIAL else 0)
     return counts
 
 

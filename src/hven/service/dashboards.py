@@ -20,7 +20,7 @@ from hven.core.logging import configure, get_logger
 from hven.core.settings import load_settings
 from hven.hub.layout import source_folder
 from hven.observatory import Observatory, connect
-from hven.service.job_actions import JobActions
+from hven.service.page_actions import PageActions
 from hven.service.panel_auth import HubAuthProvider, callback_route
 from hven.service.session_owner import USER
 from hven.service.visitors import Visitors
@@ -54,7 +54,7 @@ def make_server(
     prefix: str,
     public: str,
     auth: Any,
-    act: JobActions | None = None,
+    act: PageActions | None = None,
     seen_by: Callable[[str], Observatory] | None = None,
 ) -> Any:
     """Make a Panel server that listens; its `io_loop` is still to be started.
@@ -74,7 +74,7 @@ def make_server(
     auth
         A Bokeh AuthProvider.
     act
-        Changes jobs for the pages; without it they have no buttons.
+        Changes things for the pages; without it they have no buttons.
     seen_by
         Gives the observatory as a visitor sees it; without it all of it is shown.
     """
@@ -84,7 +84,7 @@ def make_server(
 
     where, base = urlparse(url), prefix.rstrip("/")
     pn.extension()
-    pn.state.cache.update({frame.OBSERVATORY: observatory, frame.JOB_ACTIONS: act, frame.SEEN_BY: seen_by})
+    pn.state.cache.update({frame.OBSERVATORY: observatory, frame.ACTIONS: act, frame.SEEN_BY: seen_by})
     home = (r"/?", RedirectHandler, {"url": f"{base}/{FIRST_PAGE}", "permanent": False})
     server = pn.serve(
         dict(pages), address=where.hostname, port=where.port or 0, prefix=base, websocket_origin=_names(public),
@@ -121,7 +121,7 @@ def main() -> None:
     server = make_server(
         pages, observatory, url=os.environ["JUPYTERHUB_SERVICE_URL"], prefix=os.environ["JUPYTERHUB_SERVICE_PREFIX"],
         public=urlparse(os.environ["HVEN_PUBLIC_URL"]).netloc, auth=auth,
-        act=JobActions(os.environ["HVEN_API_URL"], auth.tokens), seen_by=Visitors(observatory, auth.may_operate),
+        act=PageActions(os.environ["HVEN_API_URL"], auth.tokens), seen_by=Visitors(observatory, auth.may_operate),
     )  # fmt: skip
     threading.Thread(target=warm_up, args=(observatory,), name="warm-up", daemon=True).start()
     log.info("dashboards listen", pages=sorted(pages), port=server.port)

@@ -90,6 +90,20 @@ def duration(seconds: float) -> str:
     return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {rest:02d} s"
 
 
+def roughly(seconds: float) -> str:
+    """Write a duration that is only known roughly, in whole minutes.
+
+    Examples
+    --------
+    >>> roughly(149.0), roughly(12.0), roughly(7500.0)
+    ('2 min', 'less than 1 min', '2 h 05 min')
+    """
+    minutes = round(seconds / 60)
+    if not minutes:
+        return "less than 1 min"
+    return duration(60.0 * minutes).removesuffix(" 00 s")
+
+
 def ago(then_ns: int, now_ns: int) -> str:
     """Write how long ago something was.
 

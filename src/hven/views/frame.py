@@ -16,6 +16,7 @@ from hven.hub.announcement import read_announcement
 from hven.hub.mode import mode_of
 from hven.observatory import Observatory, connect
 from hven.views import markup, theme
+from hven.views.actions import Ask
 from hven.views.url import Url
 
 PAGES = {
@@ -39,8 +40,8 @@ OBSERVATORY = "observatory"
 SEEN_BY = "seen by"
 """Key in Panel's cache under which the server keeps what gives the observatory as a visitor sees it."""
 
-JOB_ACTIONS = "job actions"
-"""Key in Panel's cache under which the server keeps what changes jobs: a callable of user, verb and job number."""
+ACTIONS = "actions"
+"""Key in Panel's cache under which the server keeps what asks the API: a callable of user, path and body."""
 
 THEME = "hven-theme"
 """Cookie with the theme that somebody chose."""
@@ -130,9 +131,9 @@ def entitle(about: str, title: str) -> None:
         pn.state.curdoc.title = Content(title, (), about=about).tab
 
 
-def job_actions() -> Callable[[str, int], Any] | None:
-    """What changes jobs in the visitor's name, called with a verb and a job's number; None where nothing can."""
-    act, user = pn.state.cache.get(JOB_ACTIONS), pn.state.user
+def asking() -> Ask | None:
+    """What asks the API in the visitor's name; None where there is no API, and then pages have no buttons."""
+    act, user = pn.state.cache.get(ACTIONS), pn.state.user
     return partial(act, user) if act and user else None
 
 

@@ -27,6 +27,11 @@ def heading(title: str, note: str = "") -> str:
     return f'<h2>{escape(title)} <span class="quiet">{escape(note)}</span></h2>'
 
 
+def part(title: str, body: str, note: str = "") -> str:
+    """Part of a card: a small title and what belongs to it."""
+    return f'<h3>{escape(title)} <span class="quiet">{escape(note)}</span></h3>{body}'
+
+
 def facts(values: Mapping[str, str], *, plain: bool = False) -> str:
     """Names with their values, side by side; values are HTML."""
     items = "".join(f"<div><dt>{escape(k)}</dt><dd>{v}</dd></div>" for k, v in values.items())
@@ -85,6 +90,28 @@ def bar(fraction: float, label: str) -> str:
     """Progress or filling, as a bar with its label in words."""
     filled = min(max(fraction, 0.0), 1.0)
     return f'<span class="bar" aria-hidden="true"><i style="width:{filled:.1%}"></i></span>{escape(label)}'
+
+
+def shares(counts: Mapping[str, int], total: int) -> str:
+    """Bar of how many are in each state, each with a pattern of its own; what is left is empty.
+
+    Examples
+    --------
+    >>> shares({"done": 3, "failed": 1}, 8).count("<i ")
+    2
+    """
+    parts = "".join(
+        f'<i style="width:{min(count / total, 1):.2%};background:{mark(state).pattern}"></i>'
+        for state, count in counts.items()
+        if count
+    )
+    return f'<span class="bar shares" aria-hidden="true">{parts}</span>'
+
+
+def marks(counts: Mapping[str, int]) -> str:
+    """How many are in each state: shape, number and word."""
+    items = (f"<span>{mark(s).svg(10)}{n:,} {mark(s).word}</span>" for s, n in counts.items() if n)
+    return f'<span class="legend">{"".join(items)}</span>'
 
 
 def key(lines: Mapping[str, str]) -> str:

@@ -29,6 +29,11 @@ class Mark:
         """Whether its shape is a filled one; an outline has its marker drawn as an outline too."""
         return 'fill="currentColor"' in self.shape
 
+    @property
+    def pattern(self) -> str:
+        """Filling of its part of a bar, as CSS: what did not end well is not told by its colour alone."""
+        return _PATTERNS.get(self.word, "{0}").format(self.colour)
+
     def svg(self, pixels: int = 12, colour: str = "") -> str:
         """Picture of the shape, hidden from readers of text, who get the word."""
         return (
@@ -51,6 +56,13 @@ _PLAY = '<path d="M3 1.8 10.5 6 3 10.2z"/>'
 _DIAMOND = '<path d="M6 1 11 6 6 11 1 6z"/>'
 _CHECKED = f'{_DISC}<path d="M3.6 6.2 5.4 7.9 8.5 4.3" stroke="#fff" stroke-width="1.4"/>'
 _CHECK = '<path d="M1.8 6.4 4.8 9.4 10.2 2.8"/>'
+
+_PATTERNS = {
+    "blocked": "repeating-linear-gradient(90deg,{0} 0 3px,transparent 3px 5px)",
+    "failed": "repeating-linear-gradient(135deg,{0} 0 5px,color-mix(in srgb,{0} 55%,#000) 5px 7px)",
+    "no work": "linear-gradient({0},{0}) 0 50%/100% 2px no-repeat",
+    "partial": "linear-gradient(0deg,{0} 55%,transparent 55%)",
+}
 
 _GOOD = Mark("done", _CHECKED, "circle", theme.GREEN, "#00704F")
 _WARN = Mark("warning", _TRIANGLE, "triangle", theme.ORANGE, theme.ORANGE, theme.BLACK)

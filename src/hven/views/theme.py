@@ -72,6 +72,7 @@ CSS = f"""
 * {{ box-sizing: border-box; }}
 h1 {{ font-size: {TEXT["page"]}px; font-weight: 600; margin: 0; letter-spacing: -.01em; }}
 h2 {{ font-size: {TEXT["section"]}px; font-weight: 600; margin: 0; }}
+h3 {{ font-size: {TEXT["body"]}px; font-weight: 600; margin: {2 * SPACE}px 0 {SPACE // 2}px; }}
 h2 + .empty, h2 + .scroll {{ margin-top: {SPACE}px; }}
 p {{ margin: 0; }}
 a {{ color: inherit; text-underline-offset: 2px; }}
@@ -129,6 +130,8 @@ details summary {{ cursor: pointer; color: var(--quiet); font-size: {TEXT["small
 .bar {{ display: inline-block; width: 120px; height: 8px; border-radius: 4px; background: var(--line); overflow: hidden;
         vertical-align: middle; margin-right: {SPACE}px; }}
 .bar i {{ display: block; height: 100%; background: {BLUE}; }}
+.bar.shares i {{ float: left; }}
+.stack .legend {{ margin-top: 2px; gap: 2px 12px; color: var(--quiet); }}
 .steps {{ display: flex; flex-wrap: wrap; gap: 4px; }}
 .steps div {{ border: 1px solid var(--line); padding: {SPACE}px {2 * SPACE}px; min-width: 132px; border-radius: 4px; }}
 .steps b {{ display: block; font-size: 18px; font-weight: 600; font-variant-numeric: tabular-nums; }}

@@ -11,15 +11,19 @@ import panel as pn
 import pytest
 from bokeh.document import Document
 
-from hven.batch.model import JobRequest
+from hven.batch.model import Estimate, JobClass, JobRequest, JobState
 from hven.batch.store import JobStore
+from hven.batch.tables import JOB, QUANTUM_PROGRESS
+from hven.core.clock import NS, now_ns
 from hven.hub.announcement import announce
 from hven.hub.mode import mode_of
 from hven.hub.status import ServiceStatus
+from hven.model.access import Viewer
+from hven.model.collection import AccessClass
 from hven.registry.database import Database
 from hven.views import frame, markup, warm
+from hven.views.actions import Action, Actions, Field
 from hven.views.pages import jobs, observations, system
-from hven.views.pages.job_actions import ACTIONS
 from hven.views.take import Take
 from hven.views.url import Url
 
@@ -209,6 +213,8 @@ def listed(text):
 def test_old_jobs_are_reached_page_by_page(empty, monkeypatch):
     store = JobStore(Database(empty.settings.platform_url))
     numbers = [store.submit(JobRequest(pipeline="panoseti/nightly"), user="iris").id for _ in range(5)][::-1]
+    for number in numbers:
+        store.cancel(number, who="iris")
     monkeypatch.setattr(jobs, "SHOWN", 2)
     first = text_of(empty, "jobs", by="iris")
     assert listed(first) == numbers[:2]
@@ -226,11 +232,57 @@ def test_jobs_are_chosen_by_state_and_user(empty):
         store.submit(JobRequest(pipeline="panoseti/nightly"), user=u).id for u in ("uma", "uma", "vera")
     )
     store.hold(held, who="uma")
-    assert listed(text_of(empty, "jobs", by="uma")) == [held, mine]
+    assert listed(text_of(empty, "jobs", by="uma")) == [mine, held]
     assert listed(text_of(empty, "jobs", by="uma", show="held")) == [held]
     assert other in listed(text_of(empty, "jobs", show="queued"))
     assert held not in listed(text_of(empty, "jobs", show="queued"))
-    assert "No failed job of uma" in text_of(empty, "jobs", by="uma", show="failed")
+    assert "None has ended" in text_of(empty, "jobs", by="uma", show="failed")
+
+
+def test_jobs_are_chosen_by_class(empty):
+    store = JobStore(Database(empty.settings.platform_url))
+    own, release = (
+        store.submit(JobRequest(pipeline="panoseti/nightly", job_class=c), user="wanda").id
+        for c in (JobClass.DATA_ACCESS, JobClass.DATA_RELEASE)
+    )
+    assert listed(text_of(empty, "jobs", **{"by": "wanda", "class": "data-release"})) == [release]
+    assert listed(text_of(empty, "jobs", by="wanda")) == [own, release]
+
+
+def ran(store, user, state, *, ended=(), total=8, minutes=1.0, took_s=240):
+    """A job that began some time ago, with quanta that have ended in some states."""
+    expected = Estimate(quanta=total, done=0, wall_minutes=minutes)
+    job = store.submit(JobRequest(pipeline="panoseti/nightly"), user=user, estimate=expected)
+    now = now_ns()
+    done = now if state.ended else 0
+    lines = [{"job": job.id, "step": "showers", "data_id": str(n), "state": s, "reused": False, "error": "no quabo",
+              "flavour": None, "wall_s": 1.0, "ended_ns": now - NS} for n, s in enumerate(ended)]  # fmt: skip
+    with store.database.write() as connection:
+        connection.execute(JOB.update().where(JOB.c.id == job.id).values(
+            state=state, total=total, started_ns=now - took_s * NS, ended_ns=done))  # fmt: skip
+        connection.execute(QUANTUM_PROGRESS.insert(), lines)
+    return job.id
+
+
+def test_a_running_job_says_how_its_quanta_stand_its_pace_and_what_is_left(empty):
+    store = JobStore(Database(empty.settings.platform_url))
+    states = ["done", "done", "partial", "no work", "failed", "blocked"]
+    number = ran(store, "xenia", JobState.RUNNING, ended=states, total=12)
+    text = text_of(empty, "jobs", by="xenia", show="running")
+    store.cancel(number, who="xenia")
+    for words in ("6 of 12", "1 partial", "1 no work", "1 failed", "1 blocked", "1.5 / min", "about 4 min"):
+        assert words in text
+    patterns = re.findall(r"<i style=[^>]*background:([^>]*)>", text)
+    assert len(set(patterns)) == len(patterns) == 5
+
+
+def test_an_ended_job_says_how_long_it_took_beside_what_was_expected(empty):
+    store = JobStore(Database(empty.settings.platform_url))
+    ran(store, "yara", JobState.SUCCEEDED, ended=["no work"] * 8)
+    text = text_of(empty, "jobs", by="yara", show="succeeded")
+    assert "4 min 00 s <span class='quiet'>of 1 min</span>" in text
+    assert "4 times as long" in text
+    assert "8 no work" in text
 
 
 @pytest.mark.parametrize(
@@ -246,14 +298,73 @@ def test_buttons_offer_what_can_be_done(empty, monkeypatch, done, offered):
     job = store.submit(JobRequest(pipeline="panoseti/nightly"), user="eva")
     for verb in done:
         getattr(store, verb)(job.id, who="eva")
-    monkeypatch.setattr(frame, "job_actions", lambda: store.get)
+    monkeypatch.setattr(frame, "asking", lambda: lambda _path, _body: None)
     assert buttons_of(empty, job.id) == offered
+
+
+def test_who_may_not_change_a_job_has_no_buttons(empty, monkeypatch):
+    store = JobStore(Database(empty.settings.platform_url))
+    job = store.submit(JobRequest(pipeline="panoseti/nightly", shared=True), user="eva")
+    monkeypatch.setattr(frame, "asking", lambda: lambda _path, _body: None)
+    everybody = frozenset({AccessClass.PUBLIC, AccessClass.COLLABORATION})
+    seen = {name: empty.seen_by(Viewer(name, classes)) for name, classes in
+            (("eva", everybody), ("ada", everybody), ("olga", frozenset(AccessClass)))}  # fmt: skip
+    assert {name: bool(buttons_of(o, job.id)) for name, o in seen.items()} == {"eva": True, "ada": False, "olga": True}
 
 
 def buttons_of(observatory, job_id):
     page = frame.page("jobs", warm.PAGES["jobs"], observatory, Url(job=str(job_id)))
-    offered = {a.label for a in ACTIONS}
-    return [b.label for b in page.select(pn.ui.Button) if b.visible and b.label in offered]
+    return [b.label for b in page.select(pn.ui.Button)]
+
+
+def offered(*given):
+    """Buttons of some actions, and what they ask."""
+    asked = []
+    buttons = Actions(lambda path, body: asked.append((path, dict(body))), lambda: None)
+    buttons.offer(given)
+    return buttons, asked
+
+
+def press(buttons, label):
+    next(b for b in buttons.view.select(pn.ui.Button) if b.label == label).clicks += 1
+
+
+def said(buttons):
+    return " ".join(str(pane.object) for pane in buttons.view.select(pn.pane.HTML))
+
+
+def test_what_loses_work_is_asked_first(empty):
+    harm = Action("Cancel …", "jobs/1/cancel", "It stops.", question="Cancel it?", yes="Yes, cancel it", harmful=True)
+    buttons, asked = offered(harm)
+    press(buttons, "Cancel …")
+    assert "Cancel it?" in said(buttons)
+    press(buttons, "No")
+    assert "Cancel it?" not in said(buttons)
+    assert asked == []
+    press(buttons, "Cancel …")
+    press(buttons, "Yes, cancel it")
+    assert asked == [("jobs/1/cancel", {})]
+    assert "It stops." in said(buttons)
+
+
+def test_an_action_sends_what_it_needs_to_be_told(empty):
+    fields = (Field("verdict", "Verdict", ("accept", "block")), Field("why", "Why"))
+    buttons, asked = offered(Action("Decide …", "triage/ab", "Decided.", fields=fields))
+    press(buttons, "Decide …")
+    press(buttons, "Decide")
+    assert "Why is needed" in said(buttons)
+    assert asked == []
+    buttons.view.select(pn.ui.Select)[0].value = "block"
+    buttons.view.select(pn.ui.TextInput)[0].value = "broken lens"
+    press(buttons, "Decide")
+    assert asked == [("triage/ab", {"verdict": "block", "why": "broken lens"})]
+
+
+def test_a_question_goes_when_the_action_is_no_longer_offered(empty):
+    buttons, _asked = offered(Action("Cancel …", "jobs/1/cancel", "", question="Cancel it?"))
+    press(buttons, "Cancel …")
+    buttons.offer([])
+    assert "Cancel it?" not in said(buttons)
 
 
 def test_a_name_from_outside_cannot_become_markup(empty):

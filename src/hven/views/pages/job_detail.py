@@ -9,13 +9,15 @@ from typing import Any
 import panel as pn
 
 from hven.batch import queries as batch
-from hven.core.clock import NS, now_ns
 from hven.observatory import Observatory
 from hven.views import formats, markup, states, theme
-from hven.views.pages.job_actions import Act, JobActions
+from hven.views.actions import Actions, Ask
+from hven.views.pages.job_actions import actions
+from hven.views.pages.job_words import counted, data, took_s, waits
 from hven.views.url import Url
 
 LOG_LINES = 60
+EVENTS = 8
 
 
 class JobDetail:
@@ -29,19 +31,19 @@ class JobDetail:
         Its number.
     url
         Address of the page.
-    act
-        Changes jobs in the visitor's name; None where there is no API, and then there are no buttons.
+    ask
+        Asks the API in the visitor's name; None where there is none, and then there are no buttons.
     changed
         Called when the visitor has changed the job.
     """
 
     def __init__(
-        self, observatory: Observatory, job_id: int, url: Url, act: Act | None, changed: Callable[[], None]
+        self, observatory: Observatory, job_id: int, url: Url, ask: Ask | None, changed: Callable[[], None]
     ) -> None:
         self.job_id = job_id
         self._observatory, self._url, self._visitor = observatory, url, pn.state.user
         self._title, self._about, self._log = (markup.html("") for _ in range(3))
-        self._actions = JobActions(job_id, act, changed) if act else None
+        self._actions = Actions(ask, changed) if ask else None
         folded = pn.ui.Card(
             self._log, header=markup.html(f"Log, last {LOG_LINES} lines"), collapsed=True, sizing_mode="stretch_width",
             margin=(theme.SPACE, 0), elevation=0, outlined=True,
@@ -58,7 +60,7 @@ class JobDetail:
         markup.change(self._title, _title(job, self._url))
         markup.change(self._about, _about(self._observatory, job))
         if self._actions:
-            self._actions.follow(job)
+            self._actions.offer(actions(job, self._observatory.viewer))
         text = self._log_of(job)
         self._folded.visible = bool(text)
         markup.change(self._log, f"<pre>{escape(text)}</pre>")
@@ -71,27 +73,8 @@ class JobDetail:
         return batch.log_tail(settings, job.id, LOG_LINES)
 
 
-def data(job: Any) -> str:
-    """Say in words what data a job takes."""
-    values = [f"{k} {', '.join(str(v) for v in vs)}" for k, vs in job.request.values.items()]
-    return "; ".join([*values, *([job.request.where] if job.request.where else [])]) or "everything"
-
-
-def took_s(job: Any) -> float:
-    """Seconds since it began, until it ended or until now."""
-    end = job.ended_ns or now_ns() // NS * NS
-    return float((end - job.started_ns) / NS)
-
-
-def waits(job: Any) -> str:
-    """Place in the queue, for a job that has one."""
-    if job.position is None:
-        return formats.MISSING
-    return "next" if job.position == 0 else f"{job.position} ahead"
-
-
 def _title(job: Any, url: Url) -> str:
-    kept = {name: url.get(name) for name in ("show", "by", "before")}
+    kept = {name: url.get(name) for name in ("show", "class", "by", "before")}
     close = markup.link("close", url.to("jobs", **kept))
     chip = states.chip(job.state, "cancelling" if job.cancelling else "")
     name = f"Job {job.id:04d} · {job.request.pipeline}"
@@ -106,6 +89,7 @@ def _about(observatory: Observatory, job: Any) -> str:
     ended = {"Ended (UTC)": formats.utc(job.ended_ns)} if job.ended_ns else {}
     facts = {
         **({"Queue": waits(job)} if job.position is not None else {}),
+        "Class": escape(job.request.job_class),
         "By": escape(job.user),
         "Submitted (UTC)": formats.utc(job.submitted_ns),
         "Began (UTC)": formats.utc(job.started_ns) if job.started_ns else formats.MISSING,
@@ -117,7 +101,7 @@ def _about(observatory: Observatory, job: Any) -> str:
     gap = f"<div style='height:{theme.SPACE}px'></div>"
     return (
         f"{markup.facts(facts, plain=True)}{why}{gap}{_quanta(counts, ended=job.state.ended)}{gap}"
-        f"{_resources(observatory, job)}{_failures(observatory, job)}"
+        f"{_failures(observatory, job)}{_resources(observatory, job)}{_events(observatory, job)}"
     )
 
 
@@ -126,11 +110,11 @@ def _quanta(counts: Any, *, ended: bool) -> str:
     if not counts.total:
         why = "It ended before its quanta were counted." if ended else "Its quanta are counted when it begins."
         return f"<p class='quiet'>{why}</p>"
-    numbers = {"done": counts.done, "failed": counts.failed, "blocked": counts.blocked, "no work": counts.no_work}
-    chips = " ".join(states.chip(s, f"{n} {states.mark(s).word}") for s, n in numbers.items() if n)
-    reused = f" <span class='quiet'>{counts.reused} of them were there already</span>" if counts.reused else ""
-    left = f"{counts.ended} of {counts.total} quanta"
-    return f"<p>{markup.bar(counts.ended / counts.total, left)} &ensp;{chips}{reused}</p>"
+    numbers = counted(counts)
+    chips = " ".join(states.chip(s, f"{n:,} {states.mark(s).word}") for s, n in numbers.items() if n)
+    reused = f" <span class='quiet'>{counts.reused:,} were there already</span>" if counts.reused else ""
+    bar = markup.shares(numbers, counts.total)
+    return f"<p>{bar}{counts.ended:,} of {counts.total:,} quanta &ensp;{chips}{reused}</p>"
 
 
 def _resources(observatory: Observatory, job: Any) -> str:
@@ -148,7 +132,7 @@ def _resources(observatory: Observatory, job: Any) -> str:
     ]  # fmt: skip
     cells = [[(name, ""), (_or_missing(e, write), "number"), (_or_missing(u, write), "number")]
              for name, e, u, write in rows]  # fmt: skip
-    return markup.table(["Resource", "Estimate", "Used"], cells)
+    return markup.part("Resources", markup.table(["Resource", "Estimate", "Used"], cells))
 
 
 def _minutes(value: float) -> str:
@@ -165,4 +149,18 @@ def _failures(observatory: Observatory, job: Any) -> str:
          (escape(f.error), "wrap"), (escape("; ".join(f.data_ids[:3])), "wrap")]
         for f in batch.failures(observatory.settings, job.id)
     ]  # fmt: skip
-    return markup.table(["Cause", "Step", "Times", "Error", "First data IDs"], rows) if rows else ""
+    if not rows:
+        return ""
+    return markup.part("Failures", markup.table(["Cause", "Step", "Times", "Error", "First data IDs"], rows))
+
+
+def _events(observatory: Observatory, job: Any) -> str:
+    """Who did what to it, the latest first."""
+    events = batch.events(observatory.settings, job.id)
+    rows = [
+        [(formats.utc(e.time_ns), "name"), (escape(e.who), ""), (escape(e.what), "name"),
+         (escape(", ".join(f"{k} {v}" for k, v in e.parameters.items())), "wrap")]
+        for e in events[:EVENTS]
+    ]  # fmt: skip
+    note = f"the last {EVENTS} of {len(events)}" if len(events) > EVENTS else ""
+    return markup.part("Who did what", markup.table(["When (UTC)", "Who", "What", "How"], rows), note) if rows else ""
