@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -18,6 +18,9 @@ from sqlalchemy.engine import URL, Connection, make_url
 from sqlalchemy.exc import ArgumentError, InterfaceError, InternalError, NoSuchModuleError, OperationalError
 
 from hven.core.errors import ConfigurationError, ServiceUnavailableError
+
+Migration = Callable[[Connection], None]
+"""Changes tables of one version into those of the next."""
 
 _BUSY_TIMEOUT_MS = 30_000
 _CACHE_KB = 16 * 1024  # a batch of some thousand rows with its indexes; SQLite's own 2 MB spill it in the middle
@@ -88,8 +91,10 @@ class Database:
                 connection.execute(_LOCK)
             yield connection
 
-    def prepare(self, metadata: sa.MetaData, *, name: str, version: int, when_older: str) -> None:
-        """Create the tables where there are none, and check the version of those that are there.
+    def prepare(
+        self, metadata: sa.MetaData, *, name: str, version: int, when_older: str, migrations: Sequence[Migration] = ()
+    ) -> None:
+        """Create the tables where there are none, and bring those that are there to this version.
 
         Parameters
         ----------
@@ -98,29 +103,39 @@ class Database:
         name, version
             What the tables are for, and the version this code knows.
         when_older
-            What to do about tables of an older version, for the error.
+            What to do about tables that are too old for the migrations, for the error.
+        migrations
+            Each makes the next version out of one; the last makes `version`. All that are needed happen in one
+            transaction: after an error or a crash the tables are as they were.
 
         Raises
         ------
         ConfigurationError
-            When the tables were made by a newer or an older version.
+            When the tables were made by a newer version, or by one from which no migration leads here.
         """
         with self.read() as connection:
             found = version_of(connection, name)
-        if found is None:
-            with self.write() as connection:
-                found = version_of(connection, name)
-                if found is None:
-                    metadata.create_all(connection)
-                    self.stamp(connection, name=name, version=version)
-        if found is not None and found != version:
-            hint = "Update hven: a newer one has made these tables." if found > version else when_older
-            raise ConfigurationError(
-                f"{self.name} holds {name} tables of version {found}, this hven knows {version}", hint=hint
-            )
+        if found == version:
+            return
+        with self.write() as connection:
+            found = version_of(connection, name)  # another process may have done it meanwhile
+            if found is None:
+                metadata.create_all(connection)
+            elif 0 <= (behind := version - found) <= len(migrations):
+                for migrate in migrations[len(migrations) - behind :]:
+                    migrate(connection)
+            else:
+                raise self._strange(name, found, version, when_older)
+            self.stamp(connection, name=name, version=version)
+
+    def _strange(self, name: str, found: int, version: int, when_older: str) -> ConfigurationError:
+        hint = "Update hven: a newer one has made these tables." if found > version else when_older
+        return ConfigurationError(
+            f"{self.name} holds {name} tables of version {found}, this hven knows {version}", hint=hint
+        )
 
     def stamp(self, connection: Connection, *, name: str, version: int) -> None:
-        """Note the version of tables that have just been made."""
+        """Note the version of tables that have just been made or migrated."""
         versions.create(connection, checkfirst=True)
         connection.execute(sa.delete(versions).where(versions.c.name == name))
         connection.execute(sa.insert(versions).values(name=name, version=version))

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from hven.core.errors import ChecksumError, ConfigurationError, ConflictError
-from hven.registry.database import Database, versions
+from hven.registry.database import Database, Migration, version_of, versions
 from hven.registry.schema import storable
 
 _AT_ONCE = 1000
@@ -26,6 +26,7 @@ class Tables:
     name: str
     version: int
     metadata: sa.MetaData
+    migrations: tuple[Migration, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,27 @@ def present(source: Database, known: Sequence[Tables]) -> list[Tables]:
             f"{source.name} holds tables that this hven does not know: {', '.join(sorted(strange))}"
         )
     return mine
+
+
+def migrate(database: Database, known: Sequence[Tables]) -> None:
+    """Bring those of some tables that a database holds to the versions that this hven knows.
+
+    Raises
+    ------
+    ConfigurationError
+        When some are of a newer version, or of one from which no migration leads here.
+    """
+    for tables in known:
+        with database.read() as connection:
+            there = version_of(connection, tables.name) is not None
+        if there:
+            database.prepare(
+                tables.metadata,
+                name=tables.name,
+                version=tables.version,
+                when_older="Use the version of hven that made them.",
+                migrations=tables.migrations,
+            )
 
 
 def _versions(connection: Connection) -> dict[str, int]:

@@ -38,6 +38,49 @@ def test_tables_of_another_version_are_refused_with_what_to_do(database, version
         database.prepare(metadata, name="test", version=version, when_older="Do the thing.")
 
 
+def add_name(connection):
+    connection.exec_driver_sql("ALTER TABLE counter ADD COLUMN name TEXT DEFAULT 'old'")
+
+
+def double(connection):
+    connection.exec_driver_sql("UPDATE counter SET value = 2 * value")
+
+
+def fail(_connection):
+    raise ZeroDivisionError
+
+
+def rows(database):
+    with database.read() as connection:
+        return connection.exec_driver_sql("SELECT * FROM counter").all()
+
+
+def test_older_tables_are_migrated_step_by_step_and_once(database):
+    with database.write() as connection:
+        connection.execute(sa.insert(counter).values(value=7))
+
+    for _ in range(2):
+        database.prepare(metadata, name="test", version=4, when_older="", migrations=(fail, add_name, double))
+
+    assert rows(database) == [(14, "old")]
+
+
+def test_a_migration_that_fails_leaves_the_tables_as_they_were(database):
+    with database.write() as connection:
+        connection.execute(sa.insert(counter).values(value=7))
+
+    with pytest.raises(ZeroDivisionError):
+        database.prepare(metadata, name="test", version=4, when_older="", migrations=(add_name, fail))
+
+    assert rows(database) == [(7,)]
+    database.prepare(metadata, name="test", version=2, when_older="")
+
+
+def test_tables_from_which_no_migration_leads_here_are_refused(database):
+    with pytest.raises(ConfigurationError, match="Do the thing"):
+        database.prepare(metadata, name="test", version=4, when_older="Do the thing.", migrations=(double,))
+
+
 def test_writers_queue_up_and_none_loses_what_another_wrote(database):
     with database.write() as connection:
         connection.execute(sa.insert(counter).values(value=0))

@@ -16,7 +16,7 @@ from hven.hub.state.parts import PLATFORM
 from hven.hub.state.quiet import quiet, sqlite_file
 from hven.registry.database import Database
 from hven.registry.rebuild import Rebuilt, rebuild
-from hven.registry.transfer import Copied, copy, present
+from hven.registry.transfer import Copied, copy, migrate, present
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +106,7 @@ def _platform(settings: Settings, file: Path) -> list[Copied]:
         source = Database(f"sqlite:///{shutil.copy(file, private)}")
         target = Database(settings.platform_url)
         try:
+            migrate(source, PLATFORM)
             return copy([(source, present(source, PLATFORM))], target)
         finally:
             source.close()
