@@ -135,6 +135,7 @@ def refused(side, lease):
     verbs = {
         "begin": lambda: side.begin(lease, runner="there:2"),
         "job": lambda: side.job(lease),
+        "decisions": lambda: side.decisions(lease),
         "renew": lambda: side.renew(lease),
         "report": lambda: side.report(lease, [line()], total=1),
         "release": lambda: side.release(lease),
@@ -149,7 +150,7 @@ def refused(side, lease):
     return found
 
 
-ALL = {"begin", "job", "renew", "report", "release", "finish"}
+ALL = {"begin", "job", "decisions", "renew", "report", "release", "finish"}
 
 
 @pytest.mark.parametrize("end", ["finished", "released", "lost", "never was", "another job's"])

@@ -53,6 +53,7 @@ class PeakConfig(Config):
     threshold: float = 20.0
     fail_detector: int = -1
     kill_detector: int = -1
+    fail_unless: str = ""
     sleep_s: float = 0.0
     pids: str = ""
 
@@ -103,6 +104,9 @@ def _peaks(inputs: Inputs, config: PeakConfig) -> Mapping[str, xr.Dataset]:
     time.sleep(config.sleep_s)
     if detector == config.fail_detector:
         raise ValueError(f"detector {detector} is broken")
+    if config.fail_unless and not Path(config.fail_unless).exists():
+        Path(config.fail_unless).touch()
+        raise OSError(f"disk of detector {detector} stumbled")
     if detector == config.kill_detector:
         os.kill(os.getpid(), signal.SIGKILL)
     frames = inputs["frames"].isel(time=inputs.own)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Collection
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
 from hven import instruments
@@ -13,6 +14,8 @@ from hven.batch.estimate import estimate
 from hven.batch.model import Estimate, Failure, Job, JobClass, JobRequest, JobState
 from hven.batch.queries import log_tail
 from hven.batch.store import JobStore
+from hven.batch.triage.apply import refuse_blocked
+from hven.batch.triage.desk import DirectTriage, Triage
 from hven.cluster.make import find_profile
 from hven.core.errors import AccessDeniedError, DatasetNotFoundError, QuantumError, ServiceUnavailableError
 from hven.core.settings import Settings
@@ -41,7 +44,8 @@ class Jobs(Protocol):
         """Queue a job.
 
         Raises what `estimate` raises, DatasetNotFoundError where no data fit, and AccessDeniedError for a shared job of
-        somebody who may not operate, and QuotaExceededError for one's own where one's space is full.
+        somebody who may not operate, QuotaExceededError for one's own where one's space is full, and ConflictError
+        where one of its tasks is blocked.
         """
         ...
 
@@ -75,6 +79,11 @@ class Jobs(Protocol):
 
     def products(self, job_id: int) -> list[str]:
         """Ids of the products that a job made or found, in the order in which its quanta ended."""
+        ...
+
+    @property
+    def triage(self) -> Triage:
+        """Failures by kind, and decisions about them."""
         ...
 
     def log(self, job_id: int, *, lines: int = LOG_LINES) -> str:
@@ -142,6 +151,8 @@ class DirectJobs:
         self._check_rights(request)
         if owner_in(self.settings, self.user, request.project, shared=request.shared) == self.user:
             check_quota(self.registry, self.settings, self.user)
+        instrument = instruments.load(request.pipeline.partition("/")[0])
+        refuse_blocked(load_pipeline(instrument, request.pipeline), self.triage.decisions())
         expected = self.estimate(request)
         if not expected.quanta:
             raise DatasetNotFoundError(
@@ -185,6 +196,11 @@ class DirectJobs:
         """Ids of products, from the records of the job's run."""
         records = self.registry.quanta(run=self.get(job_id).run)
         return list(dict.fromkeys(product for record in reversed(records) for product in record.products))
+
+    @cached_property
+    def triage(self) -> DirectTriage:
+        """Failures by kind, and decisions about them."""
+        return DirectTriage(self)
 
     def log(self, job_id: int, *, lines: int = LOG_LINES) -> str:
         """Last lines of the job's log."""

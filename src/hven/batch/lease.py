@@ -18,6 +18,7 @@ import sqlalchemy as sa
 from hven.batch.model import Job, JobState, QuantumLine, Wish
 from hven.batch.store import ACTIVE, JobStore, note
 from hven.batch.tables import JOB, QUANTUM_PROGRESS
+from hven.batch.triage.model import Decision
 from hven.core.clock import NS, now_ns
 from hven.core.errors import ConflictError, Flavour
 from hven.registry.database import Database
@@ -53,6 +54,10 @@ class RunnerSide(Protocol):
 
     def job(self, lease: Lease) -> Job:
         """The job."""
+        ...
+
+    def decisions(self, lease: Lease) -> list[Decision]:
+        """What people decided about kinds of failures, see `hven.batch.triage`."""
         ...
 
     def renew(self, lease: Lease) -> Wish:
@@ -162,6 +167,11 @@ class JobQueue:
         if row is None or not (name and same) or row.state not in ACTIVE or row.lease_until_ns < now_ns():
             return None
         return self._store.get(lease.job)
+
+    def decisions(self, lease: Lease) -> list[Decision]:
+        """What people decided about kinds of failures."""
+        self.job(lease)
+        return self._store.decisions.holding()
 
     def renew(self, lease: Lease) -> Wish:
         """Say that the runner lives; gives what it should do."""

@@ -9,6 +9,7 @@ from typing import Any
 
 from hven.batch.jobs import LOG_LINES
 from hven.batch.model import Estimate, Failure, Job, JobRequest, JobState
+from hven.batch.triage.remote import RemoteTriage
 from hven.core.errors import ConfigurationError
 from hven.registry.api_client import PATIENCE_S, ApiClient
 
@@ -83,6 +84,11 @@ class RemoteJobs:
     def products(self, job_id: int) -> list[str]:
         """Ids of products."""
         return [str(found) for found in self._api.ask("GET", f"/jobs/{job_id}/products")]
+
+    @cached_property
+    def triage(self) -> RemoteTriage:
+        """Failures by kind, and decisions about them."""
+        return RemoteTriage(self._api)
 
     def log(self, job_id: int, *, lines: int = LOG_LINES) -> str:
         """Last lines of the job's log."""

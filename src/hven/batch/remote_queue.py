@@ -7,6 +7,7 @@ from typing import Any
 
 from hven.batch.lease import Lease
 from hven.batch.model import Job, JobState, QuantumLine, Wish
+from hven.batch.triage.model import Decision
 from hven.core.errors import AccessDeniedError, ConflictError, Flavour
 from hven.registry.api_client import ApiClient
 
@@ -35,6 +36,10 @@ class RemoteQueue:
     def job(self, lease: Lease) -> Job:
         """The job."""
         return Job.model_validate(self._ask(lease, "GET", "job"))
+
+    def decisions(self, lease: Lease) -> list[Decision]:
+        """What people decided about kinds of failures."""
+        return [Decision.model_validate(found) for found in self._ask(lease, "GET", "decisions")]
 
     def renew(self, lease: Lease) -> Wish:
         """Say that the runner lives; gives what it should do."""

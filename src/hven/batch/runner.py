@@ -19,6 +19,9 @@ from hven.batch.lease import JobQueue, Lease, RunnerSide
 from hven.batch.model import Job, JobState, Wish
 from hven.batch.order import END, Order, read_order
 from hven.batch.remote_queue import RemoteQueue, credential
+from hven.batch.triage import model as triage
+from hven.batch.triage.apply import failed_as
+from hven.batch.triage.model import Decision
 from hven.batch.watch import Watch
 from hven.core.errors import AccessDeniedError, CancelledError, ConflictError, Flavour, HvenError
 from hven.core.logging import configure, get_logger
@@ -45,6 +48,7 @@ class Verdict:
     error: str = ""
     hint: str = ""
     flavour: Flavour | None = None
+    note: str = ""
 
 
 def process(settings: Settings, job: Job, watch: Watch, registry: Registry) -> Sequence[QuantumRecord]:
@@ -124,14 +128,18 @@ def run_job(
         queue.close()
 
 
-def judge(records: Sequence[QuantumRecord]) -> Verdict:
-    """Succeeded only where all quanta ended well, and there was at least one."""
+def judge(records: Sequence[QuantumRecord], decisions: Sequence[Decision] = ()) -> Verdict:
+    """Succeeded only where there was at least one quantum, and all ended well but for failures accepted as known."""
     failed = [r for r in records if r.state == QuantumState.FAILED]
     blocked = [r for r in records if r.state == QuantumState.BLOCKED]
     if not records:
         return Verdict(JobState.FAILED, "no data fit the job's query", "`hven find` shows what there is.", "data")
     if all(r.state in _WELL for r in records):
         return Verdict(JobState.SUCCEEDED)
+    known = failed_as(failed, decisions, triage.Verdict.KNOWN)
+    if failed and len(known) == len(failed) and not any(r.flavour for r in blocked):
+        note = f"{len(failed)} quanta failed in ways accepted as known, {len(blocked)} that need them were not run"
+        return Verdict(JobState.SUCCEEDED, note=note)
     if not failed and not blocked:
         ended = sum(r.state in _WELL for r in records)
         return Verdict(JobState.FAILED, f"ended after {ended} of {len(records)} quanta", "", "infrastructure")
@@ -144,7 +152,8 @@ def _do(settings: Settings, job: Job, watch: Watch, work: Work, registry_of: Cal
     """Verdict on the work; None when it should go back into the queue."""
     try:
         with closing(registry_of()) as registry:
-            verdict = judge(work(settings, job, watch, registry))
+            verdict = judge(work(settings, job, watch, registry), watch.decisions())
+            watch.remark(verdict.note)
         if verdict.state != JobState.SUCCEEDED:
             verdict = _wished(watch) or verdict
     except CancelledError as error:

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from hven.batch.model import Counts, Estimate, Event, Failure, Job, JobClass, JobRequest, JobState, QuantumLine, Wish
 from hven.batch.tables import EVENT, JOB, METADATA, NAME, QUANTUM_PROGRESS, VERSION
+from hven.batch.triage.store import DecisionStore
 from hven.batch.visible import visible
 from hven.core.clock import format_utc, now_ns
 from hven.core.errors import ConflictError, JobNotFoundError
@@ -50,6 +51,7 @@ class JobStore:
 
     def __init__(self, database: Database) -> None:
         self.database = database
+        self.decisions = DecisionStore(database)
         database.prepare(METADATA, name=NAME, version=VERSION, when_older="Move platform.sqlite away; jobs are lost.")
 
     def submit(self, request: JobRequest, *, user: str, estimate: Estimate | None = None) -> Job:

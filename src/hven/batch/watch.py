@@ -10,6 +10,7 @@ from typing import Self
 
 from hven.batch.lease import Lease, RunnerSide
 from hven.batch.model import QuantumLine, Wish
+from hven.batch.triage.model import Decision
 from hven.core.errors import ConflictError, ServiceUnavailableError
 from hven.core.logging import get_logger
 from hven.model.quantum import QuantumRecord, QuantumState
@@ -94,6 +95,15 @@ class Watch:
         with self._lock:
             self._total = total
             self._message = message or self._message
+
+    def remark(self, message: str) -> None:
+        """Say something of the job as a whole."""
+        with self._lock:
+            self._message = message or self._message
+
+    def decisions(self) -> list[Decision]:
+        """What people decided about kinds of failures."""
+        return self.queue.decisions(self.lease)
 
     def add(self, records: Iterable[QuantumRecord]) -> None:
         """Take note of quanta that have ended."""

@@ -6,11 +6,14 @@ from collections.abc import Sequence
 
 from hven import instruments
 from hven.batch.model import Job
+from hven.batch.triage.apply import failed_as, refuse_blocked
+from hven.batch.triage.model import Verdict
 from hven.batch.watch import Watch
 from hven.cluster.make import make_engine
 from hven.core.settings import Settings
 from hven.model.quantum import QuantumRecord
 from hven.pipeline.load import load_pipeline
+from hven.pipeline.report import RunReport
 from hven.pipeline.run import run_pipeline
 from hven.registry.protocol import Registry
 from hven.retention.quota import check_quota
@@ -23,10 +26,13 @@ def process(settings: Settings, job: Job, watch: Watch, registry: Registry) -> S
         check_quota(registry, settings, job.user)
     instrument = instruments.load(request.pipeline.partition("/")[0])
     pipeline = load_pipeline(instrument, request.pipeline)
+    decisions = watch.decisions()
+    refuse_blocked(pipeline, decisions)
     engine = make_engine(settings.engine)
     watch.on_stop(engine.cancel)
-    try:
-        report = run_pipeline(
+
+    def run() -> RunReport:
+        return run_pipeline(
             pipeline,
             instrument=instrument,
             registry=registry,
@@ -40,6 +46,11 @@ def process(settings: Settings, job: Job, watch: Watch, registry: Registry) -> S
             told=watch.add,
             cancelled=lambda: watch.stopping,
         )
+
+    try:
+        report = run()
+        if failed_as(report.records, decisions, Verdict.RETRY):
+            report = run()
     finally:
         engine.close()
     watch.add(report.records)

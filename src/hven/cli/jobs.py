@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hven.cli.options import Json, Site
+from hven.cli.triage import triage
 
 if TYPE_CHECKING:
     from hven.batch.jobs import Jobs
     from hven.batch.model import Failure, Job
 
 jobs = typer.Typer(help="Submitted jobs.", no_args_is_help=True)
+jobs.add_typer(triage, name="triage")
 
 Number = Annotated[int, typer.Argument(help="Number of the job.", min=1)]
 _SHOWN_ENDED = 20

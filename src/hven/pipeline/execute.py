@@ -217,6 +217,7 @@ class Execution:
             state,
             products=tuple(p.id for p in products),
             reused=reused,
+            output_bytes=sum(p.size_bytes for p in products),
             started_ns=work.started_ns,
             **work.usage(),
         )
@@ -236,6 +237,7 @@ class Execution:
             run=self.place.run,
             step=quantum.step.name,
             task=quantum.step.task.name,
+            task_version=quantum.step.task.version,
             data_id=quantum.data_id,
             quantum_key=key,
             state=state,

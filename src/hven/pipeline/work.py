@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections import defaultdict
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -74,6 +76,7 @@ class Work:
     stagings: dict[str, Staging] = field(default_factory=dict)
     files: ExitStack = field(default_factory=ExitStack)
     shard: int = 0
+    publish_s: float = 0.0
     _known: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
@@ -110,6 +113,7 @@ class Work:
 
     def publish(self) -> list[Product]:
         """Fold the blocks' results, write what is left to write, and publish; empty where a task had no work."""
+        began = time.perf_counter()
         step = self.quantum.step
         outputs = fold(step.task, step.config, [self.results[n].outputs for n in range(self.blocks)])
         for name, dataset in outputs.items():
@@ -118,7 +122,9 @@ class Work:
                 arrays.update_attrs(self.stagings[name].path, dataset.attrs)
             else:
                 write_dataset(self._stage(name).path, step.outputs[name], dataset)
-        return [self._publish(name) for name in outputs]
+        products = [self._publish(name) for name in outputs]
+        self.publish_s = time.perf_counter() - began
+        return products
 
     def _publish(self, name: str) -> Product:
         step, staging = self.quantum.step, self.stagings[name]
@@ -270,4 +276,15 @@ class Work:
             "wall_s": sum(r.wall_s for r in results),
             "cpu_s": sum(r.cpu_s for r in results),
             "peak_bytes": max((r.peak_bytes for r in results), default=0),
+            "read_s": sum(r.read_s for r in results),
+            "write_s": sum(r.write_s for r in results),
+            "publish_s": self.publish_s,
+            "began_ns": min((r.began_ns for r in results), default=0),
+            "workers": tuple(sorted(self._by_worker().items())),
         }
+
+    def _by_worker(self) -> dict[str, float]:
+        taken: dict[str, float] = defaultdict(float)
+        for result in self.results.values():
+            taken[result.worker] += result.wall_s
+        return taken

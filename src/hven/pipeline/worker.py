@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import socket
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hven.core.clock import now_ns
 from hven.core.errors import SchemaError
 from hven.model.data_id import DataId
 from hven.model.dataset_type import DatasetType
@@ -73,7 +76,7 @@ class BlockJob:
 
 @dataclass(frozen=True, slots=True)
 class BlockResult:
-    """Outputs without the rows that were written in place, and what it took."""
+    """Outputs without the rows that were written in place, and what it took: see `hven.model.quantum.QuantumRecord`."""
 
     quantum: int
     block: int
@@ -81,6 +84,10 @@ class BlockResult:
     wall_s: float
     cpu_s: float
     peak_bytes: int
+    read_s: float = 0.0
+    write_s: float = 0.0
+    began_ns: int = 0
+    worker: str = ""
 
 
 def run_block(job: BlockJob | None) -> BlockResult | None:
@@ -93,15 +100,34 @@ def run_block(job: BlockJob | None) -> BlockResult | None:
     """
     if job is None:
         return None
-    wall, cpu = time.perf_counter(), time.process_time()
+    began_ns, began, cpu = now_ns(), time.perf_counter(), time.process_time()
     task = find_task(job.task)
-    outputs = dict(task.run(read_inputs(job, task), task.config.model_validate(job.config)))
+    inputs = read_inputs(job, task)
+    read = time.perf_counter()
+    outputs = dict(task.run(inputs, task.config.model_validate(job.config)))
     _check_outputs(job, task, outputs)
+    computed = time.perf_counter()
     for name, folder in job.in_place.items():
         if name in outputs:
             outputs[name] = _write(task, name, outputs[name], folder, job)
-    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-    return BlockResult(job.quantum, job.block, outputs, wall, cpu, _peak_bytes())
+    ended = time.perf_counter()
+    return BlockResult(
+        job.quantum,
+        job.block,
+        outputs,
+        wall_s=ended - began,
+        cpu_s=time.process_time() - cpu,
+        peak_bytes=_peak_bytes(),
+        read_s=read - began,
+        write_s=ended - computed,
+        began_ns=began_ns,
+        worker=this_worker(),
+    )
+
+
+def this_worker() -> str:
+    """Name of this process, ``host:pid``."""
+    return f"{socket.gethostname()}:{os.getpid()}"
 
 
 def _peak_bytes() -> int:

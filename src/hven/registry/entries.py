@@ -64,5 +64,6 @@ def quantum_of(entry: Entry) -> QuantumRecord:
         "state": QuantumState(entry["state"]),
         "outputs": tuple(entry["outputs"]),
         "products": tuple(entry["products"]),
+        "workers": tuple((worker, wall_s) for worker, wall_s in entry.get("workers", ())),
     }
     return QuantumRecord(**values)

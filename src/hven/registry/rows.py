@@ -107,6 +107,13 @@ def quantum_row(record: QuantumRecord) -> dict[str, Any]:
         "wall_s": record.wall_s,
         "cpu_s": record.cpu_s,
         "peak_bytes": record.peak_bytes,
+        "task_version": record.task_version,
+        "began_ns": record.began_ns,
+        "read_s": record.read_s,
+        "write_s": record.write_s,
+        "publish_s": record.publish_s,
+        "output_bytes": record.output_bytes,
+        "workers": json.dumps(record.workers),
     }
 
 
@@ -131,4 +138,11 @@ def quantum_of(row: Any) -> QuantumRecord:
         wall_s=row.wall_s,
         cpu_s=row.cpu_s,
         peak_bytes=row.peak_bytes,
+        task_version=row.task_version,
+        began_ns=row.began_ns,
+        read_s=row.read_s,
+        write_s=row.write_s,
+        publish_s=row.publish_s,
+        output_bytes=row.output_bytes,
+        workers=tuple((worker, wall_s) for worker, wall_s in json.loads(row.workers)),
     )

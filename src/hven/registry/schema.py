@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from hven.model.data_id import INTEGER_KEYS, KEYS
 
 NAME = "registry"
-VERSION = 3
+VERSION = 4
 
 metadata = sa.MetaData()
 
@@ -148,5 +148,13 @@ quantum = sa.Table(
     sa.Column("wall_s", sa.Double, nullable=False),
     sa.Column("cpu_s", sa.Double, nullable=False),
     sa.Column("peak_bytes", sa.BigInteger, nullable=False),
+    sa.Column("task_version", Text, nullable=False),
+    sa.Column("began_ns", sa.BigInteger, nullable=False),
+    sa.Column("read_s", sa.Double, nullable=False),
+    sa.Column("write_s", sa.Double, nullable=False),
+    sa.Column("publish_s", sa.Double, nullable=False),
+    sa.Column("output_bytes", sa.BigInteger, nullable=False),
+    sa.Column("workers", Text, nullable=False),
+    sa.Index("quantum_task", "task", "ended_ns"),
 )
 """How quanta ended, and which run; one row for each step and data ID of a run."""

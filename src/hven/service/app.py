@@ -27,6 +27,7 @@ from hven.service.handlers import (
     quanta,
     runner,
     status,
+    triage,
     types,
 )
 from hven.service.limits import LimitBody
@@ -56,7 +57,7 @@ def create_app(
     app.state.observatory = observatory
     app.state.jobs_of = jobs_of
     app.state.auths = auths
-    for handler in (identity, products, lookup, collections, quanta, types, pipelines, jobs, runner, status):
+    for handler in (identity, products, lookup, collections, quanta, types, pipelines, jobs, triage, runner, status):
         app.include_router(handler.router, prefix=prefix.rstrip("/"))
     app.add_middleware(LimitBody)
     app.middleware("http")(_guard)

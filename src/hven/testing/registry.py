@@ -187,5 +187,12 @@ def _record(make: Make, *, detector: int = 1, state: QuantumState = QuantumState
         error="" if state == QuantumState.DONE else 'no "pixel" is \N{GREEK SMALL LETTER ALPHA}',
         flavour=None if state == QuantumState.DONE else "data",
         wall_s=0.25,
+        task_version="1.2",
+        began_ns=7,
+        read_s=0.125,
+        write_s=0.0625,
+        publish_s=0.5,
+        output_bytes=1 << 40,
+        workers=(("here:1", 0.125), ("there:2", 0.125)),
         **facts,
     )

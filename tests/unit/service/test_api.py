@@ -150,6 +150,10 @@ ENDPOINTS = [
     ("GET", "/jobs/1/failures"),
     ("GET", "/jobs/1/products"),
     ("GET", "/jobs/1/log"),
+    ("GET", "/jobs/1/triage"),
+    ("GET", "/triage"),
+    ("GET", "/triage/0123456789ab"),
+    ("POST", "/triage/0123456789ab"),
     ("POST", "/jobs/1/cancel"),
     ("POST", "/jobs/1/hold"),
     ("POST", "/jobs/1/unhold"),
@@ -158,6 +162,7 @@ ENDPOINTS = [
 ]
 RUNNER = [
     ("GET", "/runner/job"),
+    ("GET", "/runner/decisions"),
     *(("POST", f"/runner/{v}") for v in ("begin", "renew", "report", "release", "finish")),
 ]
 """For the bearer of a job's lease; see test_leases.py."""
@@ -174,7 +179,7 @@ def test_every_endpoint_is_in_the_list_of_those_tested():
 
     found = {(method.upper(), path) for path, methods in declared.items() for method in methods}
 
-    names = {"/1": "/{job_id}", "/x": "/{product_id}", "panoseti.ph1024": "{name}"}
+    names = {"/1": "/{job_id}", "/x": "/{product_id}", "panoseti.ph1024": "{name}", "0123456789ab": "{fingerprint}"}
     for concrete, template in names.items():
         found = {(method, path.replace(template, concrete)) for method, path in found}
     assert found == {*ENDPOINTS, *RUNNER}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hven.archive import ledger
 from hven.batch import tables as batch
+from hven.batch.triage import tables as triage
 from hven.registry import schema
 from hven.registry.transfer import Tables
 
@@ -12,6 +13,7 @@ REGISTRY = (Tables(schema.NAME, schema.VERSION, schema.metadata),)
 
 PLATFORM = (
     Tables(batch.NAME, batch.VERSION, batch.METADATA),
+    Tables(triage.NAME, triage.VERSION, triage.METADATA),
     Tables(ledger.NAME, ledger.VERSION, ledger.METADATA),
 )
 """Jobs, audit and ledgers, which exist nowhere else."""

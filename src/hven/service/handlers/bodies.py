@@ -183,6 +183,13 @@ class Quantum(Body):
     wall_s: float = 0.0
     cpu_s: float = 0.0
     peak_bytes: Int64 = 0
+    task_version: Text = ""
+    began_ns: Int64 = 0
+    read_s: float = 0.0
+    write_s: float = 0.0
+    publish_s: float = 0.0
+    output_bytes: Int64 = 0
+    workers: Annotated[tuple[tuple[Text, float], ...], Field(max_length=_MOST)] = ()
 
 
 Quanta = Annotated[list[Quantum], Field(max_length=_MOST)]

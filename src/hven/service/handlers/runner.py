@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends
 from pydantic import BaseModel, ConfigDict, Field
 
 from hven.batch.model import Job, JobState, QuantumLine, Wish
+from hven.batch.triage.model import Decision
 from hven.core.errors import AccessDeniedError, ConfigurationError, Flavour
 from hven.service.handlers.parts import Anyone
 from hven.service.leases import Runner
@@ -59,6 +60,12 @@ Held = Annotated[Runner, Depends(_runner)]
 def show(runner: Held) -> Job:
     """The job."""
     return runner.queue.job(runner.lease)
+
+
+@router.get("/decisions")
+def decisions(runner: Held) -> list[Decision]:
+    """What people decided about kinds of failures."""
+    return runner.queue.decisions(runner.lease)
 
 
 @router.post("/begin")

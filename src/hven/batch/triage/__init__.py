@@ -1,0 +1,1 @@
+"""Failures of one kind together, and what people have decided about them."""
