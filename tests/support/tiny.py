@@ -106,7 +106,7 @@ def _peaks(inputs: Inputs, config: PeakConfig) -> Mapping[str, xr.Dataset]:
         raise ValueError(f"detector {detector} is broken")
     if config.fail_unless and not Path(config.fail_unless).exists():
         Path(config.fail_unless).touch()
-        raise OSError(f"disk of detector {detector} stumbled")
+        raise RuntimeError(f"detector {detector} stumbled")
     if detector == config.kill_detector:
         os.kill(os.getpid(), signal.SIGKILL)
     frames = inputs["frames"].isel(time=inputs.own)

@@ -11,6 +11,7 @@ from hven.batch.lease import JobQueue
 from hven.batch.model import JobRequest, JobState, QuantumLine
 from hven.batch.store import JobStore
 from hven.batch.tables import EVENT, JOB
+from hven.batch.triage.model import Decision
 from hven.core.settings import Settings
 from hven.hub.layout import Layout
 from hven.hub.state.parts import PLATFORM, REGISTRY
@@ -44,6 +45,9 @@ class Site:
             queue.begin(lease, runner="here:1")
             queue.report(lease, [QuantumLine(step="s", data_id="d", state=QuantumState.DONE, wall_s=0.1)], total=1)
             queue.finish(lease, JobState.SUCCEEDED)
+        store.decisions.add(
+            Decision(fingerprint="f", verdict="known", task="t", version="1", error="é", who="ada", time_ns=1, why="so")
+        )
         last = store.submit(JobRequest(pipeline="p/x"), user="bert").id
         with database.write() as connection:
             connection.execute(EVENT.delete().where(EVENT.c.job == last))
