@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from statistics import fmean
+from statistics import median
 from typing import Any
 
-from hven.batch.model import Estimate
+from hven.batch.model import Estimate, Job
+from hven.core.settings import Profile
 from hven.model.instrument import Instrument
 from hven.model.pipeline import Pipeline
 from hven.model.product import Product
-from hven.model.quantum import QuantumState
 from hven.model.query import DataQuery
-from hven.pipeline.bind import BoundStep, bind
+from hven.pipeline.bind import bind
 from hven.pipeline.execute import waves
 from hven.pipeline.graph import Quantum, build_graph
 from hven.pipeline.identity import quantum_key
@@ -22,20 +23,44 @@ from hven.registry.protocol import Registry
 RECENT = 200
 """Newest quanta of a task that are taken for its history."""
 
-_RUNS = 10
-"""Newest runs whose products' sizes are taken."""
+_MARGIN = 1.5
+_START_S = 300.0
 
-_RAN = frozenset({QuantumState.DONE, QuantumState.PARTIAL})
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """Median and 95th percentile of some values."""
+
+    median: float
+    high: float
 
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Mean of what a quantum of a task took, and the most memory."""
+    """What a quantum of a task takes, from `quanta` recorded ones."""
 
     quanta: int
-    cpu_s: float
-    peak_bytes: int
-    output_bytes: float
+    cpu_s: Spread
+    wall_s: Spread
+    peak_bytes: Spread
+    output_bytes: Spread
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceRequest:
+    """What a scheduler of a whole cluster is asked for.
+
+    Parameters
+    ----------
+    cores, memory_bytes
+        Of all workers together.
+    wall_s
+        None where nothing is known: the site's own limit applies.
+    """
+
+    cores: int
+    memory_bytes: int
+    wall_s: float | None
 
 
 def estimate(
@@ -74,23 +99,82 @@ def estimate(
     graph = build_graph(steps, registry, wanted, owner=owner)
     made = _made(graph, registry, owner)
     to_do = [q for q in graph if q.number not in made]
-    costs = {q.step.task.name: _cost(q.step, registry) for q in {q.step.name: q for q in to_do}.values()}
+    costs = {name: cost_of(name, registry) for name in {q.step.task.name for q in to_do}}
     unknown = tuple(sorted(name for name, cost in costs.items() if cost is None))
     counted = Estimate(quanta=len(graph), done=len(made), ahead=ahead, unknown=unknown)
     if unknown:
         return counted
     known = {name: cost for name, cost in costs.items() if cost is not None}
     each = [known[q.step.task.name] for q in to_do]
-    core_minutes = sum(cost.cpu_s for cost in each) / 60
-    return counted.model_copy(
-        update={
-            "core_minutes": core_minutes,
-            "wall_minutes": core_minutes / cores,
-            "peak_bytes": max((cost.peak_bytes for cost in each), default=0),
-            "output_bytes": round(sum(cost.output_bytes for cost in each)),
-            "history": sum(cost.quanta for cost in known.values()),
-        }
+    return counted.model_copy(update=_sums(each, cores) | {"history": sum(cost.quanta for cost in known.values())})
+
+
+def _sums(each: Sequence[Cost], cores: int) -> dict[str, Any]:
+    """Numbers of an estimate from the costs of its quanta."""
+    core_minutes = sum(cost.cpu_s.median for cost in each) / 60
+    core_minutes_high = sum(cost.cpu_s.high for cost in each) / 60
+    return {
+        "core_minutes": core_minutes,
+        "core_minutes_high": core_minutes_high,
+        "wall_minutes": core_minutes / cores,
+        "wall_minutes_high": core_minutes_high / cores,
+        "peak_bytes": round(max((cost.peak_bytes.high for cost in each), default=0)),
+        "output_bytes": round(sum(cost.output_bytes.median for cost in each)),
+        "output_bytes_high": round(sum(cost.output_bytes.high for cost in each)),
+    }
+
+
+def request_of(job: Job, profile: Profile) -> ResourceRequest:
+    """What to ask a cluster's scheduler for, so that a job fits and is not ended in the middle.
+
+    Time and memory are those that nearly all jobs of this kind stay below, with half as much again; a job that needs
+    more memory than its profile says gets it.
+
+    Parameters
+    ----------
+    job
+        With the estimate made when it was submitted.
+    profile
+        Size of its engine.
+
+    Examples
+    --------
+    >>> from hven.batch.model import JobRequest
+    >>> known = Estimate(quanta=9, done=0, wall_minutes_high=40.0, peak_bytes=3_000_000_000)
+    >>> job = Job(id=1, user="ada", request=JobRequest(pipeline="panoseti/nightly"), state="READY", estimate=known)
+    >>> request_of(job, Profile(workers=2, memory_gb=2.0))
+    ResourceRequest(cores=2, memory_bytes=9000000000, wall_s=3900.0)
+    """
+    known = job.estimate or Estimate(quanta=0, done=0)
+    memory = max(profile.memory_gb * 1e9, _MARGIN * profile.threads_per_worker * (known.peak_bytes or 0))
+    high = known.wall_minutes_high
+    return ResourceRequest(
+        cores=profile.workers * profile.threads_per_worker,
+        memory_bytes=round(profile.workers * memory),
+        wall_s=None if high is None else _START_S + _MARGIN * 60 * high,
     )
+
+
+def cost_of(task: str, registry: Registry) -> Cost | None:
+    """What a quantum of a task takes; None where none is recorded yet.
+
+    Records made before their sizes were recorded do not count.
+    """
+    records = [record for record in registry.history(task, limit=RECENT) if record.began_ns]
+    if not records:
+        return None
+    return Cost(
+        quanta=len(records),
+        cpu_s=_spread(record.cpu_s for record in records),
+        wall_s=_spread(record.wall_s for record in records),
+        peak_bytes=_spread(record.peak_bytes for record in records),
+        output_bytes=_spread(record.output_bytes for record in records),
+    )
+
+
+def _spread(values: Iterable[float]) -> Spread:
+    ordered = sorted(values)
+    return Spread(median(ordered), ordered[math.ceil(0.95 * len(ordered)) - 1])
 
 
 def _made(graph: Sequence[Quantum], registry: Registry, owner: str) -> dict[int, list[Product]]:
@@ -117,23 +201,3 @@ def _inputs(quantum: Quantum, made: Mapping[int, Sequence[Product]]) -> dict[str
         ]
         for slot, datasets in quantum.inputs.items()
     }
-
-
-def _cost(step: BoundStep, registry: Registry) -> Cost | None:
-    """Cost of one quantum of a task, or None where none has run yet."""
-    types = [t.type_name for t in step.outputs.values()]
-    records = [
-        record
-        for record in registry.quanta(output=str(types[0]))
-        if record.task == step.task.name and record.state in _RAN and not record.reused
-    ][:RECENT]
-    if not records:
-        return None
-    runs = list(dict.fromkeys(record.run for record in records))[:_RUNS]
-    sizes = [[p.size_bytes for run in runs for p in registry.find(name, collection=run)] for name in types]
-    return Cost(
-        quanta=len(records),
-        cpu_s=fmean(record.cpu_s for record in records),
-        peak_bytes=max(record.peak_bytes for record in records),
-        output_bytes=sum(fmean(some) for some in sizes if some),
-    )

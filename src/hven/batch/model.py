@@ -158,8 +158,11 @@ class Estimate(_Record):
     ----------
     quanta, done
         Quanta of the job, and those whose products exist already.
-    core_minutes, peak_bytes, output_bytes, wall_minutes
-        None where quanta of a task to be run have no history.
+    core_minutes, wall_minutes, peak_bytes, output_bytes
+        None where quanta of a task to be run have no history. Times and sizes are sums of medians, memory is that of
+        the 95th percentile.
+    core_minutes_high, wall_minutes_high, output_bytes_high
+        The same from 95th percentiles: nearly all jobs stay below.
     history
         Recorded quanta on which the numbers stand.
     unknown
@@ -174,6 +177,9 @@ class Estimate(_Record):
     wall_minutes: float | None = None
     peak_bytes: int | None = None
     output_bytes: int | None = None
+    core_minutes_high: float | None = None
+    wall_minutes_high: float | None = None
+    output_bytes_high: int | None = None
     history: int = 0
     unknown: tuple[str, ...] = ()
     ahead: int = 0

@@ -18,6 +18,8 @@ from hven.model.quantum import QuantumRecord, QuantumState
 from hven.pipeline.graph import Quantum
 from hven.pipeline.identity import quantum_key
 from hven.pipeline.keep import Keeper
+from hven.pipeline.pace import Paces
+from hven.pipeline.pack import LEAST_S, map_packed
 from hven.pipeline.report import Progress
 from hven.pipeline.runner import this_process
 from hven.pipeline.work import Place, Work
@@ -64,7 +66,12 @@ class Execution:
     block_rows: int | None
     records: dict[int, QuantumRecord] = field(default_factory=dict)
     products: dict[int, list[Product]] = field(default_factory=dict)
+    paces: Paces = field(init=False)
     _ended: Counter[QuantumState] = field(default_factory=Counter)
+
+    def __post_init__(self) -> None:
+        """Know nothing of the tasks' pace."""
+        self.paces = Paces(self.keeper.registry)
 
     def run(self) -> None:
         """Run all waves; raises CancelledError between blocks when asked to."""
@@ -136,7 +143,7 @@ class Execution:
         for work in list(alive.values()):
             if work.in_place:
                 probes += [job for job in [self._try(alive, work, work.probe)] if job is not None]
-        for outcome in self._map(probes):
+        for outcome in self._map(probes, [LEAST_S] * len(probes)):
             work = alive[probes[outcome.index].quantum]  # type: ignore[union-attr]
             if outcome.error or outcome.value is None:
                 self._fail(alive, work, outcome.error)
@@ -159,7 +166,8 @@ class Execution:
     ) -> dict[int, Future[list[Product]]]:
         publishing: dict[int, Future[list[Product]]] = {}
         owners = [job.quantum for job in jobs if job is not None]
-        for outcome in self._map(jobs):
+        seconds = [self.paces.seconds(alive[owner]) for owner in owners]
+        for outcome in self._map(jobs, seconds):
             work = alive.get(owners[outcome.index])
             if work is None:
                 continue
@@ -207,6 +215,7 @@ class Execution:
     def _finish(self, work: Work, products: list[Product], *, reused: bool = False) -> None:
         state = QuantumState.NO_WORK if not products else QuantumState.PARTIAL if work.flags else QuantumState.DONE
         self.products[work.quantum.number] = products
+        self.paces.note(work)
         if reused:
             self.keeper.choose(products)
         else:
@@ -249,9 +258,9 @@ class Execution:
         failed, blocked = self._ended[QuantumState.FAILED], self._ended[QuantumState.BLOCKED]
         self.progress(Progress(len(self.records) - failed - blocked, failed, blocked, len(self.graph), message))
 
-    def _map(self, jobs: list[BlockJob | None]) -> Iterator[Outcome[BlockResult | None]]:
+    def _map(self, jobs: list[BlockJob | None], seconds: Sequence[float]) -> Iterator[Outcome[BlockResult | None]]:
         """Outcomes of blocks; the engine itself ends with CancelledError once it is told to stop."""
-        for outcome in self.engine.map(run_block, jobs):
+        for outcome in map_packed(self.engine, run_block, jobs, seconds):
             if self.cancelled():
                 self.engine.cancel()
             yield outcome

@@ -225,6 +225,11 @@ class DirectRegistry:
         with self.database.read() as connection:
             return quanta.find(connection, run=run, state=state, output=output, query=query, viewer=self.viewer)
 
+    def history(self, task: str, *, version: str = "", limit: int | None = None) -> list[QuantumRecord]:
+        """Newest records of quanta of a task that were computed and not found."""
+        with self.database.read() as connection:
+            return quanta.history(connection, task, version=version, limit=limit, viewer=self.viewer)
+
     def _seen(self, connection: Connection, ids: list[str]) -> list[str]:
         """Those of some ids that the viewer may see; what has been deleted is known to nobody but its own record."""
         return ids if self.viewer is None else products.among(connection, ids, self.viewer)

@@ -118,6 +118,10 @@ class Registry(Protocol):
         """Quantum records, newest first."""
         ...
 
+    def history(self, task: str, *, version: str = "", limit: int | None = None) -> list[QuantumRecord]:
+        """Newest records of quanta of a task, of one version or of all, that were computed and not found."""
+        ...
+
     def close(self) -> None:
         """Give connections back."""
         ...

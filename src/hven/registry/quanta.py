@@ -45,3 +45,15 @@ def find(
     newest = (last.desc(), quantum.c.started_ns.desc(), quantum.c.run.desc())
     rows = connection.execute(statement.order_by(*newest, quantum.c.step, quantum.c.data_key))
     return [quantum_of(row) for row in rows]
+
+
+def history(
+    connection: Connection, task: str, *, version: str, limit: int | None, viewer: Viewer | None = None
+) -> list[QuantumRecord]:
+    """Newest records of quanta of a task that were computed and not found."""
+    ran = quantum.c.state.in_([str(QuantumState.DONE), str(QuantumState.PARTIAL)]) & ~quantum.c.reused
+    statement = sa.select(quantum).where(quantum.c.task == task, ran, visible(viewer, quantum.c.run))
+    if version:
+        statement = statement.where(quantum.c.task_version == version)
+    newest = (quantum.c.ended_ns.desc(), quantum.c.run.desc(), quantum.c.step, quantum.c.data_key)
+    return [quantum_of(row) for row in connection.execute(statement.order_by(*newest).limit(limit))]

@@ -159,6 +159,11 @@ class RemoteRegistry:
         body = {"run": run, "state": state, "output": output, **query_to_json(query)}
         return [quantum_of(entry) for entry in self._many("/quanta/find", body)]
 
+    def history(self, task: str, *, version: str = "", limit: int | None = None) -> list[QuantumRecord]:
+        """Newest records of quanta of a task that were computed and not found."""
+        body = {"task": task, "version": version, "limit": limit}
+        return [quantum_of(entry) for entry in self._many("/quanta/history", body)]
+
     def close(self) -> None:
         """Close connections."""
         self.api.close()

@@ -164,6 +164,8 @@ class RegistryContract:
         assert registry.quanta(state=QuantumState.FAILED, output=_L1, run=_RUN) == [failed]
         assert registry.quanta(query=DataQuery.of('state == "done"', detector=1)) == [done]
         assert registry.quanta(run="none") == []
+        assert registry.history("frames.calibrate", version="1.2", limit=5) == [done]
+        assert registry.history("frames.calibrate", version="1.3") == registry.history("frames.subtract") == []
         again = replace(failed, state=QuantumState.DONE, error="", ended_ns=3)
         registry.record_quanta([again])
         assert registry.quanta() == [again, done]

@@ -153,5 +153,7 @@ def _estimate(found: Estimate) -> str:
         parts += [f"peak {size(found.peak_bytes)}", f"output {size(found.output_bytes)}"]
     if found.wall_minutes is not None:
         wall = f"about {duration(found.wall_minutes * 60)}" if found.wall_minutes > 1 else "less than a minute"
+        if found.wall_minutes_high is not None and found.wall_minutes_high > 1:
+            wall += f", seldom more than {duration(found.wall_minutes_high * 60)}"
         parts += [f"{wall} ({ahead})"]
     return f"Estimate: {' · '.join(parts)}"

@@ -103,6 +103,14 @@ class FindQuanta(Asked):
     output: Text = ""
 
 
+class FindHistory(Body):
+    """Computed quanta of a task."""
+
+    task: Text
+    version: Text = ""
+    limit: Annotated[StrictInt, Field(ge=0, le=2**31)] | None = None
+
+
 class Keys(Body):
     """Quantum keys."""
 

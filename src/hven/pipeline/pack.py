@@ -1,0 +1,112 @@
+"""Several small items in one task of the engine: a task costs Dask a millisecond or two, however little it does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, overload
+
+from hven.cluster.engine import Engine, Outcome
+
+LEAST_S = 0.1
+"""Work that is worth a task of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pack[T, R]:
+    """Items to be done one after the other."""
+
+    function: Callable[[T], R]
+    items: tuple[T, ...]
+
+
+def run_pack(pack: Pack[Any, Any]) -> list[tuple[bool, Any]]:
+    """Results of all items; what fails does not keep the rest from being done, and is told without its error."""
+    return [_try(pack.function, item) for item in pack.items]
+
+
+def _try(function: Callable[[Any], Any], item: Any) -> tuple[bool, Any]:
+    try:
+        return True, function(item)
+    except Exception:  # noqa: BLE001 - it is run again, alone, and then tells of its error as any other
+        return False, None
+
+
+def cut(seconds: Sequence[float], cores: int) -> list[range]:
+    """Neighbours put together until they take long enough, but not so many that cores stand idle.
+
+    Parameters
+    ----------
+    seconds
+        What each item is expected to take.
+    cores
+        Of the engine.
+
+    Examples
+    --------
+    >>> cut([0.02] * 20, 1)
+    [range(0, 5), range(5, 10), range(10, 15), range(15, 20)]
+    >>> cut([0.02, 1.0, 0.02], 1)
+    [range(0, 1), range(1, 2), range(2, 3)]
+    """
+    enough = min(LEAST_S, sum(seconds) / (2 * cores)) * (1 - 1e-9)
+    cuts, taken = [0], 0.0
+    for index, wanted in enumerate(seconds):
+        if index > cuts[-1] and (taken >= enough or wanted >= enough):
+            cuts.append(index)
+            taken = 0.0
+        taken += wanted
+    if seconds:
+        cuts.append(len(seconds))
+    return [range(begin, end) for begin, end in pairwise(cuts)]
+
+
+class _Packs[T, R](Sequence[Pack[T, R]]):
+    """Packs of items, made when the engine asks for them: until then items may be replaced."""
+
+    def __init__(self, function: Callable[[T], R], items: Sequence[T], cuts: Sequence[range]) -> None:
+        self._function, self._items, self._cuts = function, items, cuts
+
+    def __len__(self) -> int:
+        return len(self._cuts)
+
+    @overload
+    def __getitem__(self, index: int) -> Pack[T, R]: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Pack[T, R]]: ...
+    def __getitem__(self, index: int | slice) -> Pack[T, R] | Sequence[Pack[T, R]]:
+        if isinstance(index, slice):
+            return _Packs(self._function, self._items, self._cuts[index])
+        return Pack(self._function, tuple(self._items[i] for i in self._cuts[index]))
+
+
+def map_packed[T, R](
+    engine: Engine, function: Callable[[T], R], items: Sequence[T], seconds: Sequence[float]
+) -> Iterator[Outcome[R]]:
+    """Outcomes of items as they complete, one for each, as `Engine.map` gives them.
+
+    An item that fails in company, or whose company dies with its worker, is run once more, alone: failures stay where
+    they belong.
+
+    Parameters
+    ----------
+    engine, function, items
+        As for `Engine.map`.
+    seconds
+        What each item is expected to take.
+    """
+    cuts = cut(seconds, engine.cores)
+    if len(cuts) == len(items):
+        yield from engine.map(function, items)
+        return
+    alone: list[int] = []
+    for outcome in engine.map(run_pack, _Packs(function, items, cuts)):
+        members = cuts[outcome.index]
+        for index, (done, value) in zip(members, outcome.value or [(False, None)] * len(members), strict=True):
+            if done:
+                yield Outcome(index, value=value)
+            else:
+                alone.append(index)
+    for last in engine.map(function, [items[index] for index in alone]):
+        yield Outcome(alone[last.index], last.value, last.error)
