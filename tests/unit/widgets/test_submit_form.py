@@ -83,7 +83,7 @@ def test_fields_show_one_step_at_a_time(form):
     form.options.step.value = "peaks"
 
     shown = [row.children[0].description for row in form.options._fields.children[0].children]
-    assert shown == ["threshold", "fail_detector", "kill_detector", "sleep_s", "pids"]
+    assert shown == ["threshold", "fail_detector", "kill_detector", "fail_unless", "sleep_s", "pids"]
 
 
 @pytest.fixture(scope="module")
