@@ -11,6 +11,7 @@ from hven.instruments import load
 from hven.instruments.panoseti.simulator import PALOMAR, Faults, Run, write_run
 from hven.testing.format import FormatContract
 
+MAGIS = load("magis")
 PANOSETI = load("panoseti")
 START = parse_utc("2025-10-22T05:00:00Z")
 FAULTS = Faults(missing_quabo=0.1, dropped_packets=0.05)
@@ -42,3 +43,18 @@ class TestPanoseti(FormatContract):
         observations = PANOSETI.recognise(runs)
         found = next(f for o in observations for f in o.files if f.dataset_type == declared.name)
         return [shutil.copy(found.path, tmp_path / found.path.name)]
+
+
+class TestMagis(FormatContract):
+    @pytest.fixture
+    def declared(self):
+        return next(t for t in MAGIS.dataset_types if t.level == "L0")
+
+    @pytest.fixture
+    def form(self, declared):
+        return MAGIS.formats[declared.name]
+
+    @pytest.fixture
+    def paths(self, tmp_path):
+        MAGIS.simulate(tmp_path, scale=0.03)
+        return sorted(tmp_path.glob("*/camera_1.*.drops"))

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from hven.core.redact import redact
 from hven.instruments.panoseti.lazy import FORMATS
 from hven.instruments.panoseti.product_types import PRODUCT_TYPES
 from hven.instruments.panoseti.raw_types import RAW_TYPES
 from hven.instruments.panoseti.recognise import recognise
-from hven.instruments.panoseti.redact import redact
 from hven.model.instrument import Instrument
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hven.instruments.panoseti.redact import redact
+from hven.core.redact import redact
 
 SECRET = "hunter2-S3cr3t"
 

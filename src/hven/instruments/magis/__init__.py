@@ -1,0 +1,49 @@
+"""MAGIS: an atom interferometer whose cameras see clouds of falling atoms and the fringes across them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from hven.core.redact import redact
+from hven.instruments.magis.recognise import recognise
+from hven.instruments.magis.types import DATASET_TYPES, IMAGES
+from hven.model.instrument import Format, Instrument
+
+
+class _Formats(Mapping[str, Format]):
+    """The format, loaded at its first use: naming the instrument needs no xarray."""
+
+    def __getitem__(self, name: str) -> Format:
+        if name != IMAGES.name:
+            raise KeyError(name)
+        from hven.instruments.magis.images import DropFormat
+
+        return DropFormat()
+
+    def __iter__(self) -> Iterator[str]:
+        yield IMAGES.name
+
+    def __len__(self) -> int:
+        return 1
+
+
+def simulate(folder: Path, *, night: int = 20251021, seed: int = 1, scale: float = 1.0) -> Any:
+    """Write a simulated night; see `hven.instruments.magis.simulator.simulate`."""
+    from hven.instruments.magis.simulator import simulate as run
+
+    return run(folder, night=night, seed=seed, scale=scale)
+
+
+INSTRUMENT = Instrument(
+    name="magis",
+    title="MAGIS",
+    dataset_types=DATASET_TYPES,
+    formats=_Formats(),
+    recognise=recognise,
+    redact=redact,
+    simulate=simulate,
+    resources=Path(__file__).parent,
+    detector_word="camera",
+)

@@ -1,0 +1,64 @@
+"""Shared variables of atom interferometer data: images of drops, and what is measured on them."""
+
+from __future__ import annotations
+
+from hven.model.variable import Variable
+
+_T = ("time",)
+_P = ("time", "port")
+_R = ("row",)
+
+TIME = Variable("time", _T, "datetime64[ns]", "", "UTC time of the exposure.")
+EXPOSURE = Variable("exposure", _T, "int64", "1", "Number of the drop in its series.")
+FLIGHT = Variable("flight", _T, "float64", "s", "Time of flight from release to exposure.")
+IMAGES = Variable("images", ("time", "y", "x"), "any", "count", "Images as recorded.")
+
+QUALITY_FLAGS = {"no_cloud": 1, "saturated": 2, "bad_fit": 4, "missing_port": 8}
+QUALITY = Variable("quality", _T, "uint16", "", "What is wrong with the drop; 0 is good.", flags=QUALITY_FLAGS)
+
+
+def _port(name: str, units: str, doc: str) -> tuple[Variable, ...]:
+    """A column for each of the two ports, and its standard error."""
+    ports = (("1", "first"), ("2", "second"))
+    return tuple(
+        Variable(f"{name}_{number}{suffix}", _T, "float64", units, f"{what} the {word} port.")
+        for number, word in ports
+        for suffix, what in (("", f"{doc} of"), ("_error", f"Standard error of {doc[0].lower()}{doc[1:]} of"))
+    )
+
+
+DROPS = (
+    TIME,
+    EXPOSURE,
+    FLIGHT,
+    QUALITY,
+    *_port("atoms", "1", "Number of atoms"),
+    *_port("x", "m", "Place along the columns, from the image's first pixel,"),
+    *_port("y", "m", "Place along the rows, from the image's first pixel,"),
+    *_port("width_x", "m", "Standard deviation along the columns"),
+    *_port("width_y", "m", "Standard deviation along the rows"),
+    Variable("atoms_limit", _T, "float64", "1", "Upper limit (95 %) of the atoms of ports without a cloud."),
+    Variable("population", _T, "float64", "1", "Part of the atoms in the second port."),
+    Variable("population_error", _T, "float64", "1", "Standard error of the population."),
+    Variable("phase", _T, "float64", "rad", "Phase of the fringe at the reference column."),
+    Variable("phase_error", _T, "float64", "rad", "Standard error of the phase."),
+    Variable("contrast", _T, "float64", "1", "Contrast of the fringe."),
+    Variable("contrast_error", _T, "float64", "1", "Standard error of the contrast."),
+    Variable("chi2", _T, "float64", "1", "Squared residuals of the fringe per point, about 1 where the model holds."),
+    Variable("background", _T, "float64", "1", "Background of a pixel in photo-electrons."),
+    Variable("saturated", _T, "int64", "1", "Saturated pixels in the regions of the ports."),
+)
+"""One row for each drop."""
+
+SERIES = (
+    Variable("detector", _R, "int32", "", "Camera."),
+    Variable("drops", _R, "int64", "1", "Good drops that were used."),
+    Variable("temperature", _R, "float64", "K", "Temperature of the cloud along the rows; NaN without flight times."),
+    Variable("temperature_error", _R, "float64", "K", "Standard error of the temperature."),
+    Variable("phase_difference", _R, "float64", "rad", "Phase against the first camera, from the fringes."),
+    Variable("phase_difference_error", _R, "float64", "rad", "Standard error of that difference."),
+    Variable("ellipse_difference", _R, "float64", "rad", "The same between 0 and pi, from the ellipse of populations."),
+    Variable("likelihood_difference", _R, "float64", "rad", "The same between 0 and pi, from their likelihood."),
+    Variable("likelihood_difference_error", _R, "float64", "rad", "Standard error of the likelihood's difference."),
+)
+"""One row for each camera of a series."""
