@@ -146,7 +146,7 @@ def test_registry_rebuild_fails_with_what_it_left_out(made, site):
 def test_registry_catalogs_writes_them(site):
     run("registry", "catalogs", "--folder", site / "catalogs")
 
-    assert {f.name for f in (site / "catalogs").iterdir()} == {"main.yaml", "panoseti.yaml"}
+    assert {f.name for f in (site / "catalogs").iterdir()} == {"main.yaml", "magis.yaml", "panoseti.yaml"}
 
 
 def test_collections_are_listed_shown_and_closed(made):
