@@ -14,6 +14,7 @@ from hven.batch.estimate import estimate
 from hven.batch.model import Estimate, Failure, Job, JobClass, JobRequest, JobState
 from hven.batch.queries import log_tail
 from hven.batch.store import JobStore
+from hven.batch.times import JobTimes, times_of
 from hven.batch.triage.apply import refuse_blocked
 from hven.batch.triage.desk import DirectTriage, Triage
 from hven.cluster.make import find_profile
@@ -79,6 +80,10 @@ class Jobs(Protocol):
 
     def products(self, job_id: int) -> list[str]:
         """Ids of the products that a job made or found, in the order in which its quanta ended."""
+        ...
+
+    def times(self, job_id: int) -> JobTimes:
+        """Where the time of a job went, as far as it is."""
         ...
 
     @property
@@ -197,6 +202,11 @@ class DirectJobs:
         records = self.registry.quanta(run=self.get(job_id).run)
         return list(dict.fromkeys(product for record in reversed(records) for product in record.products))
 
+    def times(self, job_id: int) -> JobTimes:
+        """Where the time of a job went, from the records of its run."""
+        job = self.get(job_id)
+        return times_of(job, self.registry.quanta(run=job.run))
+
     @cached_property
     def triage(self) -> DirectTriage:
         """Failures by kind, and decisions about them."""
@@ -299,6 +309,10 @@ class JobHandle:
     def restart(self) -> Job:
         """Queue it again after it failed or was cancelled."""
         return self._jobs.restart(self.id)
+
+    def times(self) -> JobTimes:
+        """Where its time went."""
+        return self._jobs.times(self.id)
 
     def log(self, *, lines: int = LOG_LINES) -> str:
         """Last lines of its log."""

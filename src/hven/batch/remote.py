@@ -9,6 +9,7 @@ from typing import Any
 
 from hven.batch.jobs import LOG_LINES
 from hven.batch.model import Estimate, Failure, Job, JobRequest, JobState
+from hven.batch.times import JobTimes
 from hven.batch.triage.remote import RemoteTriage
 from hven.core.errors import ConfigurationError
 from hven.registry.api_client import PATIENCE_S, ApiClient
@@ -84,6 +85,10 @@ class RemoteJobs:
     def products(self, job_id: int) -> list[str]:
         """Ids of products."""
         return [str(found) for found in self._api.ask("GET", f"/jobs/{job_id}/products")]
+
+    def times(self, job_id: int) -> JobTimes:
+        """Where the time of a job went."""
+        return JobTimes.model_validate(self._api.ask("GET", f"/jobs/{job_id}/times"))
 
     @cached_property
     def triage(self) -> RemoteTriage:

@@ -151,6 +151,7 @@ ENDPOINTS = [
     ("GET", "/jobs/1/failures"),
     ("GET", "/jobs/1/products"),
     ("GET", "/jobs/1/log"),
+    ("GET", "/jobs/1/times"),
     ("GET", "/jobs/1/triage"),
     ("GET", "/triage"),
     ("GET", "/triage/0123456789ab"),

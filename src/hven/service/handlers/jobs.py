@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query
 
 from hven.batch.jobs import LOG_LINES
 from hven.batch.model import Estimate, Failure, Job, JobRequest, JobState
+from hven.batch.times import JobTimes
 from hven.service.handlers.parts import ChangeJobs, ReadJobs
 
 router = APIRouter()
@@ -52,6 +53,12 @@ def failures(job_id: int, jobs: ReadJobs) -> list[Failure]:
 def products(job_id: int, jobs: ReadJobs) -> list[str]:
     """Ids of what it made or found."""
     return jobs.products(job_id)
+
+
+@router.get("/jobs/{job_id}/times")
+def times(job_id: int, jobs: ReadJobs) -> JobTimes:
+    """Where its time went."""
+    return jobs.times(job_id)
 
 
 @router.get("/jobs/{job_id}/log")

@@ -1,0 +1,57 @@
+"""`hven jobs report`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from hven.cli.options import Json, Site
+
+if TYPE_CHECKING:
+    from hven.batch.times import JobTimes, TaskTimes
+
+
+def report(
+    number: Annotated[int, typer.Argument(help="Number of the job.", min=1)],
+    *,
+    as_json: Json = False,
+    site: Site = None,
+) -> None:
+    """Say where the time of a job went: by task and by worker, waiting, reading, computing and writing."""
+    from hven.observatory import connect
+
+    with connect(site) as obs:
+        times = obs.jobs.times(number)
+    if as_json:
+        print(times.model_dump_json(indent=1))
+    else:
+        _tell(times)
+
+
+def _tell(times: JobTimes) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(highlight=False)
+    quanta = sum(sum(task.states.values()) for task in times.tasks)
+    print(f"job {times.job}: waited {times.queued_s:.1f} s, ran {times.ran_s:.1f} s; workers busy {times.busy_s:.1f} s")
+    print(f"  {quanta} quanta, {times.reused} were there already; {times.output_bytes / 1e6:.1f} MB made")
+    columns = ("waiting", "reading", "computing", "writing", "publishing", "cpu")
+    table = Table("step", "task", "quanta", *(f"{c} s" for c in columns), "peak MB", "output MB", box=None)
+    for task in times.tasks:
+        table.add_row(*_row(task))
+    console.print(table)
+    workers = Table("worker", "quanta", "busy s", box=None)
+    for worker in times.workers:
+        workers.add_row(worker.worker, str(worker.quanta), f"{worker.busy_s:.2f}")
+    console.print(workers)
+
+
+def _row(task: TaskTimes) -> list[str]:
+    seconds = (
+        task.waiting_s, task.reading_s, task.computing_s, task.writing_s, task.publishing_s, task.cpu_s,
+    )  # fmt: skip
+    quanta = f"{sum(task.states.values())} ({task.reused} reused)" if task.reused else str(sum(task.states.values()))
+    sizes = (f"{task.peak_bytes / 1e6:.0f}", f"{task.output_bytes / 1e6:.1f}")
+    return [task.step, f"{task.task} {task.version}", quanta, *(f"{value:.2f}" for value in seconds), *sizes]
