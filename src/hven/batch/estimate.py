@@ -72,6 +72,7 @@ def estimate(
     config: Mapping[str, Mapping[str, Any]],
     cores: int,
     owner: str = "",
+    collection: str = "",
     ahead: int = 0,
 ) -> Estimate:
     """Count the quanta of a pipeline over a query, and predict what those that must run will take.
@@ -86,6 +87,8 @@ def estimate(
         Of the engine on which the job would run.
     owner
         Whose own run it would be, empty for a shared one.
+    collection
+        Where inputs are taken from; the defaults if empty.
     ahead
         Jobs that would run before.
 
@@ -96,7 +99,7 @@ def estimate(
     """
     steps = bind(pipeline, instrument, config)
     wanted = DataQuery({"instrument": (instrument.name,), **query.values}, query.where)
-    graph = build_graph(steps, registry, wanted, owner=owner)
+    graph = build_graph(steps, registry, wanted, owner=owner, collection=collection)
     made = _made(graph, registry, owner)
     to_do = [q for q in graph if q.number not in made]
     costs = {name: cost_of(name, registry) for name in {q.step.task.name for q in to_do}}

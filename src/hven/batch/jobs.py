@@ -21,6 +21,7 @@ from hven.cluster.make import find_profile
 from hven.core.errors import AccessDeniedError, DatasetNotFoundError, QuantumError, ServiceUnavailableError
 from hven.core.settings import Settings
 from hven.model.access import Viewer
+from hven.model.collection import home_of
 from hven.pipeline.load import load_pipeline
 from hven.registry.protocol import Registry
 from hven.retention.quota import check_quota
@@ -147,6 +148,7 @@ class DirectJobs:
             query=request.query,
             config=request.config,
             owner=request.owner(self.user),
+            collection=request.collection,
             cores=profile.workers * profile.threads_per_worker,
             ahead=self.store.ahead(request.job_class.priority),
         )
@@ -227,6 +229,13 @@ class DirectJobs:
         return job_id
 
     def _check_rights(self, request: JobRequest) -> None:
+        instrument, owner = request.pipeline.partition("/")[0], request.owner(self.user)
+        home = home_of(owner) if owner else f"{instrument}/runs"
+        if request.run and not request.run.startswith(f"{home}/"):
+            raise AccessDeniedError(
+                f"products of this job cannot be born in {request.run}",
+                hint=f"The name has to begin with {home}/.",
+            )
         if self.operator:
             return
         if request.job_class != JobClass.DATA_ACCESS:

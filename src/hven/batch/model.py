@@ -96,6 +96,14 @@ class JobRequest(_Record):
     ] = False
 
     project: Annotated[str, Field(description="Unix group into whose project the products go, not one's own.")] = ""
+    collection: Annotated[str, Field(description="Where inputs are taken from; the defaults if empty.")] = ""
+    run: Annotated[
+        str,
+        Field(
+            pattern=r"^[A-Za-z0-9._+/-]{0,300}$",
+            description="RUN collection in which products are born, of one job only; chosen if empty.",
+        ),
+    ] = ""
 
     def owner(self, user: str) -> str:
         """Whose the products of a user's job are: the observatory's (empty), a project's, or the user's own."""

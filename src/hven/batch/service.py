@@ -12,10 +12,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
+from hven.batch.chores import make_chores
 from hven.batch.launcher import DirectLauncher, Launcher
 from hven.batch.lease import JobQueue, Lease
 from hven.batch.model import JobState
-from hven.batch.store import JobStore
 from hven.batch.sudo import SudoLauncher
 from hven.core.clock import now_ns
 from hven.core.errors import ConfigurationError, ConflictError, Flavour, ServiceUnavailableError
@@ -140,12 +140,12 @@ class BatchService:
 
 def make_service(settings: Settings, database: Database, *, site: Path | None = None) -> BatchService:
     """Batch service of a site; `database` is that of `platform_url`, `site` the file of the settings."""
-    JobStore(database)
     return BatchService(
         JobQueue(database, lease_s=settings.batch.lease_s),
         make_launcher(settings, site_file(site) or SYSTEM_SITE),
         slots=settings.batch.slots,
         heartbeat=settings.state / "heartbeats" / "batch",
+        chores=make_chores(settings, database),
     )
 
 

@@ -55,11 +55,16 @@ class JobStore:
         database.prepare(METADATA, name=NAME, version=VERSION, when_older="Move platform.sqlite away; jobs are lost.")
 
     def submit(self, request: JobRequest, *, user: str, estimate: Estimate | None = None) -> Job:
-        """Queue a job; the name of its RUN collection ends in its number."""
+        """Queue a job; the name of its RUN collection ends in its number, unless the request names it.
+
+        A user has one job for a run that a request names: submitting it again gives that job.
+        """
         owner = request.owner(user)
         now = now_ns()
         stamp = format_utc(now // 1_000_000_000 * 1_000_000_000).replace("-", "").replace(":", "")
         with self.database.write() as connection:
+            if request.run and (known := _of_run(connection, request.run, user)):
+                return self.get(known)
             row = connection.execute(
                 JOB.insert().values(
                     user=user,
@@ -72,7 +77,7 @@ class JobStore:
                 )
             )
             job_id = int(row.inserted_primary_key[0])  # type: ignore[index]
-            run = run_name(request.pipeline, f"{stamp}-{job_id}", owner=owner)
+            run = request.run or run_name(request.pipeline, f"{stamp}-{job_id}", owner=owner)
             connection.execute(JOB.update().where(JOB.c.id == job_id).values(run=run))
             note(connection, user, "submit", job_id, pipeline=request.pipeline, shared=request.shared)
         return self.get(job_id)
@@ -190,6 +195,10 @@ class JobStore:
             counts = _counts(connection, [row["id"] for row in found])
             positions = _positions(connection) if any(row["state"] in WAITING for row in found) else {}
         return [_job(row, counts.get(row["id"], {}), positions.get(row["id"])) for row in found]
+
+
+def _of_run(connection: sa.Connection, run: str, user: str) -> int | None:
+    return connection.scalar(sa.select(JOB.c.id).where(JOB.c.run == run, JOB.c.user == user))
 
 
 def _counts(connection: sa.Connection, jobs: Iterable[int]) -> dict[int, dict[str, int]]:

@@ -42,6 +42,7 @@ def process(settings: Settings, job: Job, watch: Watch, registry: Registry) -> S
             run=job.run,
             user=job.user,
             config=request.config,
+            collection=request.collection,
             progress=lambda p: watch.expect(p.total, p.message),
             told=watch.add,
             cancelled=lambda: watch.stopping,

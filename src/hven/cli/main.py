@@ -11,6 +11,7 @@ from hven.cli.announce import announce
 from hven.cli.backup import backup, restore
 from hven.cli.batch import batch
 from hven.cli.calib import calib
+from hven.cli.campaign import campaign
 from hven.cli.collection import collection
 from hven.cli.database import database
 from hven.cli.describe import describe
@@ -65,6 +66,7 @@ app.command()(share)
 app.command()(backup)
 app.command()(restore)
 app.add_typer(jobs, name="jobs")
+app.add_typer(campaign, name="campaign")
 app.add_typer(calib, name="calib")
 app.add_typer(registry, name="registry")
 app.add_typer(collection, name="collection")

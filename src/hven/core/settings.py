@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from hven.core.errors import SettingsError
 
@@ -91,6 +91,42 @@ class BatchSettings(_Strict):
     lease_s: Annotated[float, Field(gt=0, description="A runner that is silent for so long is taken for dead.")] = 30.0
 
 
+class MailSettings(_Strict):
+    """Notifications by e-mail."""
+
+    host: str
+    port: Annotated[int, Field(ge=1, le=65535)] = 587
+    security: Annotated[Literal["starttls", "tls", "none"], Field(description="Of the connection to the server.")] = (
+        "starttls"
+    )
+    sender: Annotated[str, Field(description="Address from which it comes.")]
+    to: Annotated[tuple[str, ...], Field(min_length=1, description="Addresses that get it.")]
+    user: Annotated[str, Field(description="Login at the server; empty is none.")] = ""
+    password_file: Annotated[Path | None, Field(description="Readable by the batch service only.")] = None
+
+
+class WebhookSettings(_Strict):
+    """Notifications as JSON to another service."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9-]+$")]
+    url: Annotated[str, Field(description="Where nothing of the address is secret.")] = ""
+    url_file: Annotated[Path | None, Field(description="File with the address, where it is secret.")] = None
+    token_file: Annotated[Path | None, Field(description="File with a bearer token; none if left out.")] = None
+
+    @model_validator(mode="after")
+    def _one_address(self) -> Self:
+        if bool(self.url) == bool(self.url_file):
+            raise ValueError("give url or url_file")
+        return self
+
+
+class NotifySettings(_Strict):
+    """Who is told when campaigns fail, are late or end; the batch service's log is told always."""
+
+    mail: MailSettings | None = None
+    webhooks: tuple[WebhookSettings, ...] = ()
+
+
 class OidcSettings(_Strict):
     """Login at an OpenID Connect provider; who somebody is on this machine, its Unix accounts still say."""
 
@@ -150,6 +186,7 @@ class Settings(_Strict):
     hub: HubSettings = HubSettings()
     ingest: IngestSettings = IngestSettings()
     batch: BatchSettings = BatchSettings()
+    notify: NotifySettings = NotifySettings()
     server: Annotated[
         ServerSettings | None, Field(description="Real Unix users; without it the try-out, one trust domain.")
     ] = None

@@ -14,7 +14,7 @@ from hven.model.data_id import DataId, DatasetRef
 from hven.model.pipeline import Pipeline, Step
 from hven.model.product import Product
 from hven.model.query import DataQuery
-from hven.observatory.own_space import OwnSpace
+from hven.observatory.operations import Operations
 from hven.registry.sharing import open_new
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from distributed import Client
     from intake.readers.entry import Catalog
 
+    from hven.batch.campaigns.campaigns import Campaigns
     from hven.batch.jobs import JobHandle, Jobs
     from hven.batch.model import Estimate, JobRequest
     from hven.cluster.engine import Engine
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     Changes = Mapping[str, Mapping[str, Any]]
 
 
-class Observatory(OwnSpace):
+class Observatory(Operations):
     """Everything one does with an observatory's data; `hven.connect` makes it.
 
     Data ID keys (`instrument, day_obs, observation, detector`, ...) are keywords of most methods; those that are not
@@ -51,10 +52,20 @@ class Observatory(OwnSpace):
         Who works with it; the Unix user by default.
     jobs
         The batch service in that user's name; by default its table is opened.
+    campaigns
+        As of `Operations`.
     """
 
-    def __init__(self, settings: Settings, registry: Registry, *, user: str = "", jobs: Jobs | None = None) -> None:
-        super().__init__(settings, registry, user=user)
+    def __init__(
+        self,
+        settings: Settings,
+        registry: Registry,
+        *,
+        user: str = "",
+        jobs: Jobs | None = None,
+        campaigns: Campaigns | None = None,
+    ) -> None:
+        super().__init__(settings, registry, user=user, campaigns=campaigns)
         self._jobs = jobs
 
     def save(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property
 
 from hven.core.errors import CalibrationMissingError
-from hven.model.collection import CollectionKind, owner_of
+from hven.model.collection import Collection, CollectionKind, owner_of
 from hven.model.data_id import DatasetRef
 from hven.model.product import Product
 from hven.registry.protocol import Registry
@@ -21,11 +22,14 @@ class Calibrations:
     owner
         Whose run it is: their own CALIBRATION collections are searched before the observatory's. Empty for the
         observatory's own runs.
+    collection
+        Where the run takes its inputs from; where it leads to CALIBRATION collections, these alone are searched.
     """
 
-    def __init__(self, registry: Registry, owner: str) -> None:
+    def __init__(self, registry: Registry, owner: str, collection: str = "") -> None:
         self.registry = registry
         self.owner = owner
+        self.collection = collection
         self._known: dict[tuple[DatasetRef, int], Product | str] = {}
 
     def find(self, ref: DatasetRef, time_ns: int) -> Product | str:
@@ -36,7 +40,7 @@ class Calibrations:
 
     def _look(self, ref: DatasetRef, time_ns: int) -> Product | str:
         reason = ""
-        for collection in (*self._own, ""):
+        for collection in self._searched:
             try:
                 return self.registry.calibration(ref, time_ns, collection=collection)
             except CalibrationMissingError as error:
@@ -44,8 +48,22 @@ class Calibrations:
         return reason
 
     @cached_property
+    def _searched(self) -> tuple[str, ...]:
+        """Collections in the order in which they are searched; the empty one is all of the observatory's."""
+        known = {c.name: c for c in self.registry.collections()} if self.collection else {}
+        return (self.collection,) if _has_calibrations(self.collection, known) else (*self._own, "")
+
+    @cached_property
     def _own(self) -> list[str]:
         if not self.owner:
             return []
         calibrations = (c.name for c in self.registry.collections() if c.kind == CollectionKind.CALIBRATION)
         return [name for name in calibrations if owner_of(name) == self.owner]
+
+
+def _has_calibrations(name: str, known: Mapping[str, Collection]) -> bool:
+    """Whether a collection is of kind CALIBRATION, or a chain that leads to one."""
+    found = known.get(name)
+    if found is None:
+        return False
+    return found.kind == CollectionKind.CALIBRATION or any(_has_calibrations(c, known) for c in found.children)

@@ -54,7 +54,9 @@ class _Shelf:
     below: dict[DataId, list[DataId]] = field(default_factory=dict)
 
 
-def build_graph(steps: Iterable[BoundStep], registry: Registry, query: DataQuery, *, owner: str = "") -> list[Quantum]:
+def build_graph(
+    steps: Iterable[BoundStep], registry: Registry, query: DataQuery, *, owner: str = "", collection: str = ""
+) -> list[Quantum]:
     """One quantum for each data ID for which all required inputs exist or will be made.
 
     Parameters
@@ -69,27 +71,31 @@ def build_graph(steps: Iterable[BoundStep], registry: Registry, query: DataQuery
     owner
         Whose run it is, empty for the observatory's. Somebody's own run takes calibrations first from itself, then from
         their collections `u/<owner>/...`, then from the observatory's; a shared one takes only what is certified.
+    collection
+        Where inputs are taken from, the instrument's defaults if empty. Where it leads to CALIBRATION collections,
+        calibrations are taken from these alone.
 
     Returns
     -------
     list of Quantum
         In topological order.
     """
-    builder = _Builder(registry, query, owner)
+    builder = _Builder(registry, query, owner, collection)
     for step in steps:
         builder.add(step)
     return builder.quanta
 
 
 class _Builder:
-    def __init__(self, registry: Registry, query: DataQuery, owner: str) -> None:
+    def __init__(self, registry: Registry, query: DataQuery, owner: str, collection: str) -> None:
         self.registry = registry
         self.query = query
         self.owner = owner
+        self.collection = collection
         self.quanta: list[Quantum] = []
         self._made: dict[TypeName, dict[DataId, int]] = {}
         self._found: dict[tuple[TypeName, bool, tuple[str, ...]], list[Product]] = {}
-        self._calibrations = Calibrations(registry, owner)
+        self._calibrations = Calibrations(registry, owner, collection)
 
     def add(self, step: BoundStep) -> None:
         slots = {s.name: s for s in step.task.inputs if s.name in step.inputs and not s.calibration}
@@ -148,7 +154,7 @@ class _Builder:
         if key not in self._found:
             values: dict[str, tuple[Value, ...]] = {k: v for k, v in self.query.values.items() if k in keys}
             query = DataQuery(values, self.query.where if chosen_only else "")
-            self._found[key] = self.registry.find(dataset_type.type_name, query)
+            self._found[key] = self.registry.find(dataset_type.type_name, query, collection=self.collection)
         return self._found[key]
 
     def _calibration(

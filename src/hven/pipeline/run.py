@@ -36,6 +36,7 @@ def run_pipeline(
     run: str,
     user: str,
     config: Mapping[str, Mapping[str, Any]] | None = None,
+    collection: str = "",
     progress: Callable[[Progress], None] | None = None,
     told: Callable[[Sequence[QuantumRecord]], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
@@ -68,6 +69,8 @@ def run_pipeline(
         Recorded as the maker.
     config
         Values that replace the pipeline's, by step or task name.
+    collection
+        Where inputs are taken from; the instrument's defaults if empty.
     progress
         Called with counts as quanta and blocks end.
     told
@@ -93,7 +96,7 @@ def run_pipeline(
     """
     steps = bind(pipeline, instrument, config)
     instrument_query = DataQuery({"instrument": (instrument.name,), **query.values}, query.where)
-    graph = build_graph(steps, registry, instrument_query, owner=owner_of(run))
+    graph = build_graph(steps, registry, instrument_query, owner=owner_of(run), collection=collection)
     acl = run_acl(registry, run, settings.server)
     place = Place(settings.root, settings.site, run, user, pipeline.name, acl)
     keeper = Keeper(registry, place, told or _deaf)

@@ -18,6 +18,7 @@ from hven.core.logging import get_logger
 from hven.observatory import Observatory
 from hven.service.auth import Auths, Caller
 from hven.service.handlers import (
+    campaigns,
     collections,
     identity,
     jobs,
@@ -32,6 +33,9 @@ from hven.service.handlers import (
 )
 from hven.service.limits import LimitBody
 
+_HANDLERS = (
+    identity, products, lookup, collections, quanta, types, pipelines, jobs, campaigns, triage, runner, status,
+)  # fmt: skip
 Next = Callable[[Request], Awaitable[Response]]
 
 _log = get_logger(__name__)
@@ -57,7 +61,7 @@ def create_app(
     app.state.observatory = observatory
     app.state.jobs_of = jobs_of
     app.state.auths = auths
-    for handler in (identity, products, lookup, collections, quanta, types, pipelines, jobs, triage, runner, status):
+    for handler in _HANDLERS:
         app.include_router(handler.router, prefix=prefix.rstrip("/"))
     app.add_middleware(LimitBody)
     app.middleware("http")(_guard)

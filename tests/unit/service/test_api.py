@@ -160,6 +160,12 @@ ENDPOINTS = [
     ("POST", "/jobs/1/hold"),
     ("POST", "/jobs/1/unhold"),
     ("POST", "/jobs/1/restart"),
+    ("GET", "/campaigns"),
+    ("POST", "/campaigns"),
+    ("GET", "/campaign-events"),
+    ("GET", "/campaigns/dr1"),
+    ("GET", "/campaigns/dr1/report"),
+    *(("POST", f"/campaigns/dr1/{verb}") for verb in ("start", "pause", "resume", "accept", "reject", "retry")),
     ("GET", "/status"),
 ]
 RUNNER = [
@@ -184,6 +190,7 @@ def test_every_endpoint_is_in_the_list_of_those_tested():
     found = {(method.upper(), path) for path, methods in declared.items() for method in methods}
 
     names = {"/1": "/{job_id}", "/x": "/{product_id}", "panoseti.ph1024": "{name}", "0123456789ab": "{fingerprint}"}
+    names |= {"dr1": "{campaign}"}
     for concrete, template in names.items():
         found = {(method, path.replace(template, concrete)) for method, path in found}
     assert found == {*ENDPOINTS, *RUNNER}
@@ -216,7 +223,8 @@ def test_a_reader_changes_nothing(hub, reader, path):
     answer = hub.ask(reader, "POST", path, json=BODY)
 
     assert answer.status_code == 403
-    assert answer.json()["hint"] == "It needs the scope custom:hven:submit."
+    needed = "operate" if path.startswith("/campaigns") else "submit"
+    assert answer.json()["hint"] == f"It needs the scope custom:hven:{needed}."
 
 
 def test_a_token_for_other_services_is_refused(hub):

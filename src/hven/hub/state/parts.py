@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from hven.alarms import tables as notifications
 from hven.archive import ledger
 from hven.batch import tables as batch
 from hven.batch.triage import tables as triage
+from hven.batch.campaigns import tables as campaigns
 from hven.registry import schema
 from hven.registry.transfer import Tables
 
@@ -14,6 +16,8 @@ REGISTRY = (Tables(schema.NAME, schema.VERSION, schema.metadata),)
 PLATFORM = (
     Tables(batch.NAME, batch.VERSION, batch.METADATA),
     Tables(triage.NAME, triage.VERSION, triage.METADATA),
+    Tables(campaigns.NAME, campaigns.VERSION, campaigns.METADATA),
+    Tables(notifications.NAME, notifications.VERSION, notifications.METADATA),
     Tables(ledger.NAME, ledger.VERSION, ledger.METADATA),
 )
 """Jobs, audit and ledgers, which exist nowhere else."""

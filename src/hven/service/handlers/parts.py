@@ -7,6 +7,7 @@ from typing import Annotated, cast
 from fastapi import Depends, HTTPException, Request
 
 from hven.access.viewers import viewer_of
+from hven.batch.campaigns.campaigns import Campaigns, DirectCampaigns
 from hven.batch.jobs import Jobs
 from hven.core.errors import AccessDeniedError, describe
 from hven.core.settings import Settings
@@ -71,6 +72,20 @@ def _jobs_changed(request: Request, caller: Annotated[Caller, Depends(_submitter
     return cast("Jobs", request.app.state.jobs_of(caller))
 
 
+def _campaigns_read(
+    whole: Annotated[Observatory, Depends(_whole)], caller: Annotated[Caller, Depends(_reader)]
+) -> Campaigns:
+    store = cast("DirectCampaigns", whole.campaigns).store
+    return DirectCampaigns(store, user=caller.name, operator=caller.may("operate"))
+
+
+def _campaigns_changed(
+    campaigns: Annotated[Campaigns, Depends(_campaigns_read)], caller: Annotated[Caller, Depends(_reader)]
+) -> Campaigns:
+    caller.must("operate")
+    return campaigns
+
+
 Anyone = Annotated[Caller, Depends(_caller)]
 """Somebody the hub knows."""
 
@@ -91,3 +106,9 @@ ReadJobs = Annotated[Jobs, Depends(_jobs_read)]
 
 ChangeJobs = Annotated[Jobs, Depends(_jobs_changed)]
 """Jobs in the name of somebody who may submit."""
+
+ReadCampaigns = Annotated[Campaigns, Depends(_campaigns_read)]
+"""Campaigns, for somebody who may read."""
+
+ChangeCampaigns = Annotated[Campaigns, Depends(_campaigns_changed)]
+"""Campaigns in the name of somebody who may operate."""

@@ -1,0 +1,28 @@
+"""What the batch service does besides running jobs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from hven.alarms.outbox import Outbox, Postman
+from hven.alarms.transport import make_transports
+from hven.batch.account import service_account
+from hven.batch.campaigns.drive import CampaignChore
+from hven.batch.campaigns.store import CampaignStore
+from hven.batch.jobs import DirectJobs
+from hven.batch.store import JobStore
+from hven.core.settings import Settings
+from hven.registry.database import Database
+from hven.registry.direct import DirectRegistry
+
+if TYPE_CHECKING:
+    from hven.batch.service import Chore
+
+
+def make_chores(settings: Settings, database: Database) -> Sequence[Chore]:
+    """Chores of a site; `database` is that of `platform_url`."""
+    registry = DirectRegistry(settings.registry_url, settings.root)
+    jobs = DirectJobs(settings, JobStore(database), registry, user=service_account(settings), operator=True)
+    outbox = Outbox(database, make_transports(settings))
+    return (CampaignChore(CampaignStore(database), jobs, outbox), Postman(outbox))

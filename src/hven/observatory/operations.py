@@ -1,0 +1,60 @@
+"""What runs without anybody watching: campaigns."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from hven.observatory.own_space import OwnSpace
+
+if TYPE_CHECKING:
+    from hven.batch.campaigns.campaigns import Campaigns
+    from hven.core.settings import Settings
+    from hven.registry.protocol import Registry
+
+
+class Operations(OwnSpace):
+    """Looking after the observatory's own processing; see `Observatory`.
+
+    Parameters
+    ----------
+    settings, registry, user
+        As of `Observatory`.
+    campaigns
+        Campaigns in the user's name; by default their table is opened.
+    """
+
+    def __init__(
+        self, settings: Settings, registry: Registry, *, user: str = "", campaigns: Campaigns | None = None
+    ) -> None:
+        super().__init__(settings, registry, user=user)
+        self._campaigns = campaigns
+
+    @cached_property
+    def campaigns(self) -> Campaigns:
+        """Campaigns: `load`, `start`, `pause`, `resume`, `accept`, `reject`, `retry`, `get`, `find`, `report`.
+
+        Examples
+        --------
+        ::
+
+            from hven.batch.campaigns.spec import read_campaign
+
+            obs.campaigns.load(read_campaign(Path("dr1.yaml")))
+            obs.campaigns.start("dr1")
+            obs.campaigns.get("dr1").current               # the step at which it stands
+            obs.campaigns.accept("dr1", reason="looked at the flats")
+        """
+        if self._campaigns is not None:
+            return self._campaigns
+        from hven.batch.campaigns.campaigns import DirectCampaigns
+        from hven.batch.campaigns.store import CampaignStore
+        from hven.registry.database import Database
+
+        return DirectCampaigns(CampaignStore(Database(self.settings.platform_url)), user=self.user, operator=True)
+
+    def close(self) -> None:
+        """Give connections back."""
+        if self._campaigns is not None or "campaigns" in self.__dict__:
+            self.campaigns.close()
+        super().close()
