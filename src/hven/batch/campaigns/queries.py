@@ -85,7 +85,7 @@ def _live(database: Database, jobs: Iterable[int]) -> dict[int, Tally]:
     states = sa.select(progress.job, progress.state, sa.func.count()).where(progress.job.in_(wanted))
     with database.read() as connection:
         rows = connection.execute(sa.select(JOB.c.id, JOB.c.total).where(JOB.c.id.in_(wanted)))
-        totals: dict[int, int] = {job: total for job, total in rows}
+        totals = {row.id: row.total for row in rows}
         for job, state, count in connection.execute(states.group_by(progress.job, progress.state)):
             counts[job]["bad"] += count if state in _BAD else 0
             counts[job]["done"] += count if state in _DONE else 0
