@@ -5,8 +5,8 @@ from __future__ import annotations
 from hven.alarms import tables as notifications
 from hven.archive import ledger
 from hven.batch import tables as batch
-from hven.batch.triage import tables as triage
 from hven.batch.campaigns import tables as campaigns
+from hven.batch.triage import tables as triage
 from hven.registry import schema
 from hven.registry.transfer import Tables
 

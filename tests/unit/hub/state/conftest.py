@@ -5,8 +5,15 @@ import sqlalchemy as sa
 from jupyterhub import orm
 from small_products import NIGHT, publish
 
+from hven.alarms.message import Message, Severity
+from hven.alarms.outbox import Outbox
+from hven.alarms.transport import LogTransport
 from hven.archive.ledger import Ledger, Seen
 from hven.archive.results import FileState
+from hven.batch.campaigns.model import Group, State
+from hven.batch.campaigns.progress import Progress
+from hven.batch.campaigns.spec import CampaignSpec
+from hven.batch.campaigns.store import CampaignStore
 from hven.batch.lease import JobQueue
 from hven.batch.model import JobRequest, JobState, QuantumLine
 from hven.batch.store import JobStore
@@ -48,6 +55,7 @@ class Site:
         store.decisions.add(
             Decision(fingerprint="f", verdict="known", task="t", version="1", error="é", who="ada", time_ns=1, why="so")
         )
+        self.plan(database)
         last = store.submit(JobRequest(pipeline="p/x"), user="bert").id
         with database.write() as connection:
             connection.execute(EVENT.delete().where(EVENT.c.job == last))
@@ -58,6 +66,18 @@ class Site:
         ledger.finish("panoseti", "o", "f")
         ledger.close()
         return last
+
+    def plan(self, database):
+        """A campaign with a group, and a message about it."""
+        store = CampaignStore(database)
+        spec = CampaignSpec(name="dr1", instrument="panoseti", steps=[{"name": "l1", "pipeline": "panoseti/nightly"}])
+        store.load(spec, who="olga")
+        campaign = store.start("dr1", who="olga")
+        group = Group(name="all", state=State.READY, values={"detector": [1]})
+        Progress(database, "hven-batch").planned(campaign, campaign.steps[0], [group])
+        outbox = Outbox(database, [LogTransport()])
+        with database.write() as connection:
+            outbox.put(connection, Message("k", Severity.INFO, "é", "text", 1))
 
     def take_in(self, begin=NIGHT):
         with DirectRegistry(self.settings.registry_url, self.settings.root) as registry:
