@@ -7,6 +7,7 @@ from typing import NoReturn
 
 import typer
 
+from hven.cli.affected import affected
 from hven.cli.announce import announce
 from hven.cli.backup import backup, restore
 from hven.cli.batch import batch
@@ -57,6 +58,7 @@ app.command()(find)
 app.command()(show)
 app.command()(describe)
 app.command()(explain)
+app.command()(affected)
 app.command()(get)
 app.command()(process)
 app.command()(submit)
