@@ -4,6 +4,9 @@
 PYTEST = .venv/bin/python -m pytest
 COMPILE = UV_PYTHON_DOWNLOADS=never .venv/bin/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-header --no-annotate
 
+# Without byte code every process compiles its imports anew, which takes longer than its work.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: up test bench soak lint lock setup
 
 up: setup

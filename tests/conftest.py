@@ -157,7 +157,7 @@ def installation(request, accounts):
         if not noted.exists():
             installing.sweep()
             prefix = installing.new_folder("installation") / "hven"
-            installing.install(prefix, accounts)
+            installing.give_bytecode(installing.install(prefix, accounts))
             noted.write_text(str(prefix))
     return installing.Installation(Path(noted.read_text()))
 

@@ -23,6 +23,18 @@ from hven.hub.machine.install import set_up
 REPOSITORY = Path(__file__).parents[2]
 _MARK = "hvt-run-"
 _OLD_S = 7200.0
+_USED = (
+    "jupyterhub.app",
+    "jupyterhub.singleuser",
+    "jupyterhub_idle_culler",
+    "jupyterlab.labapp",
+    "ipykernel.kernelapp",
+    "hven.hub.up",
+    "hven.service.api",
+    "hven.service.dashboards",
+    "hven.batch.runner",
+    "hven.pipeline.run",
+)
 
 
 @dataclass(frozen=True)
@@ -79,7 +91,7 @@ class Site:
 
 
 def install(prefix: Path, accounts: Accounts, *, source: Path = REPOSITORY) -> Installation:
-    """Run the operator's command, then give the environment byte code that is there already: compiling takes long."""
+    """Run the operator's command."""
     script = source / "platform" / "install.sh"
     site = prefix.with_name("site.yaml")
     write_site(site, accounts, prefix)
@@ -91,7 +103,6 @@ def install(prefix: Path, accounts: Accounts, *, source: Path = REPOSITORY) -> I
         env={k: v for k, v in os.environ.items() if not k.startswith(("HVEN_", "PYTHON", "VIRTUAL_ENV"))},
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    _share_bytecode(prefix / "venv")
     return Installation(prefix)
 
 
@@ -101,13 +112,19 @@ def remove(prefix: Path) -> None:
     shutil.rmtree(prefix.parent, ignore_errors=True)
 
 
-def _share_bytecode(environment: Path) -> None:
-    """Byte code of the packages that the checkout's environment has compiled fits: their files are the same."""
+def give_bytecode(installation: Installation) -> None:
+    """Byte code of all that the platform's programs import, which only root can keep: each would compile it anew.
+
+    What the checkout's environment has compiled fits: the packages' files are the same.
+    """
+    environment = installation.prefix / "venv"
     own = REPOSITORY / ".venv" / "lib"
     for folder in own.rglob("__pycache__"):
         target = environment / "lib" / folder.relative_to(own)
         if target.parent.is_dir() and not target.exists():
             shutil.copytree(folder, target, copy_function=os.link)
+    code = f"import compileall, hven; compileall.compile_dir(hven.__path__[0], quiet=1); import {', '.join(_USED)}"
+    subprocess.run([installation.python, "-P", "-c", code], cwd="/", env={"PATH": os.environ["PATH"]}, check=True)
 
 
 def write_site(file: Path, accounts: Accounts, prefix: Path, **settings: Any) -> None:

@@ -107,7 +107,12 @@ def start_cluster(
         "env": WORKER_ENVIRONMENT,
         "silence_logs": silence,
     }
-    scheduler = {**everywhere, "dashboard": dashboard, "dashboard_address": "127.0.0.1:0"}
+    scheduler = {
+        **everywhere,
+        "dashboard": dashboard,
+        "dashboard_address": "127.0.0.1:0",
+        "local_directory": str(folder),  # Dask's default has a lock that all clusters of the machine wait for
+    }
     with dask.config.set(DASK):
         return OwnCluster(
             most=most,

@@ -217,6 +217,7 @@ def _scheduler(folder: Path, here: str) -> SpecCluster:
         "security": security(folder),
         "dashboard": False,
         "dashboard_address": "127.0.0.1:0",
+        "local_directory": str(folder),
     }
     with dask.config.set(DASK):
         return SpecCluster(
