@@ -40,13 +40,15 @@ class Kind:
     start: object
     store: JobStore = field(init=False)
     driver: subprocess.Popen | None = None
+    jobs: list[int] = field(default_factory=list)
 
     def __post_init__(self):
         self.store = JobStore(Database(self.settings.platform_url))
 
     def submit(self, quanta=3, seconds=0.0):
         config = {"slow": {"quanta": quanta, "s": seconds}}
-        return self.store.submit(JobRequest(pipeline="panoseti/slow", config=config), user=self.user).id
+        self.jobs.append(self.store.submit(JobRequest(pipeline="panoseti/slow", config=config), user=self.user).id)
+        return self.jobs[-1]
 
     def ask(self, verb):
         """Let the launcher do something; its answer."""
@@ -62,11 +64,18 @@ class Kind:
             self.driver.communicate()
             self.driver = None
 
+    def end_jobs(self):
+        """Leave nothing of a test: no runner, no file that says that a quantum was done."""
+        while self.jobs:
+            if (job := self.store.get(self.jobs.pop())).runner:
+                end_group(pid_of(job))
+        for file in self.settings.root.rglob("*.made"):
+            file.unlink()
+        if self.driver is not None:
+            wait_for(lambda: self.ask("collect") == "0")
+
     def close(self):
         self.end_driver()
-        for job in self.store.find():
-            if job.runner:
-                end_group(pid_of(job))
         self.store.database.close()
 
 
@@ -74,24 +83,30 @@ class Kind:
 def kind(request):
     made = request.getfixturevalue(f"{request.param}_kind")
     yield made
-    made.close()
+    made.end_jobs()
 
 
-@pytest.fixture
-def direct_kind(tmp_path, repository):
-    (tmp_path / "data").mkdir()
-    settings = Settings(root=tmp_path / "data", state=tmp_path / "state", batch=BatchSettings(lease_s=5))
-    site = tmp_path / "site.yaml"
+@pytest.fixture(scope="module")
+def direct_kind(tmp_path_factory, repository):
+    folder = tmp_path_factory.mktemp("launcher")
+    (folder / "data").mkdir()
+    settings = Settings(root=folder / "data", state=folder / "state", batch=BatchSettings(lease_s=5))
+    site = folder / "site.yaml"
     site.write_text(f"root: {settings.root}\nstate: {settings.state}\nbatch: {{lease_s: 5}}\n")
     support = repository / "tests" / "support"
     words = [sys.executable, support / "launcher_driver.py", "direct", site, sys.executable, support / "slow_job.py"]
     pipe = subprocess.PIPE
-    return Kind(
-        settings, "tycho", os.getuid(), lambda: subprocess.Popen(map(str, words), stdin=pipe, stdout=pipe, text=True)
+    made = Kind(
+        settings,
+        "tycho",
+        os.getuid(),
+        lambda: subprocess.Popen([str(w) for w in words], stdin=pipe, stdout=pipe, text=True),
     )
+    yield made
+    made.close()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def sudo_kind(accounts, installation, repository):
     import installation as installing
 
@@ -111,12 +126,14 @@ def sudo_kind(accounts, installation, repository):
         with connect(site.file) as obs, serving(obs) as api:
             words = [installation.python, prefix / "launcher_driver.py", "sudo", site.file, api.url]
             pipe = subprocess.PIPE
-            yield Kind(
+            made = Kind(
                 obs.settings,
                 "hvt-ada",
                 accounts.ada.uid,
                 lambda: accounts.batch.popen(*words, stdin=pipe, stdout=pipe, text=True, umask=0o007),
             )
+            yield made
+            made.close()
 
 
 def put_stand_in(prefix, installation, repository):

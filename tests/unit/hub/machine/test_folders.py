@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
+from installation import make_site, open_folder
 
 from hven.core.errors import AccessDeniedError
 from hven.hub.machine.folders import (
@@ -28,16 +30,18 @@ def archived_file(site):
     return site.root / NIGHT / "a.pff"
 
 
-@pytest.fixture
-def site(server_site, accounts):
-    """The archive's account has archived a night, the batch account has made a product."""
-    assert accounts.archive.can("mkdir", "-p", server_site.root / NIGHT)
-    assert accounts.archive.can(
-        "sh", "-c", f"echo raw > {server_site.root / NIGHT}/a.pff; chmod a-w {archived_file(server_site)}"
-    )
-    assert accounts.batch.can("mkdir", "-p", server_site.root / "L1/panoseti/20251021/run/type/all/version")
-    assert accounts.cora.can("sh", "-c", f"echo new > {server_site.root}/incoming/hvt-cora/a.pff")
-    return server_site
+@pytest.fixture(scope="module")
+def site(accounts, installation):
+    """The archive's account has archived a night, the batch account has made a product; attempts leave no trace."""
+    with open_folder("site") as folder:
+        made = make_site(folder, accounts, installation)
+        assert accounts.archive.can("mkdir", "-p", made.root / NIGHT)
+        assert accounts.archive.can(
+            "sh", "-c", f"echo raw > {made.root / NIGHT}/a.pff; chmod a-w {archived_file(made)}"
+        )
+        assert accounts.batch.can("mkdir", "-p", made.root / "L1/panoseti/20251021/run/type/all/version")
+        assert accounts.cora.can("sh", "-c", f"echo new > {made.root}/incoming/hvt-cora/a.pff")
+        yield made
 
 
 def attempts(root):
@@ -149,10 +153,11 @@ def test_the_api_may_replace_what_is_current_and_change_no_product(site, account
 
 
 @pytest.fixture
-def own(site, accounts):
+def own(site):
     folder = user_folder(site.settings, site.settings.server, "hvt-ada")
     assert bring_about(folder)
-    return folder.path
+    yield folder.path
+    shutil.rmtree(folder.path)
 
 
 @pytest.mark.parametrize("who", ["bert", "cora", "otto", "olga"])
@@ -188,6 +193,7 @@ def test_one_cannot_take_anothers_place(site, accounts):
 
     with pytest.raises(AccessDeniedError, match="is no folder"):
         bring_about(user_folder(site.settings, site.settings.server, "hvt-bert"))
+    (site.root / "users" / "hvt-bert").unlink()
     assert Path("/etc").stat().st_uid == 0
 
 
