@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from distributed import Client, Future
 
 _WAKE_S = 1.0
+_RESTART_S = 300.0  # starting Python on a busy machine takes its time
 _EVENT_TRIES, _EVENT_WAIT_S = 5, 0.2
 _LOST = (CommClosedError, FutureCancelledError, NoValidWorkerError)
 
@@ -173,7 +174,7 @@ class StartedEngine(ClientEngine):
         """End the workers' processes: what runs must not go on writing."""
         super()._drop(futures)
         if self._cancelled.is_set() and self._client.status == "running":
-            self._client.restart(timeout=60)
+            self._client.restart(timeout=_RESTART_S)
 
 
 def _refuse_open(address: str) -> None:

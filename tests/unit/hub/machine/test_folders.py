@@ -88,6 +88,7 @@ def test_a_copier_delivers_by_rsync(site, accounts, need):
 
     assert done.returncode == 0, done.stderr
     assert accounts.archive.run("find", target / "rsync", "-type", "f", "-readable").stdout.count("\n") >= 1
+    shutil.rmtree(target / "rsync")
 
 
 @pytest.mark.parametrize("who", ["ada", "bert", "otto", "olga", "batch", "api", "dash"])
