@@ -12,8 +12,9 @@ unexport PYTHONDONTWRITEBYTECODE
 up: setup
 	@exec .venv/bin/hven up $(if $(RAW),--raw "$(RAW)") $(if $(PORT),--port $(PORT))
 
+# Files in their order: the long journeys have few tests each and would come last.
 test: setup
-	@$(PYTEST) -n 3 --dist loadfile -m "not soak and not bench"
+	@$(PYTEST) -n 3 --dist loadfile --no-loadscope-reorder -m "not soak and not bench"
 
 bench: setup
 	@.venv/bin/python tests/benchmarks
