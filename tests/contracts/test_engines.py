@@ -85,5 +85,5 @@ def notebook():
 
 @pytest.fixture(scope="module")
 def threads():
-    with Client(processes=False, n_workers=1, threads_per_worker=2, dashboard_address=None) as client:
+    with Client(processes=False, n_workers=1, threads_per_worker=2, dashboard_address=":0") as client:
         yield ClientEngine(client)

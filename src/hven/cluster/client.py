@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Self
 
-from distributed.client import FutureCancelledError
+from distributed.client import ClosedClientError, FutureCancelledError
 from distributed.comm.core import CommClosedError
 from distributed.scheduler import KilledWorker, NoValidWorkerError
 
@@ -80,10 +80,15 @@ class ClientEngine:
         try:
             while True:
                 for index in islice(waiting, window - len(running)):
-                    future = self._client.submit(function, items[index], pure=False)
+                    try:
+                        future = self._client.submit(function, items[index], pure=False)
+                    except ClosedClientError:
+                        yield Outcome(index, error=_no_answer())
+                        continue
                     running[future] = index
                     future.add_done_callback(ended.put)
                 if not running:
+                    yield from (Outcome(index, error=_no_answer()) for index in waiting)
                     return
                 future = self._next(ended, running)
                 yield self._outcome(running.pop(future), future)
@@ -103,7 +108,7 @@ class ClientEngine:
 
     def _outcome(self, index: int, future: Future[Any]) -> Outcome[Any]:
         if self._client.status == "closed":
-            return Outcome(index, error=CommunicationFailedError("the scheduler does not answer"))
+            return Outcome(index, error=_no_answer())
         try:
             return Outcome(index, value=future.result())
         except KilledWorker as error:
@@ -175,6 +180,10 @@ class StartedEngine(ClientEngine):
         super()._drop(futures)
         if self._cancelled.is_set() and self._client.status == "running":
             self._client.restart(timeout=_RESTART_S)
+
+
+def _no_answer() -> CommunicationFailedError:
+    return CommunicationFailedError("the scheduler does not answer")
 
 
 def _refuse_open(address: str) -> None:

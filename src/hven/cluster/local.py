@@ -22,6 +22,7 @@ from hven.core.logging import get_logger
 from hven.core.settings import Profile
 
 _NOTEBOOK_WAITS_S, _WORK_WAITS_S = 60.0, 3600.0
+_COMES_BACK = "5 minutes"  # starting Python on a busy machine takes its time
 _log = get_logger(__name__)
 
 _ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
@@ -70,6 +71,11 @@ class OwnCluster(SpecCluster):
             _log.warning("there are no cores for so many workers", wanted=n, workers=self._most)
             n = self._most
         return super().scale(n)
+
+    def _update_worker_status(self, op: str, msg: Any) -> None:
+        """Let a worker that has died come back; Dask would give it up after 15 s, and wait for ever without workers."""
+        with dask.config.set({"distributed.deploy.lost-worker-timeout": _COMES_BACK}):
+            super()._update_worker_status(op, msg)
 
     def close(self, timeout: float | None = None) -> Any:
         """End workers and scheduler, then let others use the cores."""

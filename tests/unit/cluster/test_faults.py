@@ -52,6 +52,10 @@ def pid_and_sleep(path):
     return os.getpid()
 
 
+def own_pid(_item):
+    return os.getpid()
+
+
 @pytest.fixture(scope="module")
 def engine():
     with LocalEngine(Profile(workers=2, memory_gb=0.6)) as engine:
@@ -79,6 +83,17 @@ def test_worker_killed_from_outside_costs_no_result(engine, tmp_path):
     rest = list(outcomes)
     assert [o.error for o in rest] == [None] * 11
     assert len({o.index for o in [first, *rest]}) == 12
+
+
+def test_worker_that_takes_its_time_to_come_back_is_waited_for(engine):
+    import dask
+
+    (killed,) = engine.map(own_pid, [0])
+    with dask.config.set({"distributed.deploy.lost-worker-timeout": "1ms"}):
+        os.kill(killed.value, signal.SIGKILL)
+        outcomes = list(engine.map(own_pid, range(8)))
+        engine._client.wait_for_workers(2, timeout=120)
+    assert [o.error for o in outcomes] == [None] * 8
 
 
 def test_item_that_takes_too_much_memory_is_told_apart(engine):
@@ -123,7 +138,7 @@ def test_bare_tcp_is_refused_everywhere(tmp_path):
     from distributed import Client
 
     with (
-        Client(processes=False, n_workers=1, dashboard_address=None, protocol="tcp://") as open_client,
+        Client(processes=False, n_workers=1, dashboard_address=":0", protocol="tcp://") as open_client,
         pytest.raises(ConfigurationError, match="open to every user"),
     ):
         ClientEngine(open_client)
