@@ -46,7 +46,7 @@ class Message:
         Examples
         --------
         >>> Message("campaign/dr1/failed", Severity.ERROR, "dr1 failed", "", 0).identity[:12]
-        '45a0f36c7b7a'
+        '527756a54a3f'
         """
         return hashlib.sha256(self.key.encode()).hexdigest()[:32]
 
