@@ -490,7 +490,7 @@ def test_work_in_a_kernel_goes_through_the_api_and_stays_ones_own(platform, adas
         assert {p.lstat().st_uid for p in (folder, *folder.rglob("*"))} == {ada.account.uid}
 
 
-@pytest.mark.parametrize("name", ["tonight", "observations", "jobs", "system", "trends"])
+@pytest.mark.parametrize("name", ["tonight", "observations", "jobs", "storage", "system", "trends"])
 def test_pages_show_themselves_to_whoever_is_logged_in(name, ada, adas):
     assert ada.browser.get(f"/services/dashboards/{name}").status_code == 200
 

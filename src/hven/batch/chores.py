@@ -15,6 +15,7 @@ from hven.batch.store import JobStore
 from hven.core.settings import Settings
 from hven.registry.database import Database
 from hven.registry.direct import DirectRegistry
+from hven.retention.chore import RetentionChore
 
 if TYPE_CHECKING:
     from hven.batch.service import Chore
@@ -25,4 +26,5 @@ def make_chores(settings: Settings, database: Database) -> Sequence[Chore]:
     registry = DirectRegistry(settings.registry_url, settings.root)
     jobs = DirectJobs(settings, JobStore(database), registry, user=service_account(settings), operator=True)
     outbox = Outbox(database, make_transports(settings))
-    return (CampaignChore(CampaignStore(database), jobs, outbox), Postman(outbox))
+    retention = RetentionChore(settings, database)
+    return (CampaignChore(CampaignStore(database), jobs, outbox), retention, Postman(outbox))

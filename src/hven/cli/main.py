@@ -21,12 +21,14 @@ from hven.cli.down import down
 from hven.cli.explain import explain
 from hven.cli.find import find
 from hven.cli.get import get
+from hven.cli.hold import hold
 from hven.cli.ingest import ingest
 from hven.cli.jobs import jobs
 from hven.cli.process import process
 from hven.cli.project import project
 from hven.cli.registry import registry
 from hven.cli.remove import remove
+from hven.cli.retention import retention
 from hven.cli.seal import seal
 from hven.cli.share import share
 from hven.cli.show import show
@@ -74,6 +76,8 @@ app.add_typer(registry, name="registry")
 app.add_typer(collection, name="collection")
 app.add_typer(project, name="project")
 app.add_typer(database, name="database")
+app.add_typer(retention, name="retention")
+app.add_typer(hold, name="hold")
 
 
 def main() -> NoReturn:

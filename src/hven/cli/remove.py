@@ -31,8 +31,10 @@ def remove(
     from rich.filesize import decimal
 
     from hven.core.errors import ConfigurationError
+    from hven.core.logging import configure
     from hven.observatory import connect
 
+    configure(json=as_json, level="WARNING")
     if not (ids or reproducible or empty_trash):
         raise ConfigurationError("nothing to remove", hint="Give ids, --reproducible or --empty-trash.")
     with connect(site) as obs:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from hven.core.errors import SettingsError
 
@@ -127,6 +127,52 @@ class NotifySettings(_Strict):
     webhooks: tuple[WebhookSettings, ...] = ()
 
 
+def _shared(pattern: str) -> str:
+    if pattern.startswith(("u/", "p/")):
+        raise ValueError("names products of people, which only they remove")
+    return pattern
+
+
+def _made_again(pattern: str) -> str:
+    if not pattern.startswith(("L1/", "L2/")):
+        raise ValueError("is no pattern of types of L1 or L2, like L1/panoseti.*; L0 is never removed")
+    return pattern
+
+
+class RetentionRule(_Strict):
+    """Which of the observatory's products may go, and when; of several rules for a product the first decides."""
+
+    name: Annotated[str, Field(min_length=1, description="Said wherever it applies.")]
+    collections: Annotated[
+        tuple[Annotated[str, AfterValidator(_shared)], ...],
+        Field(min_length=1, description="Patterns of RUN collections, e.g. panoseti/runs/check/*."),
+    ]
+    types: Annotated[
+        tuple[Annotated[str, AfterValidator(_made_again)], ...],
+        Field(min_length=1, description="Patterns of dataset types with their level, e.g. L1/panoseti.*."),
+    ]
+    after_days: Annotated[float, Field(ge=0, description="Younger ones stay.")]
+    keep_last: Annotated[
+        int, Field(ge=0, description="So many of the newest versions of each dataset that are not partial stay.")
+    ] = 0
+
+
+class RetentionSettings(_Strict):
+    """What becomes of the observatory's own products in the end; without rules everything stays."""
+
+    rules: tuple[RetentionRule, ...] = ()
+    releases: Annotated[
+        tuple[str, ...], Field(description="Patterns of TAGGED collections; what is in them stays.")
+    ] = ("*/releases/*",)
+    grace_days: Annotated[
+        float, Field(gt=0, description="From expired to the trash; longer than the longest session and job.")
+    ] = 7.0
+    trash_days: Annotated[float, Field(ge=0, description="From the trash to gone.")] = 7.0
+    apply_every_h: Annotated[
+        float | None, Field(gt=0, description="The batch service applies the rules so often; only by hand if left out.")
+    ] = None
+
+
 class OidcSettings(_Strict):
     """Login at an OpenID Connect provider; who somebody is on this machine, its Unix accounts still say."""
 
@@ -187,6 +233,7 @@ class Settings(_Strict):
     ingest: IngestSettings = IngestSettings()
     batch: BatchSettings = BatchSettings()
     notify: NotifySettings = NotifySettings()
+    retention: RetentionSettings = RetentionSettings()
     server: Annotated[
         ServerSettings | None, Field(description="Real Unix users; without it the try-out, one trust domain.")
     ] = None
@@ -196,6 +243,13 @@ class Settings(_Strict):
     platform_url: Annotated[
         str, Field(description="SQLAlchemy URL of jobs and ledgers; empty is SQLite.", repr=False)
     ] = ""
+
+    @model_validator(mode="after")
+    def _readers_have_time(self) -> Self:
+        """Refuse a grace period in which the hub would leave an idle session alone."""
+        if self.retention.grace_days * 86_400 <= self.hub.idle_timeout_s:
+            raise ValueError("retention.grace_days is shorter than hub.idle_timeout_s: readers would lose products")
+        return self
 
     def with_port(self, port: int) -> Settings:
         """The same with another public port."""

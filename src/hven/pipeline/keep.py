@@ -62,9 +62,17 @@ class Keeper:
         for version in reversed(versions):
             product = self._read(folder / version)
             if product is not None and (product.quantum_key, product.output) == (work.key, output):
+                if self._is_registered(product):
+                    continue  # it has expired: what will go is not built on
                 self.registry.register([product], inputs={product.id: inputs_of(self.place.root, product)})
                 return product
         return None
+
+    def _is_registered(self, product: Product) -> bool:
+        try:
+            return self.registry.get(product.id) == product
+        except DatasetNotFoundError:
+            return False
 
     def _read(self, path: PurePosixPath) -> Product | None:
         try:

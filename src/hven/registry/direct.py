@@ -17,13 +17,23 @@ from hven.model.data_id import DatasetRef, TypeName
 from hven.model.product import Product
 from hven.model.quantum import QuantumRecord, QuantumState
 from hven.model.query import DataQuery
-from hven.registry import calibrations, collections, products, quanta, removal, schema
+from hven.model.retention import Expired, Hold
+from hven.registry import calibrations, collections, keeping, products, quanta, removal, schema
 from hven.registry.database import Database
-from hven.registry.entries import collection_entry, quantum_entry, share_entry, tag_entry, validity_entry
+from hven.registry.entries import (
+    collection_entry,
+    expiry_entry,
+    hold_entry,
+    quantum_entry,
+    return_entry,
+    share_entry,
+    tag_entry,
+    validity_entry,
+)
 from hven.registry.journal import EDITS, QUANTA, Journal
 from hven.registry.protocol import ALL
 from hven.registry.visible import visible
-from hven.store.current import read_current, set_current
+from hven.store.current import forget_current, read_current, set_current
 
 _MANY = 1000
 
@@ -46,7 +56,11 @@ class DirectRegistry:
         self.edits = Journal(root / EDITS)
         self.quanta_journal = Journal(root / QUANTA)
         self.database.prepare(
-            schema.metadata, name=schema.NAME, version=schema.VERSION, when_older="Run `hven registry rebuild`."
+            schema.metadata,
+            name=schema.NAME,
+            version=schema.VERSION,
+            when_older="Run `hven registry rebuild`.",
+            migrations=schema.MIGRATIONS,
         )
 
     def __enter__(self) -> Self:
@@ -157,6 +171,71 @@ class DirectRegistry:
         with self.database.write() as connection:
             removal.remove(connection, product_ids)
 
+    def hold(self, hold: Hold) -> None:
+        """Keep a product, or all that is in a collection, from going (journaled)."""
+        with self.database.write() as connection:
+            keeping.check(connection, hold, self.viewer)
+            self.edits.append([hold_entry(hold, released=False)])
+            keeping.hold(connection, hold)
+
+    def unhold(self, hold: Hold) -> None:
+        """Take a hold away (journaled)."""
+        with self.database.write() as connection:
+            self.edits.append([hold_entry(hold, released=True)])
+            keeping.unhold(connection, hold.target, hold.who)
+
+    def holds(self) -> list[Hold]:
+        """All holds, oldest first."""
+        with self.database.read() as connection:
+            return keeping.holds(connection)
+
+    def expiries(self) -> dict[str, Expired]:
+        """What has expired and is still there, by id, oldest first."""
+        with self.database.read() as connection:
+            return keeping.expiries(connection)
+
+    def expire(self, some: Sequence[Expired], *, releases: Sequence[str] = ()) -> dict[str, str]:
+        """Let products be found no more (journaled); those that must stay after all, with the reason, are left."""
+        with self.database.write() as connection:
+            stay = keeping.needed(connection, {one.product_id for one in some}, releases, by_expired=False)
+            going = [one for one in some if one.product_id not in stay]
+            expired = products.get_many(connection, [one.product_id for one in going])
+            if going:
+                self.edits.append([expiry_entry(going)])
+            for product in expired:
+                forget_current(self.root, product)
+            keeping.expire(connection, going)
+            keeping.leave_defaults(connection, [product.id for product in expired])
+        return stay
+
+    def bring_back(
+        self, returned: Sequence[Product], *, inputs: Mapping[str, Sequence[str]], hold: Hold | None = None
+    ) -> None:
+        """Let products that have expired, or were forgotten, be found again, and hold one at once (journaled).
+
+        They are what is opened by default only where nothing else is meanwhile.
+        """
+        with self.database.write() as connection:
+            held = [hold_entry(hold, released=False)] if hold else []
+            self.edits.append([return_entry([product.id for product in returned]), *held])
+            if hold:
+                keeping.hold(connection, hold)
+            products.add(connection, returned, inputs)
+            keeping.bring_back(connection, [product.id for product in returned])
+            for name, candidates in products.by_defaults(returned).items():
+                products.add_collections(connection, [name], CollectionKind.TAGGED)
+                for product in candidates:
+                    if products.one(connection, product.ref, name, CollectionKind.TAGGED) is None:
+                        set_current(self.root, product)
+                        products.put(connection, name, [product])
+
+    def forget_expired(self, product_ids: Sequence[str], *, releases: Sequence[str] = ()) -> dict[str, str]:
+        """Forget products whose folders are gone; those that must stay after all, with the reason, are left."""
+        with self.database.write() as connection:
+            stay = keeping.needed(connection, product_ids, releases, by_expired=True)
+            removal.forget(connection, [i for i in product_ids if i not in stay])
+        return stay
+
     def define(self, collection: Collection) -> None:
         """Make a collection, or change its access class, text or children (journaled)."""
         with self.database.write() as connection:
@@ -193,6 +272,7 @@ class DirectRegistry:
             if kind != CollectionKind.TAGGED:
                 raise ConflictError(f"collection {collection} is {kind}; only TAGGED ones take tags")
             tagged = products.get_many(connection, product_ids, self.viewer)
+            products.must_be_there(connection, product_ids)
             self.edits.append([tag_entry(collection, product_ids)])
             for product in tagged:
                 in_defaults = collection == products.defaults(product.ref)
@@ -204,6 +284,7 @@ class DirectRegistry:
         """Make a product the calibration for `[begin, end)`; ConflictError where ranges overlap (journaled)."""
         with self.database.write() as connection:
             calibration = calibrations.check(connection, collection, validity, self.viewer)
+            products.must_be_there(connection, [validity.product_id])
             self.edits.append([validity_entry(collection, validity)])
             calibrations.certify(connection, collection, validity, calibration.ref)
 

@@ -10,6 +10,7 @@ from hven.core.clock import now_ns
 from hven.model.collection import AccessClass, Collection, CollectionKind, Validity
 from hven.model.data_id import DataId
 from hven.model.quantum import QuantumRecord, QuantumState
+from hven.model.retention import Expired, Hold
 
 Entry = dict[str, Any]
 
@@ -34,6 +35,21 @@ def share_entry(collection: str, group: str, *, revoked: bool) -> Entry:
     return {"edit": "unshare" if revoked else "share", "at_ns": now_ns(), "collection": collection, "group": group}
 
 
+def hold_entry(hold: Hold, *, released: bool) -> Entry:
+    """Write down that something is held, or no longer."""
+    return {"edit": "unhold" if released else "hold", **asdict(hold)}
+
+
+def expiry_entry(some: Sequence[Expired]) -> Entry:
+    """Write down that products have expired, all by one call."""
+    return {"edit": "expire", "at_ns": now_ns(), "products": [asdict(one) for one in some]}
+
+
+def return_entry(product_ids: Sequence[str]) -> Entry:
+    """Write down that expired products have come back."""
+    return {"edit": "bring back", "at_ns": now_ns(), "products": list(product_ids)}
+
+
 def quantum_entry(record: QuantumRecord) -> Entry:
     """Write a quantum record down."""
     names = (field.name for field in fields(record) if field.name != "data_id")
@@ -54,6 +70,16 @@ def collection_of(entry: Entry) -> Collection:
 def validity_of(entry: Entry) -> Validity:
     """Read a validity."""
     return Validity(entry["product_id"], entry["begin_ns"], entry["end_ns"])
+
+
+def hold_of(entry: Entry) -> Hold:
+    """Read a hold."""
+    return Hold(entry["target"], entry["who"], entry["reason"], entry["at_ns"])
+
+
+def expiries_of(entry: Entry) -> list[Expired]:
+    """Read what has expired."""
+    return [Expired(**one) for one in entry["products"]]
 
 
 def quantum_of(entry: Entry) -> QuantumRecord:

@@ -17,11 +17,14 @@ from hven.model.product import Product
 from hven.model.query import DataQuery
 from hven.registry.bulk import insert_rows, upsert_rows
 from hven.registry.rows import product_of, product_row
-from hven.registry.schema import collection, member, product, product_input
+from hven.registry.schema import collection, expired, member, product, product_input
 from hven.registry.visible import visible
 from hven.registry.where import PRODUCT_NAMES, Name, condition
 
 _AT_ONCE = 1000
+
+THERE = product.c.id.not_in(sa.select(expired.c.product_id))
+"""Condition that a product has not expired: one that has is read by its id, and found no more."""
 
 _TAGGED_ONE = (
     sa.select(product)
@@ -31,6 +34,7 @@ _TAGGED_ONE = (
         member.c.type == sa.bindparam("type"),
         member.c.level == sa.bindparam("level"),
         member.c.data_key == sa.bindparam("data_key"),
+        THERE,
     )
 )
 _RUN_ONE = (
@@ -40,6 +44,7 @@ _RUN_ONE = (
         product.c.type == sa.bindparam("type"),
         product.c.level == sa.bindparam("level"),
         product.c.data_key == sa.bindparam("data_key"),
+        THERE,
     )
     .order_by(product.c.id.desc())
     .limit(1)
@@ -133,6 +138,16 @@ def get_many(connection: Connection, ids: Sequence[str], viewer: Viewer | None =
     return [found[i] for i in ids]
 
 
+def must_be_there(connection: Connection, ids: Sequence[str]) -> None:
+    """Raise ConflictError for products that have expired."""
+    for some in batched(ids, _AT_ONCE):
+        gone = connection.scalar(sa.select(expired.c.product_id).where(expired.c.product_id.in_(some)).limit(1))
+        if gone is not None:
+            raise ConflictError(
+                f"product {gone} has expired", hint=f"`hven retention restore {gone}` brings it back and holds it."
+            )
+
+
 def one(connection: Connection, ref: DatasetRef, name: str, kind: CollectionKind) -> Product | None:
     """Product of a dataset in a RUN (the newest) or TAGGED collection."""
     statement = _RUN_ONE if kind == CollectionKind.RUN else _TAGGED_ONE
@@ -148,7 +163,7 @@ def find(
     limit: int | None,
 ) -> Iterator[Product]:
     """Products `among` those of collections, in order of data ID."""
-    statement = sa.select(product).where(among, *fits(query, PRODUCT_NAMES))
+    statement = sa.select(product).where(among, THERE, *fits(query, PRODUCT_NAMES))
     if type_name is not None:
         statement = statement.where(product.c.type == type_name.name, product.c.level == str(type_name.level))
     for row in connection.execute(statement.order_by(*_ORDER).limit(limit)):
@@ -170,7 +185,7 @@ def by_quantum(
     found: dict[tuple[str, str], Product] = {}
     own: dict[tuple[str, str], Product] = {}
     for some in batched(dict.fromkeys(keys), _AT_ONCE):
-        wanted = product.c.quantum_key.in_(some) & visible(viewer, product.c.run)
+        wanted = product.c.quantum_key.in_(some) & THERE & visible(viewer, product.c.run)
         statement = sa.select(product).where(wanted).order_by(product.c.id)
         for row in connection.execute(statement):
             whose = owner_of(row.run)

@@ -15,7 +15,7 @@ from hven.core.logging import get_logger
 from hven.model.collection import CollectionKind
 from hven.model.product import Product
 from hven.model.quantum import QuantumRecord
-from hven.registry import calibrations, collections, entries, products, quanta, schema
+from hven.registry import calibrations, collections, entries, keeping, products, quanta, schema
 from hven.registry.database import Database, version_of
 from hven.registry.journal import EDITS, QUANTA, Entry, Journal
 from hven.store.current import CURRENT, MEND, read_current
@@ -196,4 +196,33 @@ def _unshare(connection: Connection, entry: Entry) -> None:
     collections.unshare(connection, entry["collection"], entry["group"])
 
 
-_EDITS = {"define": _define, "tag": _tag, "certify": _certify, "share": _share, "unshare": _unshare}
+def _hold(connection: Connection, entry: Entry) -> None:
+    keeping.hold(connection, entries.hold_of(entry))
+
+
+def _unhold(connection: Connection, entry: Entry) -> None:
+    found = entries.hold_of(entry)
+    keeping.unhold(connection, found.target, found.who)
+
+
+def _expire(connection: Connection, entry: Entry) -> None:
+    """What has gone since is not on the disk, and not expired but not there."""
+    some = {one.product_id: one for one in entries.expiries_of(entry)}
+    keeping.expire(connection, [some[i] for i in products.among(connection, list(some), None)])
+
+
+def _bring_back(connection: Connection, entry: Entry) -> None:
+    keeping.bring_back(connection, entry["products"])
+
+
+_EDITS = {
+    "define": _define,
+    "tag": _tag,
+    "certify": _certify,
+    "share": _share,
+    "unshare": _unshare,
+    "hold": _hold,
+    "unhold": _unhold,
+    "expire": _expire,
+    "bring back": _bring_back,
+}

@@ -13,7 +13,7 @@ from hven.model.access import Viewer
 from hven.model.collection import home_of, owner_of
 from hven.model.product import Product
 from hven.registry.rows import product_of
-from hven.registry.schema import member, product, product_input, validity
+from hven.registry.schema import expired, member, product, product_input, validity
 from hven.registry.visible import begins, visible
 
 _AT_ONCE = 1000
@@ -49,9 +49,15 @@ def remove(connection: Connection, ids: Sequence[str]) -> None:
     """Forget products, and where they were tagged and certified; raises ConflictError when one is protected."""
     for product_id, reason in protected(connection, ids).items():
         raise ConflictError(f"product {product_id} must stay: {reason}", hint="Nothing was removed from the registry.")
+    forget(connection, ids)
+
+
+def forget(connection: Connection, ids: Sequence[str]) -> None:
+    """Forget products without asking."""
     for some in batched(dict.fromkeys(ids), _AT_ONCE):
-        for column in (member.c.product_id, validity.c.product_id, product_input.c.product_id, product.c.id):
-            connection.execute(sa.delete(column.table).where(column.in_(some)))
+        for table in (member, validity, product_input, expired):
+            connection.execute(sa.delete(table).where(table.c.product_id.in_(some)))
+        connection.execute(sa.delete(product).where(product.c.id.in_(some)))
 
 
 def _uses(connection: Connection, ids: list[str]) -> Iterator[tuple[str, str, str]]:

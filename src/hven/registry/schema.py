@@ -6,11 +6,12 @@ import re
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.engine import Connection
 
 from hven.model.data_id import INTEGER_KEYS, KEYS
 
 NAME = "registry"
-VERSION = 4
+VERSION = 5
 
 metadata = sa.MetaData()
 
@@ -126,6 +127,27 @@ validity = sa.Table(
 )
 """When calibrations are valid; `scope` is the data ID without the keys that say when it was made."""
 
+hold = sa.Table(
+    "hold",
+    metadata,
+    sa.Column("target", Text, primary_key=True),
+    sa.Column("who", Text, primary_key=True),
+    sa.Column("reason", Text, nullable=False),
+    sa.Column("at_ns", sa.BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""What may not go: `target` is a product's id or the name of a collection, which may not be there any more."""
+
+expired = sa.Table(
+    "expired",
+    metadata,
+    sa.Column("product_id", Text, sa.ForeignKey("product.id"), primary_key=True),
+    sa.Column("rule", Text, nullable=False),
+    sa.Column("at_ns", sa.BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""Products that are found no more and will go; `rule` is the one by which."""
+
 quantum = sa.Table(
     "quantum",
     metadata,
@@ -158,3 +180,11 @@ quantum = sa.Table(
     sa.Index("quantum_task", "task", "ended_ns"),
 )
 """How quanta ended, and which run; one row for each step and data ID of a run."""
+
+
+def _keeping(connection: Connection) -> None:
+    metadata.create_all(connection, [hold, expired])
+
+
+MIGRATIONS = (_keeping,)
+"""From version 4 on."""

@@ -33,7 +33,7 @@ class Again:
 
 
 class Recipes:
-    """Finds out how somebody's own products can be made again.
+    """Finds out how products can be made again.
 
     A product can be, when the task that made it is still there in the same version, and a run would meet the same
     inputs: shared ones must still be what is found by default, own ones are there or can themselves be made again by
@@ -119,7 +119,7 @@ class _CannotError(Exception):
 
 def _command(product: Product, pipeline: str, changes: Changes) -> str:
     data_id = product.ref.data_id
-    words = ["hven", "process", pipeline]
+    words = ["hven", "process", pipeline] + ([] if owner_of(product.run) else ["--shared"])
     for key, option in _OPTIONS.items():
         if key in data_id:
             words += [option, str(data_id[key])]

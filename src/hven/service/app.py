@@ -26,6 +26,7 @@ from hven.service.handlers import (
     pipelines,
     products,
     quanta,
+    retention,
     runner,
     status,
     triage,
@@ -35,6 +36,7 @@ from hven.service.limits import LimitBody
 
 _HANDLERS = (
     identity, products, lookup, collections, quanta, types, pipelines, jobs, campaigns, triage, runner, status,
+    retention,
 )  # fmt: skip
 Next = Callable[[Request], Awaitable[Response]]
 

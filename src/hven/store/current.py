@@ -9,6 +9,7 @@ from hven.model.data_id import DatasetRef
 from hven.model.product import Product
 from hven.store.paths import data_id_folder, is_version, parse_product_path
 from hven.store.small_file import replace_text
+from hven.store.staging import fsync_folder
 
 CURRENT = "current"
 
@@ -27,6 +28,14 @@ def set_current(root: Path, product: Product) -> None:
         known = None
     if known != product.path:
         replace_text(root / product.path.parent / CURRENT, f"{parsed.version}\n")
+
+
+def forget_current(root: Path, product: Product) -> None:
+    """Let a product no longer be the one that is opened by default; nothing happens where it is not."""
+    parsed = parse_product_path(product.path)
+    if read_current(root, parsed.ref, user=parsed.user) == product.path:
+        (root / product.path.parent / CURRENT).unlink()
+        fsync_folder(root / product.path.parent)
 
 
 def read_current(root: Path, ref: DatasetRef, *, user: str = "") -> PurePosixPath | None:

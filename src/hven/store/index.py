@@ -86,7 +86,12 @@ def product_record(path: PurePosixPath, provenance: Mapping[str, Any], manifest:
 
 def inputs_of(root: Path, product: Product) -> list[str]:
     """Ids of what a product was made from, from its provenance record; raises as `read_product` does."""
-    record = _record(root, product.path, PROVENANCE)
+    return inputs_at(root, product.path)
+
+
+def inputs_at(root: Path, path: PurePosixPath) -> list[str]:
+    """Ids of what the product in a folder was made from; raises as `read_product` does."""
+    record = _record(root, path, PROVENANCE)
     return [i["id"] for i in record["inputs"] if i["role"] != "raw"]
 
 

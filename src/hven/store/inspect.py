@@ -57,7 +57,7 @@ def inspect(root: Path, path: PurePosixPath, *, owners: Container[int] | None = 
         When its files are not those of its manifest, or its records cannot be read.
     """
     with ExitStack() as opened:
-        folder = _descend(root, path, opened)
+        folder = open_folder(root, path, opened)
         _must_own(os.fstat(folder), path, owners)
         raw = {name: _read(folder, name, path, owners, opened) for name in (MANIFEST, PROVENANCE)}
         manifest = _parse(Manifest, raw[MANIFEST], path / MANIFEST)
@@ -82,7 +82,7 @@ def _inspected(path: PurePosixPath, provenance: Provenance, manifest: Manifest) 
     return Inspected(product, frozenset(i.id for i in provenance.inputs if i.role != "raw"))
 
 
-def _descend(root: Path, path: PurePosixPath, opened: ExitStack) -> int:
+def open_folder(root: Path, path: PurePosixPath, opened: ExitStack) -> int:
     """Open a folder part by part, so that no part can be a link."""
     folder = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     opened.callback(os.close, folder)
@@ -95,7 +95,7 @@ def _descend(root: Path, path: PurePosixPath, opened: ExitStack) -> int:
             raise AccessDeniedError(f"{path}: {part} is a link or no folder") from None
         except PermissionError:
             raise AccessDeniedError(
-                f"{path}: {part} is closed to the service that registers products",
+                f"{path}: {part} is closed to this account",
                 hint="Keep the access list that the folder was made with.",
             ) from None
         opened.callback(os.close, folder)

@@ -24,6 +24,7 @@ PAGES = {
     "observations": "Observations",
     "trends": "QC trends",
     "jobs": "Jobs",
+    "storage": "Storage",
     "system": "System",
 }
 """Pages of the navigation, in order; an observation's page is reached from the others."""

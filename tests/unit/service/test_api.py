@@ -167,6 +167,8 @@ ENDPOINTS = [
     ("GET", "/campaigns/dr1/report"),
     *(("POST", f"/campaigns/dr1/{verb}") for verb in ("start", "pause", "resume", "accept", "reject", "retry")),
     ("GET", "/status"),
+    *(("GET", path) for path in ("/retention", "/retention/plan", "/retention/deeds", "/holds")),
+    *(("POST", path) for path in ("/retention/apply", "/retention/restore", "/holds", "/holds/remove")),
 ]
 RUNNER = [
     ("GET", "/runner/job"),

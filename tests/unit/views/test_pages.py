@@ -15,6 +15,7 @@ from hven.batch.model import Estimate, JobClass, JobRequest, JobState
 from hven.batch.store import JobStore
 from hven.batch.tables import JOB, QUANTUM_PROGRESS
 from hven.core.clock import NS, now_ns
+from hven.core.settings import RetentionRule
 from hven.hub.announcement import announce
 from hven.hub.mode import mode_of
 from hven.hub.status import ServiceStatus
@@ -433,3 +434,18 @@ def test_the_platform_is_judged_by_its_worst_part(services, disks, quarantined, 
 
 def test_a_table_without_rows_still_has_its_head():
     assert "Name" in markup.table(["Name"], [])
+
+
+def test_storage_says_how_much_there_is_what_goes_next_and_who_may_change_it(night, monkeypatch):
+    rule = {"name": "old", "collections": ("panoseti/runs/*",), "types": ("L1/*",), "after_days": 1000.0}
+    retention = night.settings.retention.model_copy(update={"rules": (RetentionRule(**rule),)})
+    monkeypatch.setattr(night, "settings", night.settings.model_copy(update={"retention": retention}))
+    text = text_of(night, "storage")
+
+    assert "L1/panoseti.ph1024" in text
+    assert "rule old: younger than 1000 days" in text
+    assert "The largest" in text
+    assert "Nothing is held" in text
+    assert "Nothing is held" not in text_of(
+        night.seen_by(Viewer("ada", frozenset({AccessClass.COLLABORATION}))), "storage"
+    )

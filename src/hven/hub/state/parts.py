@@ -9,6 +9,7 @@ from hven.batch.campaigns import tables as campaigns
 from hven.batch.triage import tables as triage
 from hven.registry import schema
 from hven.registry.transfer import Tables
+from hven.retention import tables as retention
 
 REGISTRY = (Tables(schema.NAME, schema.VERSION, schema.metadata),)
 """Made again from the disk at any time."""
@@ -19,5 +20,6 @@ PLATFORM = (
     Tables(campaigns.NAME, campaigns.VERSION, campaigns.METADATA),
     Tables(notifications.NAME, notifications.VERSION, notifications.METADATA),
     Tables(ledger.NAME, ledger.VERSION, ledger.METADATA),
+    Tables(retention.NAME, retention.VERSION, retention.METADATA),
 )
 """Jobs, audit and ledgers, which exist nowhere else."""

@@ -161,6 +161,20 @@ class Share(Body):
     group: Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_storable)]
 
 
+class NewHold(Body):
+    """What is to stay, or to come back, and why."""
+
+    target: Annotated[Text, Field(min_length=1)]
+    reason: Annotated[Text, Field(min_length=1)]
+
+
+class OldHold(Body):
+    """Whose hold is taken away, the caller's own where nobody is named."""
+
+    target: Annotated[Text, Field(min_length=1)]
+    who: Text = ""
+
+
 class Certify(Body):
     """A calibration and when it is valid."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Annotated, cast
 
 from fastapi import Depends, HTTPException, Request
@@ -13,7 +14,10 @@ from hven.core.errors import AccessDeniedError, describe
 from hven.core.settings import Settings
 from hven.model.access import Viewer
 from hven.observatory import Observatory
+from hven.registry.database import Database
 from hven.registry.direct import DirectRegistry
+from hven.retention.audit import Audit
+from hven.retention.face import AskingRetention
 from hven.service.auth import Auths, Caller, credential_of
 from hven.service.own_records import OwnRecords
 
@@ -36,6 +40,11 @@ async def _reader(caller: Annotated[Caller, Depends(_caller)]) -> Caller:
 
 async def _submitter(caller: Annotated[Caller, Depends(_caller)]) -> Caller:
     caller.must("submit")
+    return caller
+
+
+async def _operator(caller: Annotated[Caller, Depends(_submitter)]) -> Caller:
+    caller.must("operate")
     return caller
 
 
@@ -86,6 +95,18 @@ def _campaigns_changed(
     return campaigns
 
 
+def _keeping(
+    whole: Annotated[Observatory, Depends(_whole)], caller: Annotated[Caller, Depends(_operator)]
+) -> AskingRetention:
+    registry = cast("DirectRegistry", whole.registry).seen_by(viewer(caller, whole.settings))
+    return AskingRetention(whole.settings, registry, _audit(whole.settings.platform_url), user=caller.name)
+
+
+@lru_cache(maxsize=8)
+def _audit(url: str) -> Audit:
+    return Audit(Database(url))
+
+
 Anyone = Annotated[Caller, Depends(_caller)]
 """Somebody the hub knows."""
 
@@ -112,3 +133,6 @@ ReadCampaigns = Annotated[Campaigns, Depends(_campaigns_read)]
 
 ChangeCampaigns = Annotated[Campaigns, Depends(_campaigns_changed)]
 """Campaigns in the name of somebody who may operate."""
+
+Keeping = Annotated[AskingRetention, Depends(_keeping)]
+"""Retention in the name of somebody who may operate."""

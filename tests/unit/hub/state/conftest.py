@@ -24,8 +24,10 @@ from hven.hub.layout import Layout
 from hven.hub.state.parts import PLATFORM, REGISTRY
 from hven.model.collection import Collection, CollectionKind, Validity
 from hven.model.quantum import QuantumRecord, QuantumState
+from hven.model.retention import Expired, Hold
 from hven.registry.database import Database
 from hven.registry.direct import DirectRegistry
+from hven.retention.audit import Audit, Deed
 
 
 class Site:
@@ -56,6 +58,7 @@ class Site:
             Decision(fingerprint="f", verdict="known", task="t", version="1", error="é", who="ada", time_ns=1, why="so")
         )
         self.plan(database)
+        self.retain(database)
         last = store.submit(JobRequest(pipeline="p/x"), user="bert").id
         with database.write() as connection:
             connection.execute(EVENT.delete().where(EVENT.c.job == last))
@@ -66,6 +69,12 @@ class Site:
         ledger.finish("panoseti", "o", "f")
         ledger.close()
         return last
+
+    def retain(self, database):
+        """A deed of retention, and a wish."""
+        audit = Audit(database)
+        audit.note([Deed("olga", "expire", "x", "é", 1, "old")])
+        audit.ask("olga", "apply")
 
     def plan(self, database):
         """A campaign with a group, and a message about it."""
@@ -87,6 +96,8 @@ class Site:
             registry.define(Collection("best", CollectionKind.TAGGED))
             registry.define(Collection("both", CollectionKind.CHAINED, children=("best",)))
             registry.tag("best", [first.id])
+            registry.hold(Hold("best", "ada", "why", 1))
+            registry.expire([Expired(second.id, "old", 1)])
             registry.define(Collection("u/ada/flat", CollectionKind.RUN))
             registry.share("u/ada/flat", "astronomers")
             registry.certify("panoseti/calib/x", Validity(first.id, begin, begin + 1))
