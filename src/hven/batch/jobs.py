@@ -10,6 +10,7 @@ from typing import Protocol
 
 from hven import instruments
 from hven.access.projects import owner_in
+from hven.batch.environments.shelf import shelf_of
 from hven.batch.estimate import estimate
 from hven.batch.model import Estimate, Failure, Job, JobClass, JobRequest, JobState
 from hven.batch.queries import log_tail
@@ -158,8 +159,12 @@ class DirectJobs:
         self._check_rights(request)
         if owner_in(self.settings, self.user, request.project, shared=request.shared) == self.user:
             check_quota(self.registry, self.settings, self.user)
-        instrument = instruments.load(request.pipeline.partition("/")[0])
-        refuse_blocked(load_pipeline(instrument, request.pipeline), self.triage.decisions())
+        if request.environment:
+            version = shelf_of(self.settings).resolve(request.environment)
+            request = request.model_copy(update={"environment": version})
+        else:
+            instrument = instruments.load(request.pipeline.partition("/")[0])
+            refuse_blocked(load_pipeline(instrument, request.pipeline), self.triage.decisions())
         expected = self.estimate(request)
         if not expected.quanta:
             raise DatasetNotFoundError(

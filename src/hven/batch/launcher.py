@@ -69,7 +69,8 @@ class DirectLauncher:
     def launch(self, lease: Lease, job: Job) -> None:
         """Start a runner whose output goes to the job's log."""
         environment = {**os.environ, "HVEN_ROOT": str(self.settings.root), "HVEN_STATE": str(self.settings.state)}
-        process = start(self.settings, self.command, Order(job.id, lease.name, str(self._site)), environment)
+        order = Order(job.id, lease.name, str(self._site), environment=job.request.environment)
+        process = start(self.settings, self.command, order, environment)
         process.stdin.close()  # type: ignore[union-attr] # `start` opens it
         self._running.append(process)
 

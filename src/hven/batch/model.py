@@ -105,6 +105,10 @@ class JobRequest(_Record):
         ),
     ] = ""
 
+    environment: Annotated[
+        str, Field(description="Installed environment or tag in which it runs; empty for the service's own.")
+    ] = ""
+
     def owner(self, user: str) -> str:
         """Whose the products of a user's job are: the observatory's (empty), a project's, or the user's own."""
         if self.shared:

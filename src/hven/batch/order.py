@@ -27,12 +27,15 @@ class Order:
         Site file.
     api
         The API's address, for a runner under its user's account, which may not touch the databases.
+    environment
+        Version of the environment in which the job is to run; empty for the runner's own.
     """
 
     job: int
     lease: str = field(repr=False)
     site: str
     api: str = ""
+    environment: str = ""
 
     @property
     def right(self) -> Lease:
@@ -40,8 +43,8 @@ class Order:
         return Lease(self.job, self.lease)
 
     def line(self) -> bytes:
-        """Write it down."""
-        return json.dumps(asdict(self)).encode() + b"\n"
+        """Write it down; a runner of an older version does not know what is left out."""
+        return json.dumps({key: value for key, value in asdict(self).items() if value != ""}).encode() + b"\n"
 
 
 def read_order(stream: int) -> Order:

@@ -15,6 +15,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+from hven.batch.environments.enter import enter, order_stream
 from hven.batch.lease import JobQueue, Lease, RunnerSide
 from hven.batch.model import Job, JobState, Wish
 from hven.batch.order import END, Order, read_order
@@ -65,17 +66,37 @@ def main(arguments: Sequence[str], work: Work = process) -> int:
     site file of root's and through the API only.
     """
     configure(json=False)
-    order = read_order(_STDIN)
+    order = read_order(order_stream(arguments))
     site = Path(order.site)
     if AS_USER in arguments:
         _check_roots(site)
         threading.Thread(target=_obey, name="obey", daemon=True).start()
         settings = load_settings(site, environ={})
         remote = RemoteQueue(order.api, order.right, lease_s=settings.batch.lease_s)
-        return run_job(settings, order.right, work, remote, lambda: _remote(order))
+        return _run(settings, order, arguments, queue=remote, work=work, registry_of=lambda: _remote(order))
     settings = load_settings(site)
     queue = JobQueue(Database(settings.platform_url), lease_s=settings.batch.lease_s)
-    return run_job(settings, order.right, work, queue, _direct(settings))
+    return _run(settings, order, arguments, queue=queue, work=work, registry_of=_direct(settings))
+
+
+def _run(
+    settings: Settings,
+    order: Order,
+    arguments: Sequence[str],
+    *,
+    queue: RunnerSide,
+    work: Work,
+    registry_of: Callable[[], Registry],
+) -> int:
+    """Run the job here or in the environment it asks for; it has failed where that is not as installed."""
+    try:
+        if order.environment:
+            enter(settings, order, arguments)
+    except HvenError as error:
+        queue.finish(order.right, JobState.FAILED, error=error.message, hint=error.hint, flavour=error.flavour)
+        queue.close()
+        return error.exit_code
+    return run_job(settings, order.right, work, queue, registry_of)
 
 
 def _check_roots(site: Path) -> None:

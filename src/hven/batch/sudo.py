@@ -54,11 +54,11 @@ class SudoLauncher:
         if job.request.shared:
             python = str(self.server.prefix / "venv" / "bin" / "python")
             command = [python, "-I", "-m", "hven.batch.runner"]
-            order = Order(job.id, lease.name, str(self.site))
+            order = Order(job.id, lease.name, str(self.site), environment=job.request.environment)
         else:
             script = str(self.server.prefix / "libexec" / "hven-runner")
             command = [SUDO, "-n", "-u", self._account(job.user), "--", script]
-            order = Order(job.id, lease.name, str(self.site), self.api)
+            order = Order(job.id, lease.name, str(self.site), self.api, job.request.environment)
         home = self.settings.state / "homes" / self.server.batch_account
         self._running.append(start(self.settings, command, order, {**CLEAN, "HOME": str(home)}))
 

@@ -18,6 +18,7 @@ from hven.cli.database import database
 from hven.cli.describe import describe
 from hven.cli.doctor import doctor
 from hven.cli.down import down
+from hven.cli.environment import environment
 from hven.cli.explain import explain
 from hven.cli.find import find
 from hven.cli.get import get
@@ -78,6 +79,7 @@ app.add_typer(project, name="project")
 app.add_typer(database, name="database")
 app.add_typer(retention, name="retention")
 app.add_typer(hold, name="hold")
+app.add_typer(environment, name="environment")
 
 
 def main() -> NoReturn:

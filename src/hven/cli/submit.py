@@ -41,6 +41,9 @@ def submit(
     job_class: Annotated[
         str, typer.Option("--class", help="Another class than people's own, which is for operators: " + CLASSES + ".")
     ] = "data-access",
+    environment: Annotated[
+        str, typer.Option(help="Installed environment, or a tag like recommended; see `hven environment list`.")
+    ] = "",
     wait: Annotated[bool, typer.Option("--wait", help="Wait for the end; exit code 8 unless it succeeds.")] = False,
     as_json: Json = False,
     site: Site = None,
@@ -54,6 +57,7 @@ def submit(
         chosen = data_id(day_obs, observation, detector)
         changes = read_changes(config or [])
         more = {"config": changes, "job_class": job_class, "shared": shared, "project": project, **chosen}
+        more["environment"] = environment
         handle = obs.submit(pipeline, where=where, **more)
         job = _follow(handle) if wait else handle.progress()
         if as_json:

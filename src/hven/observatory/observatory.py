@@ -338,6 +338,7 @@ class Observatory(Operations):
         job_class: str = "data-access",
         shared: bool = False,
         project: str = "",
+        environment: str = "",
         **data_id: object,
     ) -> JobHandle:
         """Hand a pipeline to the batch service.
@@ -348,6 +349,8 @@ class Observatory(Operations):
             As of `process`.
         job_class
             ``data-access``, people's own work; operators may choose another `hven.batch.model.JobClass`.
+        environment
+            Installed environment in which it runs, or a tag like ``recommended``; the batch service's own by default.
 
         Returns
         -------
@@ -365,7 +368,8 @@ class Observatory(Operations):
         """
         from hven.batch.jobs import JobHandle
 
-        job = self.jobs.submit(_request(pipeline, where, config, job_class, data_id, shared=shared, project=project))
+        whose = {"shared": shared, "project": project, "environment": environment}
+        job = self.jobs.submit(_request(pipeline, where, config, job_class, data_id, **whose))
         return JobHandle(self.jobs, job.id)
 
     def estimate(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import platform
 import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -12,6 +13,7 @@ from pathlib import Path
 import hven
 from hven.model.data_id import DataId
 from hven.model.digest import digest_json
+from hven.model.environment import RECORD, Installed
 from hven.model.product import Product
 from hven.model.provenance import SoftwareRecord
 from hven.pipeline.bind import BoundStep
@@ -39,14 +41,22 @@ def quantum_key(step: BoundStep, data_id: DataId, inputs: Mapping[str, Sequence[
 
 @cache
 def software() -> SoftwareRecord:
-    """Version and commit of hven, and a digest of everything that is installed beside it."""
+    """Version and commit of hven, and a digest of everything that is installed beside it.
+
+    In an installed environment that is the digest of its bundle.
+    """
     installed = sorted({f"{d.name}=={d.version}" for d in importlib.metadata.distributions()})
     return SoftwareRecord(
         version=hven.__version__,
         commit=_commit(Path(hven.__file__).parent),
-        environment=digest_json(installed),
+        environment=_bundle(Path(sys.prefix)) or digest_json(installed),
         python=platform.python_version(),
     )
+
+
+def _bundle(prefix: Path) -> str:
+    record = prefix / RECORD
+    return Installed.model_validate_json(record.read_bytes()).bundle.digest if record.exists() else ""
 
 
 def _commit(package: Path) -> str:
