@@ -11,8 +11,8 @@ from tempfile import TemporaryDirectory
 
 from pydantic import ValidationError
 
-from hven.model.environment import RECORD, Bundle, check_name
 from hven.core.errors import ChecksumError, ConfigurationError, ConflictError
+from hven.model.environment import RECORD, Bundle, check_name
 
 WHEELS, DEFINITION = "wheels", "apptainer.def"
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"

@@ -13,9 +13,9 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from hven.batch.environments.bundle import WHEELS, read, sha256
-from hven.model.environment import RECORD, Bundle, Installed, check_name
 from hven.core.errors import ChecksumError, ConfigurationError, ConflictError, InfrastructureError, UnknownNameError
 from hven.core.settings import Settings
+from hven.model.environment import RECORD, Bundle, Installed, check_name
 
 _INSTALL_S = 3600
 _SHOWN = 5
