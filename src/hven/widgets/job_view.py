@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from html import escape
 from typing import TYPE_CHECKING
 
@@ -33,10 +34,13 @@ class JobView:
         Observatory.
     handle
         What `Observatory.submit` gives.
+    ended
+        Called with the job once it has ended.
     """
 
-    def __init__(self, obs: Observatory, handle: JobHandle) -> None:
+    def __init__(self, obs: Observatory, handle: JobHandle, ended: Callable[[Job], None] = lambda _job: None) -> None:
         self._obs = obs
+        self._ended = ended
         self.handle = handle
         self.follower = threading.Thread(target=self._follow, daemon=True)
         self.head = iw.HTML()
@@ -57,7 +61,7 @@ class JobView:
 
     def refresh(self) -> bool:
         """Ask once and show the answer; true when the job has ended."""
-        job = self.handle.progress()
+        self.job = job = self.handle.progress()
         self._show(job)
         if job.counts.failed or job.state == "FAILED":
             self._show_failures()
@@ -91,6 +95,8 @@ class JobView:
         pause = threading.Event()
         while not self._refreshed():
             pause.wait(POLL_S)
+        if self.job.state.ended:
+            self._ended(self.job)
 
     def _refreshed(self) -> bool:
         """Whether there is nothing more to wait for; what is out of reach for a while is asked again."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from html import escape
 from typing import TYPE_CHECKING, Any
 
@@ -15,10 +16,11 @@ from hven.views.formats import duration, size
 from hven.widgets.data_query import DataQueryFields
 from hven.widgets.job_view import JobView
 from hven.widgets.look import LABEL, problem, quiet, show
+from hven.widgets.notify import Notifier
 from hven.widgets.options import Options, StepOptions
 
 if TYPE_CHECKING:
-    from hven.batch.model import Estimate
+    from hven.batch.model import Estimate, Job
 
 _CLASSES = ("data-access", "calibration", "data-release", "ocs-driven", "offline", "prompt")
 _WHOSE = (("my own", False), ("for everybody", True))
@@ -56,6 +58,8 @@ class SubmitForm(iw.VBox):
         self.shared = iw.Dropdown(options=_WHOSE, description="Products", style=LABEL)
         self.estimate = iw.HTML()
         self.submit = iw.Button(description="Submit", icon="play", button_style="primary")
+        self.notify = iw.Checkbox(description="Notify me when it has ended", indent=False)
+        self.notifier = Notifier()
         self.jobs = iw.VBox()
         self.views: list[JobView] = []
         if pipeline:
@@ -77,7 +81,7 @@ class SubmitForm(iw.VBox):
             class_row,
             shared_row,
         ]
-        super().__init__([*above, self.estimate, self.submit, self.jobs])
+        super().__init__([*above, self.estimate, iw.HBox([self.submit, self.notify]), self.notifier.box, self.jobs])
 
     @property
     def config(self) -> dict[str, dict[str, Any]]:
@@ -128,7 +132,7 @@ class SubmitForm(iw.VBox):
         self.submit.disabled = True  # until something is changed: one press, one job
         try:
             handle = self._obs.submit(**self._chosen())
-            view = JobView(self._obs, handle)
+            view = JobView(self._obs, handle, self._on_end(notify=self.notify.value))
         except HvenError as error:
             self._refuse(error)
             return
@@ -136,6 +140,13 @@ class SubmitForm(iw.VBox):
         self.views.append(view)
         self.jobs.children = [view.box, *self.jobs.children]
         view.follow()
+
+    def _on_end(self, *, notify: bool) -> Callable[[Job], None]:
+        """What happens when a job has ended that is submitted now."""
+        if not notify:
+            return lambda _job: None
+        self.notifier.prepare()
+        return self.notifier.tell
 
 
 def _estimate(found: Estimate) -> str:

@@ -124,11 +124,15 @@ def test_observatory_without_data_says_how_to_get_some(empty):
 
 def test_job_is_followed_to_its_end_and_its_product_opened(form, obs, batch, ended):
     form.query.choose(detector=1)
+    form.notify.value = True
     form.submit.click()
     assert form.submit.disabled
     view = form.views[0]
 
     assert "SUCCEEDED" in ended(view)
+    assert f"Job {view.handle.id:04d} tiny/all has succeeded" in text(form.notifier.lines)
+    (said,) = form.notifier._page.outputs
+    assert "has succeeded" in said["data"]["application/javascript"]
     assert "4 of 4 quanta" in text(view.counts)
     assert (view.cancel.layout.display, view.details.layout.display) == ("none", "none")
     names = [name for name, _ in view.results.choice.options]
@@ -188,6 +192,7 @@ def test_waiting_job_can_be_cancelled(form, obs, ended):
     view.cancel.click()
 
     assert "DELETED" in ended(view)
+    assert form.notifier.lines.value == ""
     assert view.cancel.layout.display == "none"
     assert view.results.box.layout.display == "none"
     assert str(obs.jobs.get(view.handle.id).state) == "DELETED"

@@ -7,7 +7,7 @@
 
   const plugin = {
     id: "hven-notices:plugin",
-    description: "Announcements, and a warning before an unused server stops.",
+    description: "Announcements, jobs that have ended, and a warning before an unused server stops.",
     autoStart: true,
     activate: async (app) => {
       const { Notification } = await shares("@jupyterlab/apputils");
@@ -46,6 +46,17 @@
           })
         );
       }
+
+      // A form in a notebook says that a job has ended (hven.widgets.notify).
+      window.addEventListener("hven-notice", ({ detail }) => {
+        const desktop = window.Notification;
+        if (!detail.text) {
+          if (desktop && desktop.permission === "default") desktop.requestPermission();
+          return;
+        }
+        (detail.good ? Notification.success : Notification.warning)(detail.text, { autoClose: false });
+        if (document.hidden && desktop && desktop.permission === "granted") new desktop("hven", { body: detail.text });
+      });
 
       app.restored.then(() => {
         look();
