@@ -229,11 +229,13 @@ def test_wrong_condition_is_explained_where_it_was_written(page, picture):
 
 def test_job_runs_to_its_end_and_gives_the_dataset(page, site, picture):
     submit = page.locator(f"{NOTEBOOK}.widget-button:has-text('Submit')")
+    page.locator(f"{NOTEBOOK}.widget-checkbox:has-text('Notify me') input").check()
     submit.click()
     page.locator(f"{NOTEBOOK}.widget-button:has-text('Cancel')").wait_for()
     submit.evaluate("element => element.scrollIntoView({block: 'start'})")
     picture(page, "09-submitted")
-    expect(page.locator(NOTEBOOK).get_by_text("SUCCEEDED")).to_be_visible(timeout=LONG_MS)
+    expect(page.locator(NOTEBOOK).get_by_text("SUCCEEDED").first).to_be_visible(timeout=LONG_MS)
+    expect(page.locator(".Toastify").get_by_text("panoseti/calibrate has succeeded")).to_be_visible()
     page.locator(f"{NOTEBOOK}.widget-button:has-text('Open result')").click()
 
     expect(page.locator(f"{NOTEBOOK}.jp-OutputArea .jp-OutputArea .xr-wrap")).to_be_visible()

@@ -22,11 +22,11 @@ log = get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """Something that an action needs to be told: one of some options, or a line of text where there are none."""
+    """Something that an action needs to be told: one of `options`, values by their words, else a line of text."""
 
     name: str
     label: str
-    options: tuple[str, ...] = ()
+    options: Mapping[str, str] = field(default_factory=dict)
     optional: bool = False
 
 
@@ -39,7 +39,7 @@ class Action:
     label
         On the button.
     path, body
-        What is posted where.
+        What is posted where; ``{name}`` in the path stands for what the field of that name was told.
     done
         What is said afterwards.
     question
@@ -121,7 +121,7 @@ class Actions:
     def _do(self, action: Action, told: Mapping[str, str]) -> None:
         self._back()
         try:
-            self._ask(action.path, {**action.body, **told})
+            self._ask(*_posted(action, told))
         except HvenError as error:
             log.info("nothing changed", path=action.path, error=error.message)
             self._say("failed", error.message, error.hint)
@@ -133,10 +133,23 @@ class Actions:
         self._result.object = markup.said(state, what, hint)
 
 
+def _posted(action: Action, told: Mapping[str, str]) -> tuple[str, dict[str, Any]]:
+    """Path and body; what is told to the path is not in the body.
+
+    Examples
+    --------
+    >>> _posted(Action("Decide", "triage/{kind}", ""), {"kind": "ab", "why": "broken lens"})
+    ('triage/ab', {'why': 'broken lens'})
+    """
+    inside = {name for name in told if f"{{{name}}}" in action.path}
+    path = action.path.format(**{name: told[name] for name in inside}) if inside else action.path
+    return path, {**action.body, **{name: value for name, value in told.items() if name not in inside}}
+
+
 def _widget(asked: Field) -> Any:
     look = {"label": asked.label, "size": "small", "margin": 0}
     if asked.options:
-        return pn.ui.Select(options=list(asked.options), value=asked.options[0], width=200, **look)
+        return pn.ui.Select(options=dict(asked.options), value=next(iter(asked.options.values())), width=320, **look)
     return pn.ui.TextInput(width=320, **look)
 
 

@@ -14,6 +14,9 @@ from bokeh.document import Document
 from hven.batch.model import Estimate, JobClass, JobRequest, JobState
 from hven.batch.store import JobStore
 from hven.batch.tables import JOB, QUANTUM_PROGRESS
+from hven.batch.triage.model import Decision
+from hven.batch.triage.queries import failure_kinds
+from hven.batch.triage.store import DecisionStore
 from hven.core.clock import NS, now_ns
 from hven.core.settings import RetentionRule
 from hven.hub.announcement import announce
@@ -21,6 +24,8 @@ from hven.hub.mode import mode_of
 from hven.hub.status import ServiceStatus
 from hven.model.access import Viewer
 from hven.model.collection import AccessClass
+from hven.model.data_id import DataId
+from hven.model.quantum import QuantumRecord, QuantumState
 from hven.registry.database import Database
 from hven.views import frame, markup, warm
 from hven.views.actions import Action, Actions, Field
@@ -349,7 +354,7 @@ def test_what_loses_work_is_asked_first(empty):
 
 
 def test_an_action_sends_what_it_needs_to_be_told(empty):
-    fields = (Field("verdict", "Verdict", ("accept", "block")), Field("why", "Why"))
+    fields = (Field("verdict", "Verdict", {"accept it": "accept", "block it": "block"}), Field("why", "Why"))
     buttons, asked = offered(Action("Decide …", "triage/ab", "Decided.", fields=fields))
     press(buttons, "Decide …")
     press(buttons, "Decide")
@@ -366,6 +371,28 @@ def test_a_question_goes_when_the_action_is_no_longer_offered(empty):
     press(buttons, "Cancel …")
     buttons.offer([])
     assert "Cancel it?" not in said(buttons)
+
+
+def test_failures_are_shown_by_kind_with_what_was_decided(empty, monkeypatch):
+    store = JobStore(Database(empty.settings.platform_url))
+    job = store.get(ran(store, "zoe", JobState.FAILED, ended=["failed", "failed"], total=2))
+    record = {"run": job.run, "step": "showers", "task": "showers.find", "task_version": "1.2", "outputs": (),
+              "state": QuantumState.FAILED, "flavour": "data", "traceback": "Traceback of <the> first",
+              "ended_ns": now_ns()}  # fmt: skip
+    empty.registry.record_quanta([
+        QuantumRecord(**record, data_id=DataId(instrument="panoseti", detector=n), quantum_key=f"zoe{n}",
+                      error=f"ValueError: detector {n} is broken") for n in (1, 2)
+    ])  # fmt: skip
+    (kind,) = failure_kinds(empty.settings, empty.registry, run=job.run)
+    decision = Decision(fingerprint=kind.fingerprint, verdict="known", task="showers.find", version="1.2", who="olga",
+                        error=kind.error, time_ns=now_ns(), why="no cable until May")  # fmt: skip
+    DecisionStore(store.database).add(decision)
+    text = text_of(empty, "jobs", job=str(job.id))
+    for words in ("detector 1 is broken", "Traceback of &lt;the&gt; first", "accepted as known", "no cable until May"):
+        assert words in text
+    assert "detector 2 is broken" not in text
+    monkeypatch.setattr(frame, "asking", lambda: lambda _path, _body: None)
+    assert buttons_of(empty, job.id) == ["Restart", "Decide …"]
 
 
 def test_a_name_from_outside_cannot_become_markup(empty):

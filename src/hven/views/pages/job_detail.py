@@ -13,6 +13,7 @@ from hven.observatory import Observatory
 from hven.views import formats, markup, states, theme
 from hven.views.actions import Actions, Ask
 from hven.views.pages.job_actions import actions
+from hven.views.pages.job_failures import decide, kinds_of, shown
 from hven.views.pages.job_words import counted, data, took_s, waits
 from hven.views.url import Url
 
@@ -42,25 +43,29 @@ class JobDetail:
     ) -> None:
         self.job_id = job_id
         self._observatory, self._url, self._visitor = observatory, url, pn.state.user
-        self._title, self._about, self._log = (markup.html("") for _ in range(3))
+        self._title, self._about, self._failures, self._more, self._log = (markup.html("") for _ in range(5))
         self._actions = Actions(ask, changed) if ask else None
         folded = pn.ui.Card(
             self._log, header=markup.html(f"Log, last {LOG_LINES} lines"), collapsed=True, sizing_mode="stretch_width",
             margin=(theme.SPACE, 0), elevation=0, outlined=True,
         )  # fmt: skip
         self._folded = folded
-        actions = [self._actions.view] if self._actions else []
+        buttons = [self._actions.view] if self._actions else []
         self.view = pn.Column(
-            self._title, *actions, self._about, folded,
+            self._title, *buttons, self._about, self._failures, self._more, folded,
             sizing_mode="stretch_width", margin=(0, 0, 3 * theme.SPACE, 0), styles=theme.CARD,
         )  # fmt: skip
 
     def follow(self, job: Any) -> None:
         """Show the job as it is now."""
         markup.change(self._title, _title(job, self._url))
-        markup.change(self._about, _about(self._observatory, job))
+        kinds = kinds_of(self._observatory, job)
+        markup.change(self._about, _about(job))
+        markup.change(self._failures, shown(self._observatory, job, kinds))
+        markup.change(self._more, _resources(self._observatory, job) + _events(self._observatory, job))
         if self._actions:
-            self._actions.offer(actions(job, self._observatory.viewer))
+            viewer = self._observatory.viewer
+            self._actions.offer([*actions(job, viewer), *decide(kinds, viewer)])
         text = self._log_of(job)
         self._folded.visible = bool(text)
         markup.change(self._log, f"<pre>{escape(text)}</pre>")
@@ -84,7 +89,7 @@ def _title(job: Any, url: Url) -> str:
     )
 
 
-def _about(observatory: Observatory, job: Any) -> str:
+def _about(job: Any) -> str:
     counts = job.counts
     ended = {"Ended (UTC)": formats.utc(job.ended_ns)} if job.ended_ns else {}
     facts = {
@@ -99,10 +104,7 @@ def _about(observatory: Observatory, job: Any) -> str:
     }
     why = markup.said("failed", job.error, job.hint) if job.error else ""
     gap = f"<div style='height:{theme.SPACE}px'></div>"
-    return (
-        f"{markup.facts(facts, plain=True)}{why}{gap}{_quanta(counts, ended=job.state.ended)}{gap}"
-        f"{_failures(observatory, job)}{_resources(observatory, job)}{_events(observatory, job)}"
-    )
+    return f"{markup.facts(facts, plain=True)}{why}{gap}{_quanta(counts, ended=job.state.ended)}"
 
 
 def _quanta(counts: Any, *, ended: bool) -> str:
@@ -141,17 +143,6 @@ def _minutes(value: float) -> str:
 
 def _or_missing(value: float | None, write: Callable[[float], str]) -> str:
     return formats.MISSING if not value else write(value)
-
-
-def _failures(observatory: Observatory, job: Any) -> str:
-    rows = [
-        [(states.chip("failed", escape(f.flavour)), ""), (escape(f.step), ""), (str(len(f.data_ids)), "number"),
-         (escape(f.error), "wrap"), (escape("; ".join(f.data_ids[:3])), "wrap")]
-        for f in batch.failures(observatory.settings, job.id)
-    ]  # fmt: skip
-    if not rows:
-        return ""
-    return markup.part("Failures", markup.table(["Cause", "Step", "Times", "Error", "First data IDs"], rows))
 
 
 def _events(observatory: Observatory, job: Any) -> str:
