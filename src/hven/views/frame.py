@@ -24,6 +24,7 @@ PAGES = {
     "observations": "Observations",
     "trends": "QC trends",
     "jobs": "Jobs",
+    "campaigns": "Campaigns",
     "storage": "Storage",
     "system": "System",
 }

@@ -55,6 +55,8 @@ _DASH = '<path d="M2 6h8"/>'
 _PLAY = '<path d="M3 1.8 10.5 6 3 10.2z"/>'
 _DIAMOND = '<path d="M6 1 11 6 6 11 1 6z"/>'
 _CHECKED = f'{_DISC}<path d="M3.6 6.2 5.4 7.9 8.5 4.3" stroke="#fff" stroke-width="1.4"/>'
+_CROSSED = f'{_RING}<path d="M3 9 9 3"/>'
+_PAUSED = '<rect x="1.5" y="1.5" width="9" height="9"/><path d="M4.8 4v4M7.2 4v4"/>'
 _CHECK = '<path d="M1.8 6.4 4.8 9.4 10.2 2.8"/>'
 
 _PATTERNS = {
@@ -97,6 +99,11 @@ MARKS: dict[str, Mark] = {
     "SUCCEEDED": _like(_GOOD, "SUCCEEDED"),
     "FAILED": _like(_BAD, "FAILED"),
     "DELETED": Mark("DELETED", _DASH, "dash", theme.GREY),
+    "waiting": _like(_IDLE, "waiting"),
+    "ready": Mark("ready", _RING, "circle", theme.SKY),
+    "paused": Mark("paused", _PAUSED, "square", theme.SKY),
+    "accepted": _like(_GOOD, "accepted"),
+    "rejected": Mark("rejected", _CROSSED, "circle_x", theme.VERMILION),
     "PASS": _like(_GOOD, "PASS", shape=_CHECK),
     "WARN": _like(_WARN, "WARN"),
     "FAIL": _like(_BAD, "FAIL"),

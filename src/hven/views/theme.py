@@ -77,6 +77,8 @@ h2 + .empty, h2 + .scroll {{ margin-top: {SPACE}px; }}
 p {{ margin: 0; }}
 a {{ color: inherit; text-underline-offset: 2px; }}
 a:focus-visible {{ outline: 2px solid {SKY}; outline-offset: 2px; }}
+a.plain {{ text-decoration: none; }}
+a.plain:hover .chip {{ background: var(--soft); }}
 .quiet {{ color: var(--quiet); font-size: {TEXT["small"]}px; font-weight: 400; }}
 .number {{ font-variant-numeric: tabular-nums; }}
 code, pre {{ font-family: ui-monospace, "DejaVu Sans Mono", monospace; font-size: {TEXT["small"]}px; }}

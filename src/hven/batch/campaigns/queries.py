@@ -81,6 +81,8 @@ def _with(group: Group, live: dict[int, Tally]) -> Group:
 def _live(database: Database, jobs: Iterable[int]) -> dict[int, Tally]:
     """What running jobs have counted, by number."""
     wanted, progress = list(jobs), QUANTUM_PROGRESS.c
+    if not wanted:
+        return {}
     counts: dict[int, dict[str, int]] = defaultdict(lambda: {"done": 0, "bad": 0})
     states = sa.select(progress.job, progress.state, sa.func.count()).where(progress.job.in_(wanted))
     with database.read() as connection:
