@@ -14,6 +14,7 @@ from hven.cli.batch import batch
 from hven.cli.calib import calib
 from hven.cli.campaign import campaign
 from hven.cli.collection import collection
+from hven.cli.contribute import contribute
 from hven.cli.database import database
 from hven.cli.describe import describe
 from hven.cli.doctor import doctor
@@ -80,6 +81,7 @@ app.add_typer(database, name="database")
 app.add_typer(retention, name="retention")
 app.add_typer(hold, name="hold")
 app.add_typer(environment, name="environment")
+app.add_typer(contribute, name="contribute")
 
 
 def main() -> NoReturn:

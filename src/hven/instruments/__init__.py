@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 
 from hven.core.errors import ConfigurationError, UnknownNameError
-from hven.model.instrument import Instrument
+from hven.model.instrument import Extension, Instrument
 
 GROUP = "hven.instruments"
+EXTENSIONS = "hven.extensions"
+"""Entry point group of packages that add tasks and pipelines to an instrument."""
 
 
 def available() -> tuple[str, ...]:
@@ -39,7 +42,30 @@ def load(name: str) -> Instrument:
     instrument = found[name].load()
     if not isinstance(instrument, Instrument) or instrument.name != name:
         raise ConfigurationError(f"entry point {found[name].value} is not the instrument {name!r}")
+    return _extended(instrument)
+
+
+def _extended(instrument: Instrument) -> Instrument:
+    """Instrument with what installed packages add to it."""
+    for point in sorted(entry_points(group=EXTENSIONS), key=lambda point: point.name):
+        extension = point.load()
+        if not isinstance(extension, Extension):
+            raise ConfigurationError(f"entry point {point.value} is no extension of an instrument")
+        if extension.instrument == instrument.name:
+            _refuse_twice(instrument, extension, point.value)
+            instrument = replace(
+                instrument,
+                dataset_types=(*instrument.dataset_types, *extension.dataset_types),
+                extensions=(*instrument.extensions, extension.resources),
+            )
     return instrument
+
+
+def _refuse_twice(instrument: Instrument, extension: Extension, where: str) -> None:
+    there = {declared.type_name for declared in instrument.dataset_types}
+    for declared in extension.dataset_types:
+        if declared.type_name in there:
+            raise ConfigurationError(f"{where}: {declared.type_name} is declared already", hint="Choose another name.")
 
 
 def _entry_points() -> dict[str, EntryPoint]:

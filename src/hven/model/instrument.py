@@ -118,6 +118,15 @@ class Format(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Extension:
+    """What a package adds to an instrument of another: dataset types, and a folder with `pipelines/*.yaml`."""
+
+    instrument: str
+    dataset_types: tuple[DatasetType, ...]
+    resources: Path
+
+
+@dataclass(frozen=True, slots=True)
 class Instrument:
     """An instrument plug-in.
 
@@ -140,6 +149,8 @@ class Instrument:
         Folder with `pipelines/*.yaml` and `thresholds.yaml`.
     detector_word
         What people call a detector, e.g. ``module``.
+    extensions
+        Folders like `resources` of installed packages that add pipelines.
     """
 
     name: str
@@ -151,3 +162,4 @@ class Instrument:
     simulate: Callable[..., Any]
     resources: Path
     detector_word: str = "detector"
+    extensions: tuple[Path, ...] = ()

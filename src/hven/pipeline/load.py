@@ -17,7 +17,7 @@ from hven.model.pipeline import Pipeline, Step
 
 def pipeline_names(instrument: Instrument) -> list[str]:
     """Names of an instrument's pipelines, e.g. ``panoseti/calibrate``."""
-    return sorted(f"{instrument.name}/{file.stem}" for file in _folder(instrument).glob("*.yaml"))
+    return sorted(f"{instrument.name}/{stem}" for stem in _files(instrument))
 
 
 def choices(instrument: Instrument) -> dict[str, Pipeline]:
@@ -60,14 +60,22 @@ def _subset(whole: Pipeline, name: str) -> Pipeline:
     return whole.model_copy(update={**update, "subsets": {}})
 
 
-def _folder(instrument: Instrument) -> Path:
-    return instrument.resources / "pipelines"
+def _files(instrument: Instrument) -> dict[str, Path]:
+    """Pipeline files by name; an extension's does not stand in for another of the same name."""
+    found: dict[str, Path] = {}
+    for folder in (instrument.resources, *instrument.extensions):
+        for file in (folder / "pipelines").glob("*.yaml"):
+            if file.stem in found:
+                raise ConfigurationError(f"{file}: there is such a pipeline already", hint="Choose another name.")
+            found[file.stem] = file
+    return found
 
 
 def _load(instrument: Instrument, stem: str, above: tuple[str, ...]) -> Pipeline:
-    file = _folder(instrument) / f"{stem}.yaml"
-    if f"{instrument.name}/{stem}" not in pipeline_names(instrument):
+    files = _files(instrument)
+    if stem not in files:
         raise UnknownNameError("pipeline", f"{instrument.name}/{stem}", pipeline_names(instrument))
+    file = files[stem]
     if stem in above:
         raise ConfigurationError(f"{file}: includes itself by way of {' > '.join((*above, stem))}")
     own = _parse(file)

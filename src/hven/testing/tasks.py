@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from hven.model.dataset_type import DatasetType
 from hven.model.task import Config, Inputs, Slot, Task
+from hven.model.variable import check
 
 _SECOND_NS = 1_000_000_000
 
@@ -110,3 +112,66 @@ def _joined(parts: list[xr.Dataset], dim: str) -> xr.Dataset:
             if not part[name].identical(parts[0][name]):
                 raise AssertionError(f"{name} differs between blocks")
     return xr.concat(parts, dim, data_vars="minimal", coords="minimal", compat="override", join="override")
+
+
+class TaskContract:
+    """What every task must keep. Inherit, name the task and the types of its outputs, and give data in memory.
+
+    Examples
+    --------
+    ::
+
+        class TestContract(TaskContract):
+            task = TASK
+            types = {"counts": COUNTS}
+
+            def datasets(self): ...
+            def data_ids(self): ...
+    """
+
+    task: Task
+    types: Mapping[str, DatasetType]
+
+    def datasets(self) -> Mapping[str, Any]:
+        """Datasets in memory, by slot."""
+        raise NotImplementedError
+
+    def data_ids(self) -> Mapping[str, Any]:
+        """Their data IDs, by slot."""
+        raise NotImplementedError
+
+    def outputs(self, config: Config | None = None, *, length: int | None = None) -> dict[str, xr.Dataset]:
+        """Outputs of the task."""
+        return run_task(self.task, self.datasets(), self.data_ids(), config or self.task.config(), length=length)
+
+    def test_outputs_are_as_declared(self) -> None:
+        for name, dataset in self.outputs().items():
+            check(dataset, self.task.output(name).variables, what=f"output {name} of {self.task.name}")
+            assert set(dataset.variables) <= {v.name for v in self.types[name].variables}
+
+    def test_blocks_of_any_length_give_the_same(self) -> None:
+        whole = self.outputs()
+        for length in (7, 64):
+            for name, part in self.outputs(length=length).items():
+                xr.testing.assert_identical(part, whole[name])
+
+    def test_running_it_again_gives_the_same_and_leaves_its_inputs_alone(self) -> None:
+        given = self.datasets()
+        first = run_task(self.task, given, self.data_ids(), self.task.config())
+        again = run_task(self.task, given, self.data_ids(), self.task.config())
+        for name, dataset in first.items():
+            xr.testing.assert_identical(again[name], dataset)
+        for name, dataset in self.datasets().items():
+            for mine, theirs in zip(_many(given[name]), _many(dataset), strict=True):
+                xr.testing.assert_identical(mine, theirs)
+
+    def test_unknown_options_are_refused(self) -> None:
+        try:
+            self.task.config.model_validate({"no_such_option": 1})
+        except ValueError:
+            return
+        raise AssertionError(f"{self.task.config.__name__} takes any option; inherit hven.model.task.Config")
+
+
+def _many(dataset: Any) -> tuple[xr.Dataset, ...]:
+    return dataset if isinstance(dataset, tuple) else (dataset,)
