@@ -121,7 +121,8 @@ class DataId(Mapping[str, Value]):
 
     def subset(self, keys: tuple[str, ...]) -> DataId:
         """Only these keys (those that are there)."""
-        return DataId({k: v for k, v in self._values.items() if k in keys})
+        kept = {k: v for k, v in self._values.items() if k in keys}
+        return self if len(kept) == len(self._values) else DataId(kept)
 
 
 def _typed(key: str, value: object) -> Value:

@@ -94,7 +94,7 @@ class _Builder:
         self.collection = collection
         self.quanta: list[Quantum] = []
         self._made: dict[TypeName, dict[DataId, int]] = {}
-        self._found: dict[tuple[TypeName, bool, tuple[str, ...]], list[Product]] = {}
+        self._found: dict[tuple[TypeName, tuple[tuple[str, tuple[Value, ...]], ...], str], list[Product]] = {}
         self._calibrations = Calibrations(registry, owner, collection)
 
     def add(self, step: BoundStep) -> None:
@@ -150,10 +150,10 @@ class _Builder:
 
     def _products(self, dataset_type: DatasetType, step: BoundStep, *, chosen_only: bool) -> list[Product]:
         keys = tuple(k for k in dataset_type.keys if chosen_only or k in step.task.dimensions)
-        key = (dataset_type.type_name, chosen_only, keys)
+        values: dict[str, tuple[Value, ...]] = {k: v for k, v in self.query.values.items() if k in keys}
+        query = DataQuery(values, self.query.where if chosen_only else "")
+        key = (dataset_type.type_name, tuple(values.items()), query.where)
         if key not in self._found:
-            values: dict[str, tuple[Value, ...]] = {k: v for k, v in self.query.values.items() if k in keys}
-            query = DataQuery(values, self.query.where if chosen_only else "")
             self._found[key] = self.registry.find(dataset_type.type_name, query, collection=self.collection)
         return self._found[key]
 
