@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from hven.cluster.engine import Engine
     from hven.core.settings import Settings
     from hven.model.task import Task
-    from hven.observatory.affected import MadeBy
     from hven.pipeline.report import Progress, RunReport
     from hven.registry.protocol import Registry
 
@@ -385,12 +384,6 @@ class Observatory(Operations):
     ) -> Estimate:
         """What a job would take; parameters as of `submit`."""
         return self.jobs.estimate(_request(pipeline, where, config, job_class, data_id, shared=shared, project=project))
-
-    def affected(self, task: str, version: str) -> MadeBy:
-        """What a version of a task has made: `products`, and `accept(why)` or `redo()` of them."""
-        from hven.observatory.affected import MadeBy
-
-        return MadeBy(self, task, version)
 
     def close(self) -> None:
         """Give connections back."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from hven.observatory.retained import Retained
+from hven.observatory.versions import Versions
 
 if TYPE_CHECKING:
     from hven.batch.campaigns.campaigns import Campaigns
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from hven.registry.protocol import Registry
 
 
-class Operations(Retained):
+class Operations(Versions):
     """Looking after the observatory's own processing; see `Observatory`.
 
     Parameters
