@@ -20,8 +20,8 @@ doc: Six steps, one breakpoint, a telescope whose peaks cannot be found.
 job_class: offline
 late_after_h: 12
 steps:
-  - {name: levels, pipeline: tiny/levels, group_by: [detector]}
-  - {name: signal, pipeline: tiny/signal, group_by: [detector]}
+  - {name: levels, pipeline: tiny/levels}
+  - {name: signal, pipeline: tiny/signal}
   - name: peaks
     pipeline: tiny/peaks
     group_by: [detector]
@@ -30,7 +30,7 @@ steps:
   - {name: review, pipeline: tiny/peaks, data: {where: "detector < 3"}, breakpoint: true}
   - name: sides
     pipeline: tiny/peaks
-    groups: {first: {values: {detector: 1}}, second: {values: {detector: 2}}}
+    groups: {first: {values: {detector: 1}}}
   - {name: pairs, pipeline: tiny/pair}
 """
 """Campaign of the tiny instrument; `{name}` is to be filled."""

@@ -10,7 +10,12 @@ from hven.alarms.transport import make_transports
 from hven.batch.account import service_account
 from hven.batch.campaigns.drive import CampaignChore
 from hven.batch.campaigns.store import CampaignStore
+from hven.batch.checks.chore import CheckChore
+from hven.batch.checks.store import CheckStore
 from hven.batch.jobs import DirectJobs
+from hven.batch.launcher import write_site
+from hven.batch.schedules.chore import ScheduleChore
+from hven.batch.schedules.store import ScheduleStore
 from hven.batch.store import JobStore
 from hven.core.settings import Settings
 from hven.registry.database import Database
@@ -26,5 +31,11 @@ def make_chores(settings: Settings, database: Database) -> Sequence[Chore]:
     registry = DirectRegistry(settings.registry_url, settings.root)
     jobs = DirectJobs(settings, JobStore(database), registry, user=service_account(settings), operator=True)
     outbox = Outbox(database, make_transports(settings))
-    retention = RetentionChore(settings, database)
-    return (CampaignChore(CampaignStore(database), jobs, outbox), retention, Postman(outbox))
+    campaigns, checks = CampaignStore(database), CheckStore(database)
+    return (
+        ScheduleChore(ScheduleStore(database), campaigns, checks, jobs, outbox),
+        CampaignChore(campaigns, jobs, outbox),
+        CheckChore(settings, write_site(settings), checks, outbox),
+        RetentionChore(settings, database),
+        Postman(outbox),
+    )

@@ -31,6 +31,7 @@ from hven.cli.project import project
 from hven.cli.registry import registry
 from hven.cli.remove import remove
 from hven.cli.retention import retention
+from hven.cli.schedule import schedule
 from hven.cli.seal import seal
 from hven.cli.share import share
 from hven.cli.show import show
@@ -73,6 +74,7 @@ app.command()(backup)
 app.command()(restore)
 app.add_typer(jobs, name="jobs")
 app.add_typer(campaign, name="campaign")
+app.add_typer(schedule, name="schedule")
 app.add_typer(calib, name="calib")
 app.add_typer(registry, name="registry")
 app.add_typer(collection, name="collection")

@@ -88,6 +88,7 @@ class BatchSettings(_Strict):
     """Limits of the batch service."""
 
     slots: Annotated[int, Field(ge=1, description="Jobs running at the same time.")] = 1
+    schedules: Annotated[Path | None, Field(description="Folder with the site's own schedules, YAML.")] = None
     lease_s: Annotated[float, Field(gt=0, description="A runner that is silent for so long is taken for dead.")] = 30.0
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from hven.core.settings import Settings
 from hven.hub.announcement import VARIABLE, as_html
 from hven.hub.as_account import environment_of
+from hven.hub.batch_token import declare_batch
 from hven.hub.hub_services import HubService, hub_services
 from hven.hub.layout import Layout, source_folder
 from hven.hub.mode import Mode, mode_of
@@ -53,6 +54,7 @@ def configure(c: Any, settings: Settings, services: Sequence[HubService] | None 
     c.JupyterHub.custom_scopes = SCOPES
     c.JupyterHub.load_roles = roles(mode.operators())
     c.JupyterHub.services = [_declare(service, mode, ports, environment) for service in declared]
+    c.JupyterHub.services.append(declare_batch(settings, mode.account("batch_account")))
     _servers(c, settings, environment)
     mode.servers(c)
 

@@ -29,6 +29,7 @@ def roles(operators: Mapping[str, list[str]]) -> list[dict[str, Any]]:
         {"name": "user", "scopes": everybody},
         {"name": "operator", **operators, "scopes": ["custom:hven:operate"]},
         {"name": "server", "scopes": KERNEL},
+        {"name": "batch", "services": ["batch"], "scopes": ["custom:hven:read", USE_API, USE_DASHBOARDS]},
         {
             "name": "idle-culler",
             "services": ["idle-culler"],

@@ -47,6 +47,7 @@ def _direct(settings: Settings) -> Observatory:
 def _through_api(settings: Settings, url: str, environ: Mapping[str, str]) -> Observatory:
     from hven.batch.campaigns.remote import RemoteCampaigns
     from hven.batch.remote import RemoteJobs
+    from hven.batch.schedules.remote import RemoteSchedules
     from hven.registry.remote import RemoteRegistry
 
     token = environ.get("JUPYTERHUB_API_TOKEN", "")
@@ -56,5 +57,11 @@ def _through_api(settings: Settings, url: str, environ: Mapping[str, str]) -> Ob
             hint="Set JUPYTERHUB_API_TOKEN to a token with the scopes custom:hven:read and custom:hven:submit.",
         )
     registry = RemoteRegistry(url, f"token {token}")
-    jobs, campaigns = RemoteJobs(url, token), RemoteCampaigns(url, token)
-    return Observatory(settings, registry, user=registry.caller(), jobs=jobs, campaigns=campaigns)
+    return Observatory(
+        settings,
+        registry,
+        user=registry.caller(),
+        jobs=RemoteJobs(url, token),
+        campaigns=RemoteCampaigns(url, token),
+        schedules=RemoteSchedules(url, token),
+    )

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from hven.batch.campaigns.campaigns import Campaigns
     from hven.batch.jobs import JobHandle, Jobs
     from hven.batch.model import Estimate, JobRequest
+    from hven.batch.schedules.schedules import Schedules
     from hven.cluster.engine import Engine
     from hven.core.settings import Settings
     from hven.model.task import Task
@@ -52,7 +53,7 @@ class Observatory(Operations):
         Who works with it; the Unix user by default.
     jobs
         The batch service in that user's name; by default its table is opened.
-    campaigns
+    campaigns, schedules
         As of `Operations`.
     """
 
@@ -64,8 +65,9 @@ class Observatory(Operations):
         user: str = "",
         jobs: Jobs | None = None,
         campaigns: Campaigns | None = None,
+        schedules: Schedules | None = None,
     ) -> None:
-        super().__init__(settings, registry, user=user, campaigns=campaigns)
+        super().__init__(settings, registry, user=user, campaigns=campaigns, schedules=schedules)
         self._jobs = jobs
 
     def save(

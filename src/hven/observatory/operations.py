@@ -1,4 +1,4 @@
-"""What runs without anybody watching: campaigns."""
+"""What runs without anybody watching: campaigns and schedules."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from hven.observatory.versions import Versions
 
 if TYPE_CHECKING:
     from hven.batch.campaigns.campaigns import Campaigns
+    from hven.batch.schedules.schedules import Schedules
     from hven.core.settings import Settings
     from hven.registry.protocol import Registry
 
@@ -20,15 +21,22 @@ class Operations(Versions):
     ----------
     settings, registry, user
         As of `Observatory`.
-    campaigns
-        Campaigns in the user's name; by default their table is opened.
+    campaigns, schedules
+        Those in the user's name; by default their tables are opened.
     """
 
     def __init__(
-        self, settings: Settings, registry: Registry, *, user: str = "", campaigns: Campaigns | None = None
+        self,
+        settings: Settings,
+        registry: Registry,
+        *,
+        user: str = "",
+        campaigns: Campaigns | None = None,
+        schedules: Schedules | None = None,
     ) -> None:
         super().__init__(settings, registry, user=user)
         self._campaigns = campaigns
+        self._schedules = schedules
 
     @cached_property
     def campaigns(self) -> Campaigns:
@@ -53,8 +61,22 @@ class Operations(Versions):
 
         return DirectCampaigns(CampaignStore(Database(self.settings.platform_url)), user=self.user, operator=True)
 
+    @cached_property
+    def schedules(self) -> Schedules:
+        """Schedules: `find`, `get`, `fires`, `events`, `enable`, `disable`, `run`."""
+        if self._schedules is not None:
+            return self._schedules
+        from hven.batch.schedules.schedules import DirectSchedules
+        from hven.batch.schedules.store import ScheduleStore
+        from hven.registry.database import Database
+
+        store = ScheduleStore(Database(self.settings.platform_url))
+        return DirectSchedules(self.settings, store, user=self.user, operator=True)
+
     def close(self) -> None:
         """Give connections back."""
         if self._campaigns is not None or "campaigns" in self.__dict__:
             self.campaigns.close()
+        if self._schedules is not None or "schedules" in self.__dict__:
+            self.schedules.close()
         super().close()

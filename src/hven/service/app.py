@@ -28,6 +28,7 @@ from hven.service.handlers import (
     quanta,
     retention,
     runner,
+    schedules,
     status,
     triage,
     types,
@@ -35,8 +36,8 @@ from hven.service.handlers import (
 from hven.service.limits import LimitBody
 
 _HANDLERS = (
-    identity, products, lookup, collections, quanta, types, pipelines, jobs, campaigns, triage, runner, status,
-    retention,
+    identity, products, lookup, collections, quanta, types, pipelines, jobs, campaigns, schedules, triage, runner,
+    status, retention,
 )  # fmt: skip
 Next = Callable[[Request], Awaitable[Response]]
 

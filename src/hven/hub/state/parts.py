@@ -6,6 +6,7 @@ from hven.alarms import tables as notifications
 from hven.archive import ledger
 from hven.batch import tables as batch
 from hven.batch.campaigns import tables as campaigns
+from hven.batch.schedules import tables as schedules
 from hven.batch.triage import tables as triage
 from hven.registry import schema
 from hven.registry.transfer import Tables
@@ -18,6 +19,7 @@ PLATFORM = (
     Tables(batch.NAME, batch.VERSION, batch.METADATA),
     Tables(triage.NAME, triage.VERSION, triage.METADATA),
     Tables(campaigns.NAME, campaigns.VERSION, campaigns.METADATA),
+    Tables(schedules.NAME, schedules.VERSION, schedules.METADATA),
     Tables(notifications.NAME, notifications.VERSION, notifications.METADATA),
     Tables(ledger.NAME, ledger.VERSION, ledger.METADATA),
     Tables(retention.NAME, retention.VERSION, retention.METADATA),

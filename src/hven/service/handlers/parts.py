@@ -10,6 +10,7 @@ from fastapi import Depends, HTTPException, Request
 from hven.access.viewers import viewer_of
 from hven.batch.campaigns.campaigns import Campaigns, DirectCampaigns
 from hven.batch.jobs import Jobs
+from hven.batch.schedules.schedules import DirectSchedules, Schedules
 from hven.core.errors import AccessDeniedError, describe
 from hven.core.settings import Settings
 from hven.model.access import Viewer
@@ -107,6 +108,20 @@ def _audit(url: str) -> Audit:
     return Audit(Database(url))
 
 
+def _schedules_read(
+    whole: Annotated[Observatory, Depends(_whole)], caller: Annotated[Caller, Depends(_reader)]
+) -> Schedules:
+    direct = cast("DirectSchedules", whole.schedules)
+    return DirectSchedules(direct.settings, direct.store, user=caller.name, operator=caller.may("operate"))
+
+
+def _schedules_changed(
+    schedules: Annotated[Schedules, Depends(_schedules_read)], caller: Annotated[Caller, Depends(_reader)]
+) -> Schedules:
+    caller.must("operate")
+    return schedules
+
+
 Anyone = Annotated[Caller, Depends(_caller)]
 """Somebody the hub knows."""
 
@@ -136,3 +151,10 @@ ChangeCampaigns = Annotated[Campaigns, Depends(_campaigns_changed)]
 
 Keeping = Annotated[AskingRetention, Depends(_keeping)]
 """Retention in the name of somebody who may operate."""
+
+
+ReadSchedules = Annotated[Schedules, Depends(_schedules_read)]
+"""Schedules, for somebody who may read."""
+
+ChangeSchedules = Annotated[Schedules, Depends(_schedules_changed)]
+"""Schedules in the name of somebody who may operate."""

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import campaign_site
 import pytest
-import yaml
 
 from hven.alarms.queries import notifications
 from hven.batch.campaigns.campaigns import DirectCampaigns
 from hven.batch.campaigns.model import State
 from hven.batch.campaigns.queries import campaign as live
-from hven.batch.campaigns.report import as_text
 from hven.batch.campaigns.spec import parse_campaign
 from hven.batch.model import JobClass
 from hven.batch.store import JobStore
@@ -42,40 +39,6 @@ def states(campaign):
 
 def found(registry, type_name, collection):
     return registry.find(TypeName.parse(type_name), collection=collection)
-
-
-def test_six_steps_with_a_failing_group_and_a_breakpoint_come_to_their_end(campaigns, go_on, registry, site):
-    campaigns.load(parse_campaign(yaml.safe_load(campaign_site.SIX_STEPS.replace("{name}", "dr1")), origin="test"))
-    go_on()
-    assert campaigns.get("dr1").state == State.WAITING
-    campaigns.start("dr1")
-    go_on()
-
-    blocked = campaigns.get("dr1")
-    assert blocked.state == State.BLOCKED
-    assert states(blocked) == [State.ACCEPTED] * 3 + [State.BLOCKED] + [State.WAITING] * 2
-    peaks = blocked.step("peaks")
-    assert {g.name: g.state for g in peaks.groups} == {"1": "accepted", "2": "accepted", "3": "failed"}
-    assert "detector 3 is broken" in peaks.groups[2].error
-
-    campaigns.accept("dr1", reason="looked well")
-    go_on()
-
-    ended = campaigns.get("dr1")
-    assert ended.state == State.ACCEPTED
-    assert set(states(ended)) == {State.ACCEPTED}
-    assert len(found(registry, "L2/tiny.peaks", "tiny/runs/dr1")) == 2
-    assert len(found(registry, "L2/tiny.pairs", "tiny/runs/dr1")) == 1
-    assert [t.message.subject for t in notifications(site, limit=9)] == [
-        "campaign dr1 finished",
-        "campaign dr1 waits at review",
-    ]
-    text = as_text(campaigns.report("dr1"))
-    assert "campaign dr1: accepted" in text
-    assert "detector 3 is broken" in text
-    assert "review (tiny/peaks): accepted by olga" in text
-    accepted = [e for e in campaigns.events("dr1") if e.what == "accept"]
-    assert [(e.who, e.step, e.parameters["reason"]) for e in accepted] == [("olga", "review", "looked well")]
 
 
 def test_later_steps_read_what_earlier_steps_wrote_and_jobs_are_the_service_accounts(

@@ -1,0 +1,1 @@
+"""Schedules: jobs, campaigns and checks at times in cron form."""
