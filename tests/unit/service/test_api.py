@@ -166,6 +166,11 @@ ENDPOINTS = [
     ("GET", "/campaigns/dr1"),
     ("GET", "/campaigns/dr1/report"),
     *(("POST", f"/campaigns/dr1/{verb}") for verb in ("start", "pause", "resume", "accept", "reject", "retry")),
+    ("GET", "/schedules"),
+    ("GET", "/schedule-fires"),
+    ("GET", "/schedule-events"),
+    ("GET", "/schedules/weekly"),
+    *(("POST", f"/schedules/weekly/{verb}") for verb in ("enable", "disable", "run")),
     ("GET", "/status"),
     *(("GET", path) for path in ("/retention", "/retention/plan", "/retention/deeds", "/holds")),
     *(("POST", path) for path in ("/retention/apply", "/retention/restore", "/holds", "/holds/remove")),
@@ -192,7 +197,7 @@ def test_every_endpoint_is_in_the_list_of_those_tested():
     found = {(method.upper(), path) for path, methods in declared.items() for method in methods}
 
     names = {"/1": "/{job_id}", "/x": "/{product_id}", "panoseti.ph1024": "{name}", "0123456789ab": "{fingerprint}"}
-    names |= {"dr1": "{campaign}"}
+    names |= {"dr1": "{campaign}", "weekly": "{schedule}"}
     for concrete, template in names.items():
         found = {(method, path.replace(template, concrete)) for method, path in found}
     assert found == {*ENDPOINTS, *RUNNER}
@@ -225,7 +230,7 @@ def test_a_reader_changes_nothing(hub, reader, path):
     answer = hub.ask(reader, "POST", path, json=BODY)
 
     assert answer.status_code == 403
-    needed = "operate" if path.startswith("/campaigns") else "submit"
+    needed = "operate" if path.startswith(("/campaigns", "/schedules")) else "submit"
     assert answer.json()["hint"] == f"It needs the scope custom:hven:{needed}."
 
 

@@ -14,8 +14,10 @@ from hven.batch.campaigns.model import Group, State
 from hven.batch.campaigns.progress import Progress
 from hven.batch.campaigns.spec import CampaignSpec
 from hven.batch.campaigns.store import CampaignStore
+from hven.batch.checks.store import CheckStore
 from hven.batch.lease import JobQueue
 from hven.batch.model import JobRequest, JobState, QuantumLine
+from hven.batch.schedules.store import ScheduleStore
 from hven.batch.store import JobStore
 from hven.batch.tables import EVENT, JOB
 from hven.batch.triage.model import Decision
@@ -84,6 +86,10 @@ class Site:
         campaign = store.start("dr1", who="olga")
         group = Group(name="all", state=State.READY, values={"detector": [1]})
         Progress(database, "hven-batch").planned(campaign, campaign.steps[0], [group])
+        schedules = ScheduleStore(database)
+        schedules.switch("nightly-panoseti", on=True, who="olga")
+        schedules.fire("nightly-panoseti", 1, who="hven-batch")
+        CheckStore(database).put("pipeline_check", 1)
         outbox = Outbox(database, [LogTransport()])
         with database.write() as connection:
             outbox.put(connection, Message("k", Severity.INFO, "é", "text", 1))
