@@ -1,0 +1,65 @@
+"""`hven campaign` and `hven schedule`."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+from hven.batch.launcher import write_site
+from hven.cli.main import app
+from hven.core.errors import ConfigurationError
+from hven.core.settings import Settings
+
+CAMPAIGN = {
+    "name": "dr1",
+    "instrument": "panoseti",
+    "steps": [{"name": "calibrate", "pipeline": "panoseti/calibrate", "group_by": ["detector"], "breakpoint": True}],
+}
+
+
+@pytest.fixture
+def hven(tmp_path):
+    (tmp_path / "data").mkdir()
+    site = write_site(Settings(root=tmp_path / "data", state=tmp_path / "state"))
+
+    def run(*words):
+        done = CliRunner().invoke(app, [*map(str, words), "--site", str(site)])
+        if done.exception and not isinstance(done.exception, SystemExit):
+            raise done.exception
+        assert done.exit_code == 0, done.output
+        return done.stdout
+
+    return run
+
+
+def test_a_campaign_is_loaded_looked_at_paused_and_told_of(hven, tmp_path):
+    file = tmp_path / "dr1.yaml"
+    file.write_text(yaml.safe_dump(CAMPAIGN))
+
+    assert "campaign dr1: waiting, step calibrate waiting" in hven("campaign", "load", file)
+    assert "campaign dr1: ready, step calibrate ready" in hven("campaign", "start", "dr1")
+    assert json.loads(hven("campaign", "pause", "dr1", "--json"))["state"] == "paused"
+    assert "campaign dr1: ready" in hven("campaign", "resume", "dr1")
+    assert "calibrate: ready" in hven("campaign", "status", "dr1")
+    assert "dr1" in hven("campaign", "status")
+    assert "calibrate (panoseti/calibrate): ready" in hven("campaign", "report", "dr1")
+
+
+def test_a_file_with_an_unknown_key_is_refused(hven, tmp_path):
+    file = tmp_path / "dr1.yaml"
+    file.write_text(yaml.safe_dump({**CAMPAIGN, "colour": "red"}))
+
+    with pytest.raises(ConfigurationError, match="dr1.yaml: colour"):
+        hven("campaign", "load", file)
+
+
+def test_a_schedule_is_enabled_fired_by_hand_and_looked_at(hven):
+    assert "nightly-panoseti" in hven("schedule", "list")
+    assert "enabled by" in hven("schedule", "enable", "nightly-panoseti")
+    assert "2025-10-22T22:00:00Z  due" in hven("schedule", "run", "nightly-panoseti", "--at", "2025-10-22T22:00:00")
+    assert ": off" in hven("schedule", "disable", "nightly-panoseti")
+    shown = json.loads(hven("schedule", "show", "nightly-panoseti", "--json"))
+    assert [fire["state"] for fire in shown["fires"]] == ["due"]
