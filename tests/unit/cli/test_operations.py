@@ -52,7 +52,7 @@ def test_a_file_with_an_unknown_key_is_refused(hven, tmp_path):
     file = tmp_path / "dr1.yaml"
     file.write_text(yaml.safe_dump({**CAMPAIGN, "colour": "red"}))
 
-    with pytest.raises(ConfigurationError, match="dr1.yaml: colour"):
+    with pytest.raises(ConfigurationError, match=r"dr1\.yaml: colour"):
         hven("campaign", "load", file)
 
 
