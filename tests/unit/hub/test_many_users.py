@@ -179,5 +179,5 @@ def test_the_tryout_stays_one_trust_domain(tmp_path):
 
     assert c.JupyterHub.authenticator_class == "shared-password"
     assert c.Authenticator.allowed_users == {"tycho", "kepler"}
-    assert not [word for s in c.JupyterHub.services for word in s["command"] if word == "setpriv"]
+    assert not [word for s in c.JupyterHub.services for word in s.get("command", ()) if word == "setpriv"]
     assert "--KernelManager.transport=ipc" not in c.Spawner.args

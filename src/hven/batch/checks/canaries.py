@@ -36,7 +36,7 @@ def page(settings: Settings, _folder: Path) -> list[Finding]:
 
 def notebook(settings: Settings, folder: Path) -> list[Finding]:
     """Execute a notebook that connects to the observatory and computes with Dask."""
-    cell = {"cell_type": "code", "execution_count": None, "id": "c", "metadata": {}, "outputs": []}
+    cell: dict[str, object] = {"cell_type": "code", "execution_count": None, "id": "c", "metadata": {}, "outputs": []}
     lines = {"cells": [{**cell, "source": "\n".join(_LINES)}], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
     (folder / "canary.ipynb").write_text(json.dumps(lines))
     command = [sys.executable, "-P", "-m", "jupyter", "nbconvert", "--to", "notebook", "--execute", "canary.ipynb"]
