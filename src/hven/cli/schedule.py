@@ -23,7 +23,7 @@ def list_(*, as_json: Json = False, site: Site = None) -> None:
     import json
 
     from rich.console import Console
-    from rich.table import Table
+    from rich.table import Column, Table
 
     from hven.observatory import connect
 
@@ -32,11 +32,11 @@ def list_(*, as_json: Json = False, site: Site = None) -> None:
     if as_json:
         print(json.dumps([one.model_dump(mode="json") for one in found], indent=1))
         return
-    table = Table("schedule", "", "cron", "zone", "next (UTC)", "last (UTC)", "what", box=None)
+    table = Table(Column("schedule", no_wrap=True), "", "what", "cron", "next (UTC)", "last (UTC)", box=None)
     for one in found:
         last = f"{_utc(one.last.fire_ns)} {one.last.state}" if one.last else ""
         on = "enabled" if one.enabled else "off"
-        table.add_row(one.spec.name, on, one.spec.cron, one.zone, _utc(one.next_ns), last, one.spec.kind)
+        table.add_row(one.spec.name, on, one.spec.kind, one.spec.cron, _utc(one.next_ns), last)
     Console(highlight=False).print(table)
 
 
