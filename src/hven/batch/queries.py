@@ -13,12 +13,15 @@ from hven.batch.launcher import job_log
 from hven.batch.model import Event, Failure, Job, JobClass, JobState
 from hven.batch.store import WAITING, JobStore
 from hven.batch.tables import JOB, QUANTUM_PROGRESS
+from hven.batch.times import times_of
 from hven.batch.visible import visible
 from hven.core.clock import NS, now_ns
 from hven.core.errors import JobNotFoundError
 from hven.core.settings import Settings
 from hven.model.access import Viewer
 from hven.registry.database import Database
+
+__all__ = ["Tally", "events", "failures", "job", "jobs", "log_tail", "paces", "queue", "tally", "times_of"]
 
 PACE_S = 300
 """A job's pace is that of the last so many seconds."""

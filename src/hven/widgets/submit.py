@@ -13,6 +13,7 @@ from hven.model.data_id import Level
 from hven.model.pipeline import Step
 from hven.observatory import Observatory
 from hven.views.formats import duration, size
+from hven.widgets.campaigns import CampaignChooser
 from hven.widgets.data_query import DataQueryFields
 from hven.widgets.job_view import JobView
 from hven.widgets.look import LABEL, problem, quiet, show
@@ -81,7 +82,9 @@ class SubmitForm(iw.VBox):
             class_row,
             shared_row,
         ]
-        super().__init__([*above, self.estimate, iw.HBox([self.submit, self.notify]), self.notifier.box, self.jobs])
+        below = [self.estimate, iw.HBox([self.submit, self.notify]), self.notifier.box, self.jobs]
+        self.campaigns = CampaignChooser(obs) if obs.jobs.operator else None
+        super().__init__([*above, *below, *([self.campaigns.box] if self.campaigns else [])])
 
     @property
     def config(self) -> dict[str, dict[str, Any]]:

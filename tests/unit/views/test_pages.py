@@ -378,7 +378,7 @@ def test_failures_are_shown_by_kind_with_what_was_decided(empty, monkeypatch):
     job = store.get(ran(store, "zoe", JobState.FAILED, ended=["failed", "failed"], total=2))
     record = {"run": job.run, "step": "showers", "task": "showers.find", "task_version": "1.2", "outputs": (),
               "state": QuantumState.FAILED, "flavour": "data", "traceback": "Traceback of <the> first",
-              "ended_ns": now_ns()}  # fmt: skip
+              "ended_ns": now_ns(), "workers": (("obs1:77", 2.5),)}  # fmt: skip
     empty.registry.record_quanta([
         QuantumRecord(**record, data_id=DataId(instrument="panoseti", detector=n), quantum_key=f"zoe{n}",
                       error=f"ValueError: detector {n} is broken") for n in (1, 2)
@@ -388,7 +388,14 @@ def test_failures_are_shown_by_kind_with_what_was_decided(empty, monkeypatch):
                         error=kind.error, time_ns=now_ns(), why="no cable until May")  # fmt: skip
     DecisionStore(store.database).add(decision)
     text = text_of(empty, "jobs", job=str(job.id))
-    for words in ("detector 1 is broken", "Traceback of &lt;the&gt; first", "accepted as known", "no cable until May"):
+    for words in (
+        "detector 1 is broken",
+        "Traceback of &lt;the&gt; first",
+        "accepted as known",
+        "no cable until May",
+        "Where the time went",
+        "obs1:77",
+    ):
         assert words in text
     assert "detector 2 is broken" not in text
     monkeypatch.setattr(frame, "asking", lambda: lambda _path, _body: None)
@@ -471,6 +478,8 @@ def test_storage_says_how_much_there_is_what_goes_next_and_who_may_change_it(nig
 
     assert "L1/panoseti.ph1024" in text
     assert "rule old: younger than 1000 days" in text
+    assert "raw data are never removed" in text
+    assert "too young" in text
     assert "The largest" in text
     assert "Nothing is held" in text
     assert "Nothing is held" not in text_of(

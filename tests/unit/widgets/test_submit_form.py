@@ -9,6 +9,7 @@ import pytest
 import small_night
 import xarray as xr
 
+from hven.batch.campaigns.spec import parse_campaign
 from hven.widgets import SubmitForm
 
 
@@ -207,3 +208,27 @@ def test_newest_job_is_shown_first(form, ended):
     for view in form.views:
         view.cancel.click()
         ended(view)
+
+
+def test_operators_start_and_pause_campaigns_in_the_form(obs):
+    assert SubmitForm(obs, "tiny/all").campaigns.box.layout.display == "none"
+    step = {"name": "all", "pipeline": "tiny/all"}
+    obs.campaigns.load(parse_campaign({"name": "dr1", "instrument": "tiny", "steps": [step]}, origin="test"))
+    chooser = SubmitForm(obs, "tiny/all").campaigns
+
+    def offered():
+        return [verb for verb, button in chooser.buttons.items() if button.layout.display is None]
+
+    assert offered() == ["start"]
+    assert "step 1 of 1, all" in text(chooser.state)
+    chooser.buttons["start"].click()
+    assert offered() == ["pause"]
+    chooser.buttons["pause"].click()
+    assert offered() == ["resume"]
+    assert str(obs.campaigns.get("dr1").state) == "paused"
+
+
+def test_who_may_not_operate_sees_no_campaigns(obs):
+    obs.jobs.operator = False
+
+    assert SubmitForm(obs, "tiny/all").campaigns is None

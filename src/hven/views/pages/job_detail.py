@@ -12,6 +12,7 @@ from hven.batch import queries as batch
 from hven.observatory import Observatory
 from hven.views import formats, markup, states, theme
 from hven.views.actions import Actions, Ask
+from hven.views.pages import job_times
 from hven.views.pages.job_actions import actions
 from hven.views.pages.job_failures import decide, kinds_of, shown
 from hven.views.pages.job_words import counted, data, took_s, waits
@@ -120,9 +121,9 @@ def _quanta(counts: Any, *, ended: bool) -> str:
 
 
 def _resources(observatory: Observatory, job: Any) -> str:
-    """Expected and used, side by side; quanta that were reused took nothing."""
-    expected = job.estimate
-    records = [r for r in observatory.registry.quanta(run=job.run) if not r.reused] if job.run else []
+    """Expected and used, side by side, and where the time went; quanta that were reused took nothing."""
+    every = observatory.registry.quanta(run=job.run) if job.run else []
+    expected, records = job.estimate, [r for r in every if not r.reused]
     if expected is None and not records:
         return ""
     rows = [
@@ -131,10 +132,11 @@ def _resources(observatory: Observatory, job: Any) -> str:
          _minutes),
         ("Peak memory", expected and expected.peak_bytes, max((r.peak_bytes for r in records), default=None),
          formats.size),
+        ("Output", expected and expected.output_bytes, sum(r.output_bytes for r in records) or None, formats.size),
     ]  # fmt: skip
     cells = [[(name, ""), (_or_missing(e, write), "number"), (_or_missing(u, write), "number")]
              for name, e, u, write in rows]  # fmt: skip
-    return markup.part("Resources", markup.table(["Resource", "Estimate", "Used"], cells))
+    return markup.part("Resources", markup.table(["Resource", "Estimate", "Used"], cells)) + job_times.shown(job, every)
 
 
 def _minutes(value: float) -> str:
