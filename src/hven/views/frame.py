@@ -25,6 +25,7 @@ PAGES = {
     "trends": "QC trends",
     "jobs": "Jobs",
     "campaigns": "Campaigns",
+    "schedules": "Schedules",
     "storage": "Storage",
     "system": "System",
 }

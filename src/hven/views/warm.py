@@ -6,7 +6,7 @@ from bokeh.document import Document
 
 from hven.observatory import Observatory
 from hven.views import frame
-from hven.views.pages import campaigns, jobs, observation, observations, storage, system, tonight, trends
+from hven.views.pages import campaigns, jobs, observation, observations, schedules, storage, system, tonight, trends
 from hven.views.url import Url
 
 PAGES = {
@@ -16,6 +16,7 @@ PAGES = {
     "trends": trends.page,
     "jobs": jobs.page,
     "campaigns": campaigns.page,
+    "schedules": schedules.page,
     "storage": storage.page,
     "system": system.page,
 }
