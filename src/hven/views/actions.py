@@ -100,8 +100,9 @@ class Actions:
         widgets = {f.name: _widget(f) for f in action.fields}
         look = {"color": "error", "variant": "contained"} if action.harmful else {"variant": "contained"}
         yes = _button(action.yes or action.label.rstrip(" …"), lambda _event: self._answered(action, widgets), **look)
+        asked = f"<p role='alert'>{escape(action.question)}</p>" if action.question else ""
         self._question.objects = [
-            *([markup.html(f"<p role='alert'>{escape(action.question)}</p>", margin=(theme.SPACE, 0))] if action.question else []),
+            markup.html(asked, margin=(theme.SPACE, 0)),
             pn.FlexBox(*widgets.values(), yes, _button("No", self._back), gap=f"{theme.SPACE}px", margin=0,
                        align_items="center", sizing_mode="stretch_width"),
         ]  # fmt: skip
