@@ -180,7 +180,7 @@ def ended(kind, job):
 
 
 def pid_of(job):
-    return int(job.runner.partition(":")[2])
+    return int(job.runner.split(":")[1])
 
 
 def end_group(pid):
@@ -255,12 +255,13 @@ def test_a_runner_that_ended_by_itself_hears_nothing_more(kind):
     assert kind.ask("collect") == "0"
 
 
-def test_a_killed_runner_is_gone(kind):
+@pytest.mark.parametrize(("verb", "answer"), [("kill", "None"), ("end", "True")])
+def test_a_killed_runner_is_gone(kind, verb, answer):
     job = kind.submit(quanta=1000, seconds=0.1)
     kind.ask("launch")
     runner = pid_of(at_work(kind, job))
 
-    kind.ask("kill")
+    assert kind.ask(verb) == answer
 
     wait_for(lambda: not alive(runner))
     assert kind.ask("collect") == "0"

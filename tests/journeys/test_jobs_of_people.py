@@ -173,7 +173,7 @@ def wait_for(condition, seconds=90.0):
 
 
 def pid_of(job):
-    return int(job.runner.partition(":")[2])
+    return int(job.runner.split(":")[1])
 
 
 def process_of(account, word):

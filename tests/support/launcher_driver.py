@@ -1,6 +1,7 @@
 """A launcher in a process of its own, which does what its standard input says: LAUNCHER, SITE, then commands.
 
-``launch JOB``: claim the next job and start its runner; ``collect``; ``kill``. Each answers with a line.
+``launch JOB``: claim the next job and start its runner; ``end``: end that runner; ``collect``; ``kill``. Each answers
+with a line.
 """
 
 from __future__ import annotations
@@ -12,13 +13,14 @@ from hven.batch.launcher import DirectLauncher
 from hven.batch.lease import JobQueue
 from hven.batch.store import JobStore
 from hven.batch.sudo import SudoLauncher
-from hven.core.settings import load_settings
+from hven.core.settings import BatchSettings, load_settings
 from hven.registry.database import Database
 
 
 def main(kind, site, *more):
     settings = load_settings(site, environ={})
-    queue = JobQueue(Database(settings.platform_url), lease_s=settings.batch.lease_s)
+    rules = BatchSettings(slots=100)
+    queue = JobQueue(Database(settings.platform_url), lease_s=settings.batch.lease_s, rules=rules)
     if kind == "direct":
         launcher = DirectLauncher(settings, command=more)
     else:
@@ -29,6 +31,8 @@ def main(kind, site, *more):
             lease = queue.claim()
             launcher.launch(lease, JobStore(queue.database).get(lease.job))
             answer = lease.name
+        elif verb == "end":
+            answer = launcher.end(lease.job, "")
         else:
             answer = getattr(launcher, verb)()
         sys.stdout.write(f"{answer}\n")

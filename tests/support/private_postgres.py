@@ -25,7 +25,7 @@ def programs() -> Path | None:
 
 
 @contextmanager
-def server(folder: Path) -> Iterator[str]:
+def server(folder: Path, *, fsync: bool = False) -> Iterator[str]:
     """Run a server on a socket in a folder; gives an SQLAlchemy URL without the database's name."""
     account = _account()
     data = folder / "data"
@@ -34,7 +34,7 @@ def server(folder: Path) -> Iterator[str]:
     locale = ("--locale=C.UTF-8", "--locale-provider=icu", "--icu-locale=en-US")  # sorts as people do, unlike Python
     _run(account, "initdb", "--auth=trust", f"--username={_USER}", *locale, "--no-sync", "-D", str(data))
     command = [str(programs() / "postgres"), "-D", str(data), "-k", str(folder), "-c", "listen_addresses="]
-    command += ["-c", "fsync=off", "-c", "max_connections=40"]
+    command += ["-c", f"fsync={'on' if fsync else 'off'}", "-c", "max_connections=40"]
     with (folder / "log").open("wb") as log:
         running = subprocess.Popen(_as(account, *command), stdout=log, stderr=log, cwd="/")
     try:

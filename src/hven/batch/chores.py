@@ -29,7 +29,9 @@ if TYPE_CHECKING:
 def make_chores(settings: Settings, database: Database) -> Sequence[Chore]:
     """Chores of a site; `database` is that of `platform_url`."""
     registry = DirectRegistry(settings.registry_url, settings.root)
-    jobs = DirectJobs(settings, JobStore(database), registry, user=service_account(settings), operator=True)
+    jobs = DirectJobs(
+        settings, JobStore(database, settings.batch), registry, user=service_account(settings), operator=True
+    )
     outbox = Outbox(database, make_transports(settings))
     campaigns, checks = CampaignStore(database), CheckStore(database)
     return (

@@ -12,14 +12,20 @@ from hven import instruments
 from hven.access.projects import owner_in
 from hven.batch.environments.shelf import shelf_of
 from hven.batch.estimate import estimate
-from hven.batch.model import Estimate, Failure, Job, JobClass, JobRequest, JobState
+from hven.batch.model import Again, Estimate, Failure, Job, JobClass, JobRequest, JobState, job_class_of
 from hven.batch.queries import log_tail
 from hven.batch.store import JobStore
 from hven.batch.times import JobTimes, times_of
 from hven.batch.triage.apply import refuse_blocked
 from hven.batch.triage.desk import DirectTriage, Triage
 from hven.cluster.make import find_profile
-from hven.core.errors import AccessDeniedError, DatasetNotFoundError, QuantumError, ServiceUnavailableError
+from hven.core.errors import (
+    AccessDeniedError,
+    DatasetNotFoundError,
+    QuantumError,
+    ServiceUnavailableError,
+    UnknownNameError,
+)
 from hven.core.settings import Settings
 from hven.model.access import Viewer
 from hven.model.collection import home_of
@@ -72,8 +78,15 @@ class Jobs(Protocol):
         """Let a held job go; raises as `cancel` does."""
         ...
 
-    def restart(self, job_id: int) -> Job:
-        """Queue a failed or cancelled job again; raises as `cancel` and `submit` do."""
+    def restart(self, job_id: int, again: Again | None = None) -> Job:
+        """Queue an ended job again: all that is not done, or what `again` says; raises as `cancel` and `submit` do.
+
+        UnknownNameError for a step that its pipeline does not have.
+        """
+        ...
+
+    def reclass(self, job_id: int, job_class: JobClass) -> Job:
+        """Move a waiting job into another class; raises as `cancel` and `submit` do."""
         ...
 
     def failures(self, job_id: int) -> list[Failure]:
@@ -141,7 +154,7 @@ class DirectJobs:
     def estimate(self, request: JobRequest) -> Estimate:
         """Count quanta and predict from the history of their tasks."""
         instrument = instruments.load(request.pipeline.partition("/")[0])
-        profile = find_profile(self.settings.engine)
+        profile = find_profile(self.settings.engine, request.profile)
         return estimate(
             load_pipeline(instrument, request.pipeline),
             instrument=instrument,
@@ -171,7 +184,15 @@ class DirectJobs:
                 f"no data fit {request.pipeline} with {request.values or 'no choice'} {request.where}".rstrip(),
                 hint="`hven find` shows what there is.",
             )
-        return self.store.submit(request, user=self.user, estimate=expected)
+        profile = find_profile(self.settings.engine, request.profile)
+        job = self.store.submit(
+            request,
+            user=self.user,
+            estimate=expected,
+            cores=profile.workers * profile.threads_per_worker,
+            memory_gb=profile.workers * profile.memory_gb,
+        )
+        return self.store.get(job.id)
 
     def get(self, job_id: int) -> Job:
         """Job by number."""
@@ -194,10 +215,21 @@ class DirectJobs:
         self._check_rights(self.get(self._own(job_id)).request)
         return self.store.unhold(job_id, who=self.user)
 
-    def restart(self, job_id: int) -> Job:
-        """Queue a failed or cancelled job again."""
-        self._check_rights(self.get(self._own(job_id)).request)
-        return self.store.restart(job_id, who=self.user)
+    def restart(self, job_id: int, again: Again | None = None) -> Job:
+        """Queue an ended job again."""
+        request = self.get(self._own(job_id)).request
+        self._check_rights(request)
+        if again is not None and again.step:
+            pipeline = load_pipeline(instruments.load(request.pipeline.partition("/")[0]), request.pipeline)
+            if again.step not in pipeline.steps:
+                raise UnknownNameError("step", again.step, pipeline.steps)
+        return self.store.restart(job_id, who=self.user, again=again)
+
+    def reclass(self, job_id: int, job_class: JobClass) -> Job:
+        """Move a waiting job into another class."""
+        request = self.get(self._own(job_id)).request
+        self._check_rights(request.model_copy(update={"job_class": job_class}))
+        return self.store.reclass(job_id, job_class, who=self.user)
 
     def failures(self, job_id: int) -> list[Failure]:
         """Failed quanta grouped by cause."""
@@ -320,9 +352,30 @@ class JobHandle:
         """Stop it; what it has made stays."""
         return self._jobs.cancel(self.id)
 
-    def restart(self) -> Job:
-        """Queue it again after it failed or was cancelled."""
-        return self._jobs.restart(self.id)
+    def hold(self) -> Job:
+        """Keep it from starting while it waits."""
+        return self._jobs.hold(self.id)
+
+    def unhold(self) -> Job:
+        """Let it go."""
+        return self._jobs.unhold(self.id)
+
+    def restart(self, *, failed: bool = False, step: str = "", data_id: str = "") -> Job:
+        """Queue it again after it has ended.
+
+        Parameters
+        ----------
+        failed
+            Only the quanta that failed, and those that were blocked by them; otherwise all that are not done.
+        step, data_id
+            This step, or its one quantum of this data ID as `failures` writes it, is made again with all that needs it.
+        """
+        again = Again(failed=failed, step=step, data_id=data_id) if failed or step else None
+        return self._jobs.restart(self.id, again)
+
+    def reclass(self, job_class: str) -> Job:
+        """Move it into another class while it waits; for operators."""
+        return self._jobs.reclass(self.id, job_class_of(job_class))
 
     def times(self) -> JobTimes:
         """Where its time went."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,6 +17,7 @@ from hven.batch.lease import Lease
 from hven.batch.model import Job
 from hven.batch.order import Order
 from hven.core.settings import Settings
+from hven.pipeline.runner import lives, mark
 
 RUNNER = (sys.executable, "-m", "hven.batch.runner")
 
@@ -30,13 +32,31 @@ def job_log(settings: Settings, job_id: int) -> Path:
 class Launcher(Protocol):
     """Starts runners that live on when the service ends."""
 
-    def launch(self, lease: Lease, job: Job) -> None:
+    def launch(self, lease: Lease, job: Job) -> str:
         """Start the runner of a claimed job and come back at once.
+
+        Returns
+        -------
+        str
+            Process whose end is the runner's, as `hven.pipeline.runner.mark` writes it; empty where there is none on
+            this machine.
 
         Raises
         ------
         ConfigurationError
             When there can be no runner for it, however often one tries.
+        """
+        ...
+
+    def end(self, job: int, runner: str) -> bool:
+        """Kill the runner of a job at once, with everything it started; false where it is out of reach.
+
+        Parameters
+        ----------
+        job
+            Number.
+        runner
+            Process that the job's table names, which another launcher may have started.
         """
         ...
 
@@ -64,28 +84,40 @@ class DirectLauncher:
         self.settings = settings
         self.command = command
         self._site = write_site(settings)
-        self._running: list[Process] = []
+        self._running: dict[int, Process] = {}
 
-    def launch(self, lease: Lease, job: Job) -> None:
+    def launch(self, lease: Lease, job: Job) -> str:
         """Start a runner whose output goes to the job's log."""
         environment = {**os.environ, "HVEN_ROOT": str(self.settings.root), "HVEN_STATE": str(self.settings.state)}
         order = Order(job.id, lease.name, str(self._site), environment=job.request.environment)
         process = start(self.settings, self.command, order, environment)
         process.stdin.close()  # type: ignore[union-attr] # `start` opens it
-        self._running.append(process)
+        self._running[job.id] = process
+        return mark(process.pid)
+
+    def end(self, job: int, runner: str) -> bool:
+        """Kill the runner's session."""
+        process = self._running.pop(job, None)
+        if process is not None and process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            return True
+        if lives(runner):
+            os.killpg(int(runner.split(":")[1]), signal.SIGKILL)
+        return lives(runner) is not None
 
     def collect(self) -> int:
         """Reap the processes that have ended; gives how many have not."""
-        self._running = [process for process in self._running if process.poll() is None]
+        self._running = {job: process for job, process in self._running.items() if process.poll() is None}
         return len(self._running)
 
     def kill(self) -> None:
         """Kill the sessions of the runners that this launcher started."""
         self.collect()
-        for process in self._running:
-            os.killpg(process.pid, 9)
+        for process in self._running.values():
+            os.killpg(process.pid, signal.SIGKILL)
             process.wait()
-        self._running = []
+        self._running = {}
 
 
 def start(settings: Settings, command: Sequence[str], order: Order, environment: Mapping[str, str]) -> Process:

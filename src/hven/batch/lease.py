@@ -15,17 +15,23 @@ from typing import Any, Protocol
 
 import sqlalchemy as sa
 
-from hven.batch.model import Job, JobState, QuantumLine, Wish
-from hven.batch.store import ACTIVE, JobStore, note
+from hven.batch.model import ACTIVE, Job, JobState, QuantumLine, Wish
+from hven.batch.policy import Claim, Preempt, Start, choose
+from hven.batch.retries import next_try
+from hven.batch.share import any_waits, charge, heads, scene, served, taken
+from hven.batch.store import JobStore, note
 from hven.batch.tables import JOB, QUANTUM_PROGRESS
 from hven.batch.triage.model import Decision
 from hven.core.clock import NS, now_ns
 from hven.core.errors import ConflictError, Flavour
+from hven.core.settings import BatchSettings
+from hven.model.quantum import QuantumState
+from hven.pipeline.runner import lives
 from hven.registry.database import Database
 from hven.registry.schema import storable
 
-MAX_ATTEMPTS = 3
-"""Runners that may die over one job before it fails."""
+MAX_DEATHS = 3
+"""Runners that may die over one job, none of which has got on with it, before it fails."""
 
 _WHO = "batch"
 _LEASE = sa.select(JOB.c.lease, JOB.c.state, JOB.c.lease_until_ns)
@@ -49,7 +55,7 @@ class RunnerSide(Protocol):
     lease_s: float
 
     def begin(self, lease: Lease, *, runner: str) -> None:
-        """Say that a runner, given as `host:pid`, is at work."""
+        """Say that a runner, given as `host:pid:start`, is at work."""
         ...
 
     def job(self, lease: Lease) -> Job:
@@ -93,36 +99,100 @@ class JobQueue:
     lease_s
         A runner that is silent for so many seconds has lost its job.
     start_s
-        So does one that has not begun after so many seconds: starting Python on a busy machine takes its time.
+        So does one that was launched and has not begun after so many seconds: starting Python on a busy machine takes
+        its time.
+    rules
+        By which jobs are chosen.
     """
 
-    def __init__(self, database: Database, *, lease_s: float, start_s: float = 60.0) -> None:
+    def __init__(
+        self, database: Database, *, lease_s: float, start_s: float = 60.0, rules: BatchSettings | None = None
+    ) -> None:
         self.database = database
         self.lease_s = lease_s
         self.start_s = start_s
-        self._store = JobStore(database)
+        self.rules = rules or BatchSettings()
+        self._store = JobStore(database, self.rules)
 
     def claim(self) -> Lease | None:
-        """Take the next job, highest priority and oldest first; None when none waits."""
-        query = sa.select(JOB.c.id).where(JOB.c.state == JobState.READY).order_by(JOB.c.priority.desc(), JOB.c.id)
-        with self.database.write() as connection:
-            job = connection.scalar(query.limit(1))
-            if job is None:
+        """Take the next job; None when none may start now."""
+        found = self.next()
+        return found if isinstance(found, Lease) else None
+
+    def next(self) -> Lease | Preempt | None:
+        """Take the next job, or learn which have to give way to it; None when all that wait have to go on waiting."""
+        now = now_ns()
+        with self.database.read() as connection:
+            if not any_waits(connection):
                 return None
-            lease = Lease(job, uuid.uuid4().hex)
-            connection.execute(
-                JOB.update()
-                .where(JOB.c.id == job)
-                .values(
-                    state=JobState.PENDING,
-                    attempt=JOB.c.attempt + 1,
-                    lease=lease.name,
-                    lease_until_ns=now_ns() + round(max(self.start_s, self.lease_s) * NS),
-                    heartbeat_ns=now_ns(),
-                )
-            )
-            note(connection, _WHO, "claim", job)
+        with self.database.write() as connection:
+            waiting = {claim.job: claim for claim in heads(connection, now)}
+            choice = choose(waiting.values(), scene(connection, self.rules, now))
+            if isinstance(choice, Start):
+                return self._claim(connection, waiting[choice.job], now)
+            return choice
+
+    def _claim(self, connection: sa.Connection, claim: Claim, now: int) -> Lease:
+        lease = Lease(claim.job, uuid.uuid4().hex)
+        values = {
+            "state": JobState.PENDING,
+            "attempt": JOB.c.attempt + 1,
+            "lease": lease.name,
+            "lease_until_ns": now + round(self.lease_s * NS),
+            "heartbeat_ns": now,
+            "claimed_ns": now,
+            "runner": "",
+        }
+        connection.execute(JOB.update().where(JOB.c.id == claim.job).values(values))
+        served(connection, claim.owner, now)
+        note(connection, _WHO, "claim", claim.job)
         return lease
+
+    def launched(self, lease: Lease, runner: str) -> None:
+        """Say that a process was started for a job, given as `hven.pipeline.runner.mark` does, empty if unknown.
+
+        A runner that has begun already is left as it says itself.
+        """
+        until = now_ns() + round(max(self.start_s, self.lease_s) * NS)
+        pending = (JOB.c.id == lease.job) & (JOB.c.lease == lease.name) & (JOB.c.state == JobState.PENDING)
+        with self.database.write() as connection:
+            connection.execute(JOB.update().where(pending).values(runner=runner, lease_until_ns=until))
+
+    def runner(self, job: int) -> str:
+        """Process that works on a job; empty where none has begun."""
+        with self.database.read() as connection:
+            return connection.scalar(sa.select(JOB.c.runner).where(JOB.c.id == job)) or ""
+
+    def give_way(self, choice: Preempt) -> bool:
+        """Ask running jobs to go back into the queue when a quantum has ended; gives whether any was not asked before.
+
+        Where it should be at once and cannot be, they are asked to stop.
+        """
+        wish = Wish.PAUSE if choice.kill else Wish.YIELD
+        going = JOB.c.id.in_(choice.victims) & JOB.c.state.in_(ACTIVE) & JOB.c.wish.in_([Wish.NONE, Wish.YIELD])
+        with self.database.write() as connection:
+            asked = connection.scalars(sa.select(JOB.c.id).where(going, JOB.c.wish != wish)).all()
+            connection.execute(JOB.update().where(JOB.c.id.in_(asked)).values(wish=wish))
+            for job in asked:
+                note(connection, _WHO, "preempt", job, by=choice.by)
+        return bool(asked)
+
+    def take_back(self, job: int, *, by: int) -> None:
+        """Queue a job again whose runner was killed for another one; the attempt does not count."""
+        active = (JOB.c.id == job) & JOB.c.state.in_(ACTIVE)
+        with self.database.write() as connection:
+            row = connection.execute(sa.select(JOB.c.wish, JOB.c.attempt).where(active)).first()
+            if row is not None:
+                cancelled = row.wish == Wish.CANCEL
+                state = {"state": JobState.DELETED, "ended_ns": now_ns()} if cancelled else {"state": JobState.READY}
+                self._take(connection, job, attempt=row.attempt - 1, **state)
+                note(connection, _WHO, "preempt", job, by=by, killed=True)
+
+    def _take(self, connection: sa.Connection, job: int, **values: Any) -> None:
+        """Take a job from its runner."""
+        charge(connection, job, self.rules, now_ns())
+        free = {"lease": "", "wish": Wish.NONE} | ({"runner": ""} if values["state"] == JobState.READY else {})
+        connection.execute(JOB.update().where(JOB.c.id == job).values({**free, **values}))
 
     def active(self) -> int:
         """Jobs that occupy a slot."""
@@ -130,21 +200,30 @@ class JobQueue:
             return connection.scalar(sa.select(sa.func.count()).where(JOB.c.state.in_(ACTIVE))) or 0
 
     def reap(self) -> list[int]:
-        """Take jobs from runners that are silent; gives their numbers.
+        """Take jobs from runners that are silent, or dead on this machine; gives their numbers.
 
-        They are queued again, unless they were to be cancelled or have lost `MAX_ATTEMPTS` runners.
+        They are queued again, unless they were to be cancelled or have lost `MAX_DEATHS` runners without getting on.
         """
-        silent = JOB.c.state.in_(ACTIVE) & (JOB.c.lease_until_ns < now_ns())
+        query = sa.select(JOB.c.id, JOB.c.wish, JOB.c.deaths, JOB.c.runner, JOB.c.lease, JOB.c.lease_until_ns)
+        with self.database.read() as connection:
+            active = connection.execute(query.where(JOB.c.state.in_(ACTIVE))).all()
+        lost = [row for row in active if row.lease_until_ns < now_ns() or lives(row.runner) is False]
+        return [row.id for row in lost if self._reap(row)] if lost else []
+
+    def _reap(self, row: Any) -> bool:
+        same = (JOB.c.id == row.id) & (JOB.c.lease == row.lease) & JOB.c.state.in_(ACTIVE)
+        silent = (JOB.c.lease_until_ns < now_ns()) | (JOB.c.runner == row.runner) & sa.literal(
+            lives(row.runner) is False
+        )
         with self.database.write() as connection:
-            rows = connection.execute(sa.select(JOB.c.id, JOB.c.wish, JOB.c.attempt).where(silent)).all()
-            for job, wish, attempt in rows:
-                values = _after_loss(wish, attempt)
-                connection.execute(JOB.update().where(JOB.c.id == job).values(lease="", wish=Wish.NONE, **values))
-                note(connection, _WHO, "lost", job, attempt=attempt)
-        return [row[0] for row in rows]
+            if connection.scalar(sa.select(JOB.c.id).where(same, silent)) is None:
+                return False  # it has spoken meanwhile
+            self._take(connection, row.id, deaths=row.deaths + 1, **_after_death(row.wish, row.deaths + 1))
+            note(connection, _WHO, "lost", row.id, deaths=row.deaths + 1)
+        return True
 
     def begin(self, lease: Lease, *, runner: str) -> None:
-        """Say that a runner, given as `host:pid`, is at work; forgets the progress of a former attempt."""
+        """Say that a runner, given as `host:pid:start`, is at work; forgets the progress of a former attempt."""
         now = now_ns()
         with self.database.write() as connection:
             self._update(connection, lease, state=JobState.RUNNING, started_ns=now, total=0, message="", runner=runner)
@@ -182,14 +261,14 @@ class JobQueue:
     def pause(self) -> None:
         """Ask all runners to stop and leave their jobs in the queue."""
         with self.database.write() as connection:
-            going = JOB.c.state.in_(ACTIVE) & (JOB.c.wish == Wish.NONE)
+            going = JOB.c.state.in_(ACTIVE) & JOB.c.wish.in_([Wish.NONE, Wish.YIELD])
             connection.execute(JOB.update().where(going).values(wish=Wish.PAUSE))
 
     def release(self, lease: Lease) -> None:
         """Put the job back into the queue; the attempt does not count."""
         with self.database.write() as connection:
-            attempt = JOB.c.attempt - 1
-            self._update(connection, lease, state=JobState.READY, attempt=attempt, lease="", runner="", wish=Wish.NONE)
+            self._update(connection, lease, attempt=JOB.c.attempt - 1)
+            self._take(connection, lease.job, state=JobState.READY)
             note(connection, _WHO, "pause", lease.job)
 
     def report(self, lease: Lease, lines: Sequence[QuantumLine], *, total: int, message: str = "") -> None:
@@ -203,6 +282,18 @@ class JobQueue:
                 former = QUANTUM_PROGRESS.delete().where(progress.job == lease.job, same)
                 connection.execute(former, [{"s": step, "d": data_id} for step, data_id in rows])
                 connection.execute(QUANTUM_PROGRESS.insert(), list(rows.values()))
+                self._note_progress(connection, lease.job)
+
+    def _note_progress(self, connection: sa.Connection, job: int) -> None:
+        """Forget deaths and errors of the machinery once more quanta are done than ever before."""
+        progress = QUANTUM_PROGRESS.c
+        done = (progress.job == job) & progress.state.in_([QuantumState.DONE, QuantumState.PARTIAL])
+        number = connection.scalar(sa.select(sa.func.count()).where(done)) or 0
+        row = connection.execute(sa.select(JOB.c.reached, JOB.c.retries).where(JOB.c.id == job)).one()
+        if number > row.reached:
+            kept = {flavour: count for flavour, count in row.retries.items() if flavour != "infrastructure"}
+            values = {"reached": number, "deaths": 0, "retries": kept}
+            connection.execute(JOB.update().where(JOB.c.id == job).values(values))
 
     def finish(
         self,
@@ -213,13 +304,21 @@ class JobQueue:
         hint: str = "",
         flavour: Flavour | None = None,
     ) -> None:
-        """Say how the job ended and give the lease back."""
+        """Say how the job ended and give the lease back; one that failed may be tried again, see `retries`."""
+        values = {"state": state, "error": storable(error), "hint": storable(hint), "flavour": flavour}
         with self.database.write() as connection:
-            self._update(
-                connection, lease, state=state, error=storable(error), hint=storable(hint), flavour=flavour,
-                ended_ns=now_ns(), lease="", wish=Wish.NONE,
-            )  # fmt: skip
-            note(connection, _WHO, "end", lease.job, state=state)
+            self._update(connection, lease)
+            again = self._next_try(connection, lease.job, flavour) if state == JobState.FAILED and flavour else None
+            if again is None:
+                self._take(connection, lease.job, ended_ns=now_ns(), **values)
+                note(connection, _WHO, "end", lease.job, state=state)
+            else:
+                self._take(connection, lease.job, **{**values, "state": JobState.READY}, **again)
+                note(connection, _WHO, "retry", lease.job, flavour=flavour, error=storable(error))
+
+    def _next_try(self, connection: sa.Connection, job: int, flavour: Flavour) -> dict[str, Any] | None:
+        before = connection.scalar(sa.select(JOB.c.retries).where(JOB.c.id == job)) or {}
+        return next_try(flavour, taken(connection, job), before, self.rules)
 
     def _update(self, connection: sa.Connection, lease: Lease, /, **values: Any) -> None:
         held = (JOB.c.id == lease.job) & (JOB.c.lease == lease.name) & JOB.c.state.in_(ACTIVE)
@@ -240,15 +339,15 @@ def _row(lease: Lease, line: QuantumLine) -> dict[str, Any]:
     return {"job": lease.job, **line.model_dump(mode="json"), "error": storable(line.error)}
 
 
-def _after_loss(wish: str, attempt: int) -> dict[str, Any]:
+def _after_death(wish: str, deaths: int) -> dict[str, Any]:
     if wish == Wish.CANCEL:
         return {"state": JobState.DELETED, "ended_ns": now_ns()}
-    if attempt < MAX_ATTEMPTS:
+    if deaths < MAX_DEATHS:
         return {"state": JobState.READY}
     return {
         "state": JobState.FAILED,
         "ended_ns": now_ns(),
-        "error": f"its runner died {attempt} times",
+        "error": f"its runner died {deaths} times without getting on",
         "hint": "The log of the job ends where it died; too little memory is the usual cause.",
         "flavour": "infrastructure",
     }

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from hven.core.errors import Flavour
+from hven.core.errors import Flavour, UnknownNameError
 from hven.model.collection import project_owner
 from hven.model.data_id import Value
 from hven.model.quantum import QuantumState
@@ -36,6 +36,11 @@ class JobState(StrEnum):
         return self in {JobState.SUCCEEDED, JobState.FAILED, JobState.DELETED}
 
 
+WAITING = (JobState.UNREADY, JobState.READY)
+ACTIVE = (JobState.PENDING, JobState.RUNNING)
+"""States in which a job occupies a slot."""
+
+
 class JobClass(StrEnum):
     """Classes of processing, those that go first first: the order of LDM-148, section 2.5.
 
@@ -61,12 +66,29 @@ class JobClass(StrEnum):
         return 10 * (len(JobClass) - list(JobClass).index(self))
 
 
+def job_class_of(name: str) -> JobClass:
+    """Class by name; raises UnknownNameError.
+
+    Examples
+    --------
+    >>> job_class_of("prompt").priority
+    60
+    """
+    if name not in list(JobClass):
+        raise UnknownNameError("job class", name, JobClass)
+    return JobClass(name)
+
+
 class Wish(StrEnum):
-    """What the runner of a job should do: go on, stop for good, or stop and leave the job in the queue."""
+    """What the runner of a job should do: go on, stop for good, or stop and leave the job in the queue.
+
+    PAUSE stops at once; YIELD lets the quanta end that have begun, so that a job of a higher class costs no work.
+    """
 
     NONE = ""
     CANCEL = "cancel"
     PAUSE = "pause"
+    YIELD = "yield"
 
 
 class _Record(BaseModel):
@@ -91,6 +113,7 @@ class JobRequest(_Record):
         dict[str, dict[str, Any]], Field(description="By step: configuration values that differ from the pipeline's.")
     ] = {}
     job_class: JobClass = JobClass.DATA_ACCESS
+    profile: Annotated[str, Field(description="Size of its Dask cluster; the site's default if empty.")] = ""
     shared: Annotated[
         bool, Field(description="Into the observatory's collections, not one's own; needs the right to operate.")
     ] = False
@@ -202,6 +225,22 @@ class Estimate(_Record):
         return self.quanta - self.done
 
 
+class Again(_Record):
+    """What a restart wants done.
+
+    Parameters
+    ----------
+    failed
+        Only the quanta that failed, and those that were blocked by them.
+    step, data_id
+        This step, or its one quantum of this data ID, is made again with all that needs it, whether it is there or not.
+    """
+
+    failed: bool = False
+    step: str = ""
+    data_id: str = ""
+
+
 class Job(_Record):
     """A job as the table has it.
 
@@ -215,8 +254,14 @@ class Job(_Record):
         Where it stands.
     attempt
         Runners that have taken it since it was submitted or restarted.
-    position
-        Jobs that go before this one; None unless it waits.
+    cores, memory_gb
+        What its workers take together.
+    position, expected_start_ns
+        Jobs that run or go before this one, and when it will start as far as that can be known; None unless it waits.
+    retries
+        How often it was queued again after an error, by flavour of the error.
+    again
+        What its restart wants done again; None for all that is not done.
     run
         RUN collection in which its products are born.
     error, hint, flavour
@@ -236,8 +281,13 @@ class Job(_Record):
     request: JobRequest
     state: JobState
     counts: Counts = Counts()
+    cores: int = 1
+    memory_gb: float = 0.0
     attempt: int = 0
+    retries: dict[Flavour, int] = {}
+    again: Again | None = None
     position: int | None = None
+    expected_start_ns: int | None = None
     run: str = ""
     error: str = ""
     hint: str = ""

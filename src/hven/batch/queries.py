@@ -10,8 +10,8 @@ from typing import NamedTuple
 import sqlalchemy as sa
 
 from hven.batch.launcher import job_log
-from hven.batch.model import Event, Failure, Job, JobClass, JobState
-from hven.batch.store import WAITING, JobStore
+from hven.batch.model import WAITING, Event, Failure, Job, JobClass, JobState
+from hven.batch.store import JobStore
 from hven.batch.tables import JOB, QUANTUM_PROGRESS
 from hven.batch.times import times_of
 from hven.batch.visible import visible
@@ -47,9 +47,7 @@ def jobs(
     limit: int | None = None,
 ) -> list[Job]:
     """Newest jobs that a viewer may see: of a user, a class (of all if empty) and some states (in any if empty)."""
-    return _store(settings.platform_url).find(
-        viewer, user=user, job_class=job_class, states=states, before=before, limit=limit
-    )
+    return _store(settings).find(viewer, user=user, job_class=job_class, states=states, before=before, limit=limit)
 
 
 def queue(
@@ -72,7 +70,7 @@ def paces(settings: Settings, running: Sequence[Job]) -> dict[int, float]:
         QUANTUM_PROGRESS.c.job.in_([job.id for job in running]), QUANTUM_PROGRESS.c.ended_ns > now - PACE_S * NS,
         ~QUANTUM_PROGRESS.c.reused,
     )  # fmt: skip
-    with _store(settings.platform_url).database.read() as connection:
+    with _store(settings).database.read() as connection:
         ended = {row.job: row.ended for row in connection.execute(recent.group_by(QUANTUM_PROGRESS.c.job))}
     return {j.id: ended[j.id] / _lately_s(j, now) for j in running if j.id in ended and j.started_ns}
 
@@ -84,7 +82,7 @@ def _lately_s(job: Job, now: int) -> float:
 def job(settings: Settings, job_id: int, viewer: Viewer | None = None) -> Job | None:
     """Job by number; None when there is none of this number for the viewer."""
     try:
-        return _store(settings.platform_url).get(job_id, viewer)
+        return _store(settings).get(job_id, viewer)
     except JobNotFoundError:
         return None
 
@@ -94,19 +92,19 @@ def tally(settings: Settings, viewer: Viewer | None = None) -> list[Tally]:
     kinds = (JOB.c.user, JOB.c.priority, JOB.c.state)
     query = sa.select(*kinds, sa.func.count()).where(visible(viewer)).group_by(*kinds)
     classes = {c.priority: c for c in JobClass}
-    with _store(settings.platform_url).database.read() as connection:
+    with _store(settings).database.read() as connection:
         rows = connection.execute(query).all()
     return [Tally(user, classes[priority], JobState(state), count) for user, priority, state, count in rows]
 
 
 def failures(settings: Settings, job_id: int) -> list[Failure]:
     """Failed quanta of a job grouped by cause, most frequent first."""
-    return _store(settings.platform_url).failures(job_id)
+    return _store(settings).failures(job_id)
 
 
 def events(settings: Settings, job_id: int) -> list[Event]:
     """Who did what to a job, newest first."""
-    return _store(settings.platform_url).events(job_id=job_id)
+    return _store(settings).events(job_id=job_id)
 
 
 def log_tail(settings: Settings, job_id: int, lines: int) -> str:
@@ -118,6 +116,10 @@ def log_tail(settings: Settings, job_id: int, lines: int) -> str:
         return ""
 
 
+def _store(settings: Settings) -> JobStore:
+    return JobStore(_database(settings.platform_url), settings.batch)
+
+
 @lru_cache(maxsize=8)
-def _store(url: str) -> JobStore:
-    return JobStore(Database(url))
+def _database(url: str) -> Database:
+    return Database(url)

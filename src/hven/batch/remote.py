@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from hven.batch.jobs import LOG_LINES
-from hven.batch.model import Estimate, Failure, Job, JobRequest, JobState
+from hven.batch.model import Again, Estimate, Failure, Job, JobClass, JobRequest, JobState
 from hven.batch.times import JobTimes
 from hven.batch.triage.remote import RemoteTriage
 from hven.core.errors import ConfigurationError
@@ -74,9 +74,13 @@ class RemoteJobs:
         """Let a held job go."""
         return self._act(job_id, "unhold")
 
-    def restart(self, job_id: int) -> Job:
-        """Queue a failed or cancelled job again."""
-        return self._act(job_id, "restart")
+    def restart(self, job_id: int, again: Again | None = None) -> Job:
+        """Queue an ended job again."""
+        return self._act(job_id, "restart", again.model_dump() if again else None)
+
+    def reclass(self, job_id: int, job_class: JobClass) -> Job:
+        """Move a waiting job into another class."""
+        return self._act(job_id, "reclass", {"job_class": job_class})
 
     def failures(self, job_id: int) -> list[Failure]:
         """Failed quanta grouped by cause."""
@@ -103,8 +107,8 @@ class RemoteJobs:
         """Close connections."""
         self._api.close()
 
-    def _act(self, job_id: int, verb: str) -> Job:
-        return Job.model_validate(self._api.ask("POST", f"/jobs/{job_id}/{verb}", again=False))
+    def _act(self, job_id: int, verb: str, body: dict[str, Any] | None = None) -> Job:
+        return Job.model_validate(self._api.ask("POST", f"/jobs/{job_id}/{verb}", again=False, json=body))
 
 
 def _as_json(request: JobRequest) -> dict[str, Any]:

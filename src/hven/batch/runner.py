@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import stat
 import sys
 import threading
@@ -20,14 +19,16 @@ from hven.batch.lease import JobQueue, Lease, RunnerSide
 from hven.batch.model import Job, JobState, Wish
 from hven.batch.order import END, Order, read_order
 from hven.batch.remote_queue import RemoteQueue, credential
+from hven.batch.retries import RETRIES
 from hven.batch.triage import model as triage
 from hven.batch.triage.apply import failed_as
 from hven.batch.triage.model import Decision
-from hven.batch.watch import Watch
+from hven.batch.watch import Watch, patiently
 from hven.core.errors import AccessDeniedError, CancelledError, ConflictError, Flavour, HvenError
 from hven.core.logging import configure, get_logger
 from hven.core.settings import Settings, load_settings
 from hven.model.quantum import QuantumRecord, QuantumState
+from hven.pipeline.runner import this_process
 from hven.registry.database import Database
 from hven.registry.protocol import Registry
 
@@ -75,7 +76,8 @@ def main(arguments: Sequence[str], work: Work = process) -> int:
         remote = RemoteQueue(order.api, order.right, lease_s=settings.batch.lease_s)
         return _run(settings, order, arguments, queue=remote, work=work, registry_of=lambda: _remote(order))
     settings = load_settings(site)
-    queue = JobQueue(Database(settings.platform_url), lease_s=settings.batch.lease_s)
+    rules = settings.batch
+    queue = JobQueue(Database(settings.platform_url), lease_s=rules.lease_s, rules=rules)
     return _run(settings, order, arguments, queue=queue, work=work, registry_of=_direct(settings))
 
 
@@ -133,7 +135,7 @@ def run_job(
 ) -> int:
     """Take the job, do it, say how it ended."""
     try:
-        queue.begin(lease, runner=f"{socket.gethostname()}:{os.getpid()}")
+        patiently(lambda: queue.begin(lease, runner=this_process()), queue.lease_s)
         job = queue.job(lease)
         _log.info("job begins", job=job.id, pipeline=job.request.pipeline, user=job.user, attempt=job.attempt)
         with Watch(queue, lease) as watch:
@@ -150,7 +152,10 @@ def run_job(
 
 
 def judge(records: Sequence[QuantumRecord], decisions: Sequence[Decision] = ()) -> Verdict:
-    """Succeeded only where there was at least one quantum, and all ended well but for failures accepted as known."""
+    """Succeeded only where there was at least one quantum, and all ended well but for failures accepted as known.
+
+    Where some failed with what is tried again, that is the job's flavour: trying again helps them and harms no other.
+    """
     failed = [r for r in records if r.state == QuantumState.FAILED]
     blocked = [r for r in records if r.state == QuantumState.BLOCKED]
     if not records:
@@ -164,7 +169,8 @@ def judge(records: Sequence[QuantumRecord], decisions: Sequence[Decision] = ()) 
     if not failed and not blocked:
         ended = sum(r.state in _WELL for r in records)
         return Verdict(JobState.FAILED, f"ended after {ended} of {len(records)} quanta", "", "infrastructure")
-    cause = Counter((r.flavour or "pipeline", r.error) for r in failed or blocked).most_common(1)[0][0]
+    retried = [r for r in failed if r.flavour and RETRIES[r.flavour].times]
+    cause = Counter((r.flavour or "pipeline", r.error) for r in retried or failed or blocked).most_common(1)[0][0]
     error = f"{len(failed)} of {len(records)} quanta failed, {len(blocked)} were blocked; most often: {cause[1]}"
     return Verdict(JobState.FAILED, error, "Mend the cause and restart the job; what is done stays done.", cause[0])
 
@@ -192,15 +198,17 @@ def _do(settings: Settings, job: Job, watch: Watch, work: Work, registry_of: Cal
 
 def _wished(watch: Watch) -> Verdict | None:
     """What becomes of a job that was stopped: errors after that are the stopping's own."""
-    return {Wish.CANCEL: Verdict(JobState.DELETED), Wish.PAUSE: Verdict(JobState.READY)}.get(watch.wish)
+    queued = Verdict(JobState.READY)
+    return {Wish.CANCEL: Verdict(JobState.DELETED), Wish.PAUSE: queued, Wish.YIELD: queued}.get(watch.wish)
 
 
 def _end(queue: RunnerSide, lease: Lease, verdict: Verdict | None) -> int:
     if verdict is None:
-        queue.release(lease)
+        patiently(lambda: queue.release(lease), queue.lease_s)
         _log.info("job paused", job=lease.job)
         return 0
-    queue.finish(lease, verdict.state, error=verdict.error, hint=verdict.hint, flavour=verdict.flavour)
+    why = {"error": verdict.error, "hint": verdict.hint}
+    patiently(lambda: queue.finish(lease, verdict.state, **why, flavour=verdict.flavour), queue.lease_s)
     _log.info("job ended", job=lease.job, state=str(verdict.state), error=verdict.error)
     return 0
 

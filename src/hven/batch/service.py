@@ -15,7 +15,8 @@ from typing import Protocol
 from hven.batch.chores import make_chores
 from hven.batch.launcher import DirectLauncher, Launcher
 from hven.batch.lease import JobQueue, Lease
-from hven.batch.model import JobState
+from hven.batch.model import Job, JobState
+from hven.batch.policy import Preempt
 from hven.batch.sudo import SudoLauncher
 from hven.core.clock import now_ns
 from hven.core.errors import ConfigurationError, ConflictError, Flavour, ServiceUnavailableError
@@ -23,7 +24,7 @@ from hven.core.logging import get_logger
 from hven.core.settings import SYSTEM_SITE, Settings, site_file
 from hven.registry.database import Database
 
-POLL_S = 0.5
+POLL_S = 0.25
 STOP_S = 20.0
 """Runners get so long to stop before they are killed."""
 
@@ -49,28 +50,24 @@ class BatchService:
     Parameters
     ----------
     queue, launcher
-        Where jobs come from and who runs them.
-    slots
-        Jobs that run at the same time.
+        Where jobs come from, by which rules, and who runs them.
     heartbeat
         Rewritten every round; its modification time is the last sign of life.
     chores
         Done every round, each for itself: one that fails is tried again in the next, and stops nothing else.
     """
 
-    def __init__(
-        self, queue: JobQueue, launcher: Launcher, *, slots: int, heartbeat: Path, chores: Sequence[Chore] = ()
-    ) -> None:
+    def __init__(self, queue: JobQueue, launcher: Launcher, *, heartbeat: Path, chores: Sequence[Chore] = ()) -> None:
         self.queue = queue
         self.launcher = launcher
-        self.slots = slots
         self.heartbeat = heartbeat
         self.chores = chores
+        self._claimed: list[Lease] = []
         self._ailing: dict[str, str] = {}
 
     def run(self, stop: threading.Event) -> None:
         """Work until `stop` is set, then pause the runners."""
-        _log.info("batch service begins", slots=self.slots)
+        _log.info("batch service begins", slots=self.queue.rules.slots)
         while not stop.is_set():
             try:
                 self.step()
@@ -86,11 +83,43 @@ class BatchService:
         self.launcher.collect()
         for job in self.queue.reap():
             _log.warning("runner lost", job=job)
-        while self.queue.active() < self.slots and (lease := self.queue.claim()):
-            self._launch(lease)
+        self._share_out()
         for chore in self.chores:
             self._do(chore)
         self._beat()
+
+    def _share_out(self) -> None:
+        """Start what may start, and let give way what has to."""
+        going_on = True
+        while going_on:
+            self._launch_claimed()
+            match self.queue.next():
+                case None:
+                    going_on = False
+                case Preempt(kill=True) as choice:
+                    going_on = self._kill(choice)
+                case Preempt() as choice:
+                    going_on = self.queue.give_way(choice)
+                case lease:
+                    self._claimed.append(lease)
+
+    def _kill(self, choice: Preempt) -> bool:
+        """Kill the runners of some jobs; one that is out of reach is asked to stop, and false is given."""
+        for job in choice.victims:
+            if not self.launcher.end(job, self.queue.runner(job)):
+                self.queue.give_way(choice)
+                return False
+            self.queue.take_back(job, by=choice.by)
+            _log.warning("runner killed for a job of a higher class", job=job, by=choice.by)
+        return True
+
+    def _launch_claimed(self) -> None:
+        """Launch what was claimed; what could not be looked up stays claimed for the next round."""
+        while self._claimed:
+            job = self.queue.holder(self._claimed[0])
+            lease = self._claimed.pop(0)
+            if job is not None:
+                self._launch(lease, job)
 
     def _do(self, chore: Chore) -> None:
         """Do a chore; an error is logged once, not every half second."""
@@ -106,11 +135,12 @@ class BatchService:
         else:
             self._ailing.pop(chore.name, None)
 
-    def _launch(self, lease: Lease) -> None:
+    def _launch(self, lease: Lease, job: Job) -> None:
         """Start a runner; a job for which there can be none has failed, and the service goes on."""
         try:
-            self.launcher.launch(lease, self.queue.job(lease))
+            runner = self.launcher.launch(lease, job)
             _log.info("runner started", job=lease.job)
+            self.queue.launched(lease, runner)
         except ConfigurationError as error:
             self._fail(lease, error.message, error.hint, "configuration")
         except OSError as error:
@@ -141,9 +171,8 @@ class BatchService:
 def make_service(settings: Settings, database: Database, *, site: Path | None = None) -> BatchService:
     """Batch service of a site; `database` is that of `platform_url`, `site` the file of the settings."""
     return BatchService(
-        JobQueue(database, lease_s=settings.batch.lease_s),
+        JobQueue(database, lease_s=settings.batch.lease_s, rules=settings.batch),
         make_launcher(settings, site_file(site) or SYSTEM_SITE),
-        slots=settings.batch.slots,
         heartbeat=settings.state / "heartbeats" / "batch",
         chores=make_chores(settings, database),
     )

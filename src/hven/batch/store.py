@@ -2,24 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import sqlalchemy as sa
 
-from hven.batch.model import Counts, Estimate, Event, Failure, Job, JobClass, JobRequest, JobState, QuantumLine, Wish
-from hven.batch.tables import EVENT, JOB, METADATA, NAME, QUANTUM_PROGRESS, VERSION
+from hven.batch.forecast import Place, forecast
+from hven.batch.model import (
+    ACTIVE,
+    WAITING,
+    Again,
+    Counts,
+    Estimate,
+    Event,
+    Failure,
+    Job,
+    JobClass,
+    JobRequest,
+    JobState,
+    QuantumLine,
+    Wish,
+)
+from hven.batch.policy import Claim, refuse_if_too_large
+from hven.batch.share import queued, scene
+from hven.batch.tables import EVENT, JOB, METADATA, MIGRATIONS, NAME, QUANTUM_PROGRESS, VERSION
 from hven.batch.triage.store import DecisionStore
 from hven.batch.visible import visible
 from hven.core.clock import format_utc, now_ns
 from hven.core.errors import ConflictError, JobNotFoundError
+from hven.core.settings import BatchSettings
 from hven.model.access import Viewer
 from hven.model.collection import run_name
 from hven.model.quantum import QuantumState
 from hven.registry.database import Database
-
-WAITING = (JobState.UNREADY, JobState.READY)
-ACTIVE = (JobState.PENDING, JobState.RUNNING)
 
 _COUNTED = {
     QuantumState.DONE: "done",
@@ -42,6 +58,8 @@ class JobStore:
     ----------
     database
         That of `platform_url`.
+    rules
+        By which jobs are chosen: places in the queue and limits follow from them.
 
     Raises
     ------
@@ -49,38 +67,61 @@ class JobStore:
         When the tables are of another version.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, rules: BatchSettings | None = None) -> None:
         self.database = database
         self.decisions = DecisionStore(database)
-        database.prepare(METADATA, name=NAME, version=VERSION, when_older="Move platform.sqlite away; jobs are lost.")
+        self.rules = rules or BatchSettings()
+        database.prepare(METADATA, name=NAME, version=VERSION, when_older="", migrations=MIGRATIONS)
 
-    def submit(self, request: JobRequest, *, user: str, estimate: Estimate | None = None) -> Job:
+    def submit(
+        self,
+        request: JobRequest,
+        *,
+        user: str,
+        estimate: Estimate | None = None,
+        cores: int = 1,
+        memory_gb: float = 0.0,
+    ) -> Job:
         """Queue a job; the name of its RUN collection ends in its number, unless the request names it.
 
         A user has one job for a run that a request names: submitting it again gives that job.
+
+        Parameters
+        ----------
+        request, user
+            What is asked for, by whom.
+        estimate
+            What it is expected to take.
+        cores, memory_gb
+            What its workers take together.
+
+        Raises
+        ------
+        ConfigurationError
+            When it takes more than the limits let it have, whatever else runs.
         """
-        owner = request.owner(user)
-        now = now_ns()
-        stamp = format_utc(now // 1_000_000_000 * 1_000_000_000).replace("-", "").replace(":", "")
+        refuse_if_too_large(Claim(0, user, request.job_class, cores, memory_gb), self.rules)
+        values = {
+            "user": user,
+            "request": request.model_dump(mode="json"),
+            "estimate": estimate and estimate.model_dump(mode="json"),
+            "priority": request.job_class.priority,
+            "cores": cores,
+            "memory_gb": memory_gb,
+            "state": JobState.READY,
+            "run": "",
+            "submitted_ns": now_ns(),
+        }
         with self.database.write() as connection:
             if request.run and (known := _of_run(connection, request.run, user)):
                 return self.get(known)
-            row = connection.execute(
-                JOB.insert().values(
-                    user=user,
-                    request=request.model_dump(mode="json"),
-                    estimate=estimate and estimate.model_dump(mode="json"),
-                    priority=request.job_class.priority,
-                    state=JobState.READY,
-                    run="",
-                    submitted_ns=now,
-                )
-            )
+            row = connection.execute(JOB.insert().values(values))
             job_id = int(row.inserted_primary_key[0])  # type: ignore[index]
-            run = request.run or run_name(request.pipeline, f"{stamp}-{job_id}", owner=owner)
+            run = request.run or _new_run(request, user, job_id)
             connection.execute(JOB.update().where(JOB.c.id == job_id).values(run=run))
             note(connection, user, "submit", job_id, pipeline=request.pipeline, shared=request.shared)
-        return self.get(job_id)
+        given = {key: value for key, value in values.items() if key not in {"priority", "run"}}
+        return Job.model_validate({**given, "id": job_id, "run": run})
 
     def get(self, job_id: int, viewer: Viewer | None = None) -> Job:
         """Job by number; raises JobNotFoundError, also where the viewer may not see it."""
@@ -134,17 +175,41 @@ class JobStore:
         """Let a held job go; raises ConflictError when it is not held."""
         return self._change(job_id, who, "unhold", (JobState.HELD,), "let go", state=JobState.READY)
 
-    def restart(self, job_id: int, *, who: str) -> Job:
-        """Queue a failed or cancelled job again; what it made is found and not made again.
+    def reclass(self, job_id: int, job_class: JobClass, *, who: str) -> Job:
+        """Move a job that has not begun into another class; raises ConflictError when it has."""
+        job = self.get(job_id)
+        moved = job.request.model_copy(update={"job_class": job_class})
+        refuse_if_too_large(Claim(job_id, job.user, job_class, job.cores, job.memory_gb), self.rules)
+        return self._change(
+            job_id, who, "reclass", (*WAITING, JobState.HELD), f"moved into class {job_class}",
+            told={"from": job.request.job_class, "to": job_class},
+            request=moved.model_dump(mode="json"), priority=job_class.priority,
+        )  # fmt: skip
+
+    def restart(self, job_id: int, *, who: str, again: Again | None = None) -> Job:
+        """Queue an ended job again; what it made is found and not made again.
+
+        Parameters
+        ----------
+        job_id, who
+            Which job, and who wants it.
+        again
+            What is to be done again, other than all that is not done; a step that is made anew gets a new RUN
+            collection, since what was born in the old one stays.
 
         Raises
         ------
         ConflictError
-            When it has not failed and was not cancelled.
+            When it has not failed and was not cancelled; one that has succeeded can be restarted from a step.
         """
+        anew = again is not None and again.step
+        ended = (JobState.FAILED, JobState.DELETED, *((JobState.SUCCEEDED,) if anew else ()))
+        job = self.get(job_id)
         return self._change(
-            job_id, who, "restart", (JobState.FAILED, JobState.DELETED), "restarted",
-            state=JobState.READY, attempt=0, error="", hint="", flavour=None, message="", wish=Wish.NONE, ended_ns=0,
+            job_id, who, "restart", ended, "restarted", told=again.model_dump() if again else {},
+            state=JobState.READY, attempt=0, deaths=0, reached=0, retries={}, not_before_ns=0,
+            error="", hint="", flavour=None, message="", wish=Wish.NONE, ended_ns=0, again=again and again.model_dump(),
+            run=_new_run(job.request, job.user, job_id) if anew else job.run,
         )  # fmt: skip
 
     def quanta(self, job_id: int) -> list[QuantumLine]:
@@ -171,11 +236,21 @@ class JobStore:
             rows = connection.execute(query).mappings().all()
         return [Event(**{k: v for k, v in row.items() if k != "id"}) for row in rows]
 
-    def _change(self, job_id: int, who: str, what: str, before: Sequence[JobState], done: str, **values: Any) -> Job:
+    def _change(
+        self,
+        job_id: int,
+        who: str,
+        what: str,
+        before: Sequence[JobState],
+        done: str,
+        *,
+        told: Mapping[str, Any] = MappingProxyType({}),
+        **values: Any,
+    ) -> Job:
         with self.database.write() as connection:
             if not self._move(connection, job_id, before, **values):
                 raise self._refused(connection, job_id, done)
-            note(connection, who, what, job_id)
+            note(connection, who, what, job_id, **told)
         return self.get(job_id)
 
     def _move(self, connection: sa.Connection, job_id: int, before: Sequence[JobState], **values: Any) -> bool:
@@ -193,8 +268,9 @@ class JobStore:
             rows = connection.execute(JOB.select().where(*conditions).order_by(JOB.c.id.desc()).limit(limit))
             found = rows.mappings().all()
             counts = _counts(connection, [row["id"] for row in found])
-            positions = _positions(connection) if any(row["state"] in WAITING for row in found) else {}
-        return [_job(row, counts.get(row["id"], {}), positions.get(row["id"])) for row in found]
+            waits = any(row["state"] == JobState.READY for row in found)
+            places = _places(connection, self.rules) if waits else {}
+        return [_job(row, counts.get(row["id"], {}), places.get(row["id"])) for row in found]
 
 
 def _of_run(connection: sa.Connection, run: str, user: str) -> int | None:
@@ -216,14 +292,29 @@ def _counts(connection: sa.Connection, jobs: Iterable[int]) -> dict[int, dict[st
     return counts
 
 
-def _positions(connection: sa.Connection) -> dict[int, int]:
-    active = connection.scalar(sa.select(sa.func.count()).where(JOB.c.state.in_(ACTIVE))) or 0
-    order = sa.select(JOB.c.id).where(JOB.c.state.in_(WAITING)).order_by(JOB.c.priority.desc(), JOB.c.id)
-    return {job: active + place for place, job in enumerate(connection.scalars(order))}
+def _places(connection: sa.Connection, rules: BatchSettings) -> dict[int, Place]:
+    jobs = sa.select(JOB.c.id, JOB.c.estimate).where(JOB.c.state.in_((*ACTIVE, JobState.READY)))
+    minutes = {row.id: (row.estimate or {}).get("wall_minutes") for row in connection.execute(jobs)}
+    lasts = {job: 60 * wall for job, wall in minutes.items() if wall is not None}
+    return forecast(queued(connection), scene(connection, rules, now_ns()), lasts)
 
 
-def _job(row: Any, counts: dict[str, int], position: int | None) -> Job:
-    hidden = {"priority", "wish", "lease", "lease_until_ns", "total"}
-    values = {key: value for key, value in row.items() if key not in hidden}
-    cancelling = row["wish"] == Wish.CANCEL
-    return Job(**values, counts=Counts(total=row["total"], **counts), position=position, cancelling=cancelling)
+def _new_run(request: JobRequest, user: str, job_id: int) -> str:
+    stamp = format_utc(now_ns() // 1_000_000 * 1_000_000).translate(str.maketrans("", "", "-:."))
+    return run_name(request.pipeline, f"{stamp}-{job_id}", owner=request.owner(user))
+
+
+_HIDDEN = frozenset(
+    {"priority", "wish", "lease", "lease_until_ns", "total", "claimed_ns", "not_before_ns", "deaths", "reached"}
+)
+
+
+def _job(row: Any, counts: dict[str, int], place: Place | None) -> Job:
+    values = {key: value for key, value in row.items() if key not in _HIDDEN}
+    return Job(
+        **values,
+        counts=Counts(total=row["total"], **counts),
+        position=place.ahead if place else None,
+        expected_start_ns=place.start_ns if place else None,
+        cancelling=row["wish"] == Wish.CANCEL,
+    )

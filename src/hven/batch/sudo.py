@@ -16,6 +16,7 @@ from hven.batch.model import Job
 from hven.batch.order import END, Order
 from hven.core.errors import ConfigurationError
 from hven.core.settings import ServerSettings, Settings
+from hven.pipeline.runner import lives, mark
 
 SUDO = "/usr/bin/sudo"
 CLEAN = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8"}
@@ -47,9 +48,9 @@ class SudoLauncher:
         self.server = server
         self.site = site
         self.api = api
-        self._running: list[Process] = []
+        self._running: dict[int, Process] = {}
 
-    def launch(self, lease: Lease, job: Job) -> None:
+    def launch(self, lease: Lease, job: Job) -> str:
         """Start a runner; ConfigurationError where the job's user has no account that may run jobs."""
         if job.request.shared:
             python = str(self.server.prefix / "venv" / "bin" / "python")
@@ -60,24 +61,36 @@ class SudoLauncher:
             command = [SUDO, "-n", "-u", self._account(job.user), "--", script]
             order = Order(job.id, lease.name, str(self.site), self.api, job.request.environment)
         home = self.settings.state / "homes" / self.server.batch_account
-        self._running.append(start(self.settings, command, order, {**CLEAN, "HOME": str(home)}))
+        process = start(self.settings, command, order, {**CLEAN, "HOME": str(home)})
+        self._running[job.id] = process
+        return mark(process.pid)
+
+    def end(self, job: int, runner: str) -> bool:
+        """End a runner of this launcher's; those of a former one are out of its reach."""
+        self.collect()
+        process = self._running.get(job)
+        if process is None:
+            return lives(runner) is False
+        _end(process)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(_END_S)
+        self.collect()
+        return job not in self._running
 
     def collect(self) -> int:
         """Reap the processes that have ended; gives how many have not."""
-        for process in self._running:
+        for process in self._running.values():
             if process.poll() is not None and process.stdin is not None:
                 process.stdin.close()
-        self._running = [process for process in self._running if process.returncode is None]
+        self._running = {job: process for job, process in self._running.items() if process.returncode is None}
         return len(self._running)
 
     def kill(self) -> None:
-        """End the runners that this launcher started: those of users, out of its reach, are told to end themselves."""
+        """End the runners that this launcher started."""
         self.collect()
-        for process in self._running:
-            tell(process, END)
-            with suppress(PermissionError, ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-        for process in self._running:
+        for process in self._running.values():
+            _end(process)
+        for process in self._running.values():
             with suppress(subprocess.TimeoutExpired):
                 process.wait(_END_S)
         self.collect()
@@ -98,3 +111,10 @@ class SudoLauncher:
                 hint="Only its members may run jobs.",
             )
         return entry.pw_name
+
+
+def _end(process: Process) -> None:
+    """Kill a runner; that of a user, out of reach, is told to end itself."""
+    tell(process, END)
+    with suppress(PermissionError, ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)

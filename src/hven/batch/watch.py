@@ -16,6 +16,7 @@ from hven.core.logging import get_logger
 from hven.model.quantum import QuantumRecord, QuantumState
 
 PERIOD_S = 1.0
+_AGAIN_S = 0.5
 _ENDED = frozenset(QuantumState) - {QuantumState.NOT_RUN, QuantumState.RUNNING}
 
 _log = get_logger(__name__)
@@ -65,12 +66,17 @@ class Watch:
         self._end.set()
         self._thread.join()
         if not self.lost:
-            self._flush()
+            patiently(self._flush, self.queue.lease_s)
 
     @property
     def stopping(self) -> bool:
         """The work should stop."""
         return self._stopped.is_set()
+
+    @property
+    def yielding(self) -> bool:
+        """The work should end with the quanta that have begun."""
+        return self.wish == Wish.YIELD
 
     def on_stop(self, stop: Callable[[], None]) -> None:
         """Call `stop` when the work should stop; at once where it should already."""
@@ -81,11 +87,13 @@ class Watch:
             stop()
 
     def stop(self, wish: Wish) -> None:
-        """Stop the work."""
+        """Stop the work; to give way, it goes on until the quanta that have begun are done."""
         with self._lock:
             if self.stopping:
                 return
             self.wish = wish
+            if wish == Wish.YIELD:
+                return
             self._stopped.set()
             stop = self._stop
         stop()
@@ -146,6 +154,21 @@ class Watch:
             with self._lock:
                 self._lines = lines + self._lines
             raise
+
+
+def patiently(act: Callable[[], None], patience_s: float) -> None:
+    """Do it again while the job table does not answer, for some time."""
+    end = time.monotonic() + patience_s
+    while True:
+        try:
+            act()
+        except ServiceUnavailableError as error:
+            if time.monotonic() > end:
+                raise
+            _log.warning("job table does not answer", error=error.message)
+            time.sleep(_AGAIN_S)
+        else:
+            return
 
 
 def _nothing() -> None:

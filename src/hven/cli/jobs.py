@@ -104,9 +104,44 @@ def unhold(number: Number, *, as_json: Json = False, site: Site = None) -> None:
 
 
 @jobs.command()
-def restart(number: Number, *, as_json: Json = False, site: Site = None) -> None:
-    """Queue a failed or cancelled job again; what is done stays done."""
-    _change(number, site, lambda jobs: jobs.restart(number), as_json=as_json)
+def restart(
+    number: Number,
+    *,
+    failed: Annotated[
+        bool, typer.Option("--failed", help="Only the quanta that failed, and those that were blocked by them.")
+    ] = False,
+    from_: Annotated[
+        str,
+        typer.Option(
+            "--from",
+            metavar="STEP[@DATA_ID]",
+            help="Make this step, or its one quantum, again with all that needs it, also where it is there.",
+        ),
+    ] = "",
+    as_json: Json = False,
+    site: Site = None,
+) -> None:
+    """Queue an ended job again; what is done stays done."""
+    from hven.batch.model import Again
+
+    step, _, data_id = from_.partition("@")
+    again = Again(failed=failed, step=step, data_id=data_id) if failed or step else None
+    _change(number, site, lambda jobs: jobs.restart(number, again), as_json=as_json)
+
+
+@jobs.command()
+def reclass(
+    number: Number,
+    job_class: Annotated[str, typer.Argument(metavar="CLASS", help="E.g. offline.")],
+    *,
+    as_json: Json = False,
+    site: Site = None,
+) -> None:
+    """Move a waiting job into another class, as an operator."""
+    from hven.batch.model import job_class_of
+
+    moved = job_class_of(job_class)
+    _change(number, site, lambda jobs: jobs.reclass(number, moved), as_json=as_json)
 
 
 def _change(number: int, site: Site, act: Callable[[Jobs], Job], *, as_json: bool) -> None:
@@ -130,7 +165,6 @@ def _row(job: Job) -> tuple[str, ...]:
     from hven.core.clock import NS, format_utc
 
     counts = job.counts
-    waits = f"{job.position} ahead" if job.position is not None else ""
     return (
         str(job.id),
         f"{job.state} (cancelling)" if job.cancelling else str(job.state),
@@ -139,8 +173,18 @@ def _row(job: Job) -> tuple[str, ...]:
         str(counts.failed or ""),
         job.user,
         format_utc(job.submitted_ns // NS * NS),
-        job.error or waits or job.message,
+        waits(job) if job.position is not None else job.error or job.message,
     )
+
+
+def waits(job: Job) -> str:
+    """Place in the queue and expected start."""
+    from hven.core.clock import NS, format_utc
+
+    place = "next" if not job.position else f"{job.position} ahead"
+    if job.expected_start_ns is None:
+        return place
+    return f"{place}, starts about {format_utc(job.expected_start_ns // NS * NS)}"
 
 
 def _tell(job: Job, failures: list[Failure], products: int) -> None:
@@ -150,6 +194,11 @@ def _tell(job: Job, failures: list[Failure], products: int) -> None:
     chosen = ", ".join(f"{k}={'|'.join(map(str, v))}" for k, v in request.values.items())
     print(f"job {job.id}: {job.state}  {request.pipeline}  {chosen} {request.where}".rstrip())
     print(f"  by {job.user}, class {request.job_class}, runners {job.attempt}, run {job.run}")
+    print(f"  takes {job.cores} cores, {job.memory_gb:g} GB")
+    if job.position is not None:
+        print(f"  waits: {waits(job)}")
+    if job.retries:
+        print("  tried again: " + ", ".join(f"{count} times ({flavour})" for flavour, count in job.retries.items()))
     for name, when in (("submitted", job.submitted_ns), ("began", job.started_ns), ("ended", job.ended_ns)):
         if when:
             print(f"  {name} {format_utc(when // NS * NS)}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -41,6 +41,9 @@ def submit(
     job_class: Annotated[
         str, typer.Option("--class", help="Another class than people's own, which is for operators: " + CLASSES + ".")
     ] = "data-access",
+    profile: Annotated[
+        str, typer.Option(help="Size of its Dask cluster, e.g. small; the site's default if left out.")
+    ] = "",
     environment: Annotated[
         str, typer.Option(help="Installed environment, or a tag like recommended; see `hven environment list`.")
     ] = "",
@@ -56,9 +59,9 @@ def submit(
     with connect(site) as obs:
         chosen = data_id(day_obs, observation, detector)
         changes = read_changes(config or [])
-        more = {"config": changes, "job_class": job_class, "shared": shared, "project": project, **chosen}
-        more["environment"] = environment
-        handle = obs.submit(pipeline, where=where, **more)
+        whose: dict[str, Any] = {"job_class": job_class, "shared": shared, "project": project}
+        where_it_runs: dict[str, Any] = {"profile": profile, "environment": environment}
+        handle = obs.submit(pipeline, where=where, config=changes, **whose, **where_it_runs, **chosen)
         job = _follow(handle) if wait else handle.progress()
         if as_json:
             print(job.model_dump_json(indent=1))
@@ -84,9 +87,11 @@ def _follow(handle: JobHandle) -> Job:
 
 
 def _tell(job: Job) -> None:
+    from hven.cli.jobs import waits
+
     counts, expected = job.counts, job.estimate
     if job.state.ended:
         print(f"job {job.id}: {job.state}, {counts.done} of {counts.total} quanta done, {counts.reused} of them before")
         return
     quanta = f"{expected.to_do} of {expected.quanta} quanta to do" if expected else ""
-    print(f"job {job.id}: {quanta}, {job.position or 0} jobs ahead; `hven jobs show {job.id}` follows it")
+    print(f"job {job.id}: {quanta}, {waits(job)}; `hven jobs show {job.id}` follows it")

@@ -84,12 +84,47 @@ class IngestSettings(_Strict):
     seal_after_days: Annotated[float, Field(ge=0, description="A night is closed so long after its end.")] = 3.0
 
 
+JobClassName = Literal["prompt", "offline", "ocs-driven", "data-access", "calibration", "data-release"]
+Preemption = Literal["boundary", "kill"]
+
+
+class Limit(_Strict):
+    """What jobs may take at the same time; what is left out has no limit."""
+
+    jobs: Annotated[int | None, Field(ge=0, description="Running jobs.")] = None
+    cores: Annotated[int | None, Field(ge=0, description="Cores of their workers.")] = None
+    memory_gb: Annotated[float | None, Field(ge=0, description="Memory of their workers.")] = None
+
+
 class BatchSettings(_Strict):
-    """Limits of the batch service."""
+    """How the batch service shares out what it has; see docs/operator-guide.md."""
 
     slots: Annotated[int, Field(ge=1, description="Jobs running at the same time.")] = 1
+    total: Annotated[Limit, Field(description="Of all jobs together.")] = Limit()
+    reserved: Annotated[dict[JobClassName, int], Field(description="Of the slots, so many are for one class.")] = {}
+    lends: Annotated[
+        tuple[JobClassName, ...],
+        Field(description="Classes whose reserved slots others may use until the class wants them back."),
+    ] = ()
+    class_limits: Annotated[dict[JobClassName, Limit], Field(description="Of a class's jobs together.")] = {}
+    user_limit: Annotated[Limit, Field(description="Of each user's jobs together, whatever their class.")] = Limit()
+    user_limits: Annotated[dict[str, Limit], Field(description="By user, instead of `user_limit`.")] = {}
+    preempts: Annotated[
+        dict[JobClassName, Preemption],
+        Field(description="How a class makes lower ones give way: when a quantum has ended, or at once."),
+    ] = {"prompt": "kill", "offline": "boundary", "ocs-driven": "boundary", "data-access": "boundary"}
+    half_life_h: Annotated[float, Field(gt=0, description="Use counts half after so long, for fair share.")] = 24.0
+    ageing: Annotated[
+        float, Field(gt=0, lt=1, description="Core hours of use forgiven for each hour that somebody is kept waiting.")
+    ] = 0.25
     schedules: Annotated[Path | None, Field(description="Folder with the site's own schedules, YAML.")] = None
     lease_s: Annotated[float, Field(gt=0, description="A runner that is silent for so long is taken for dead.")] = 30.0
+
+    @model_validator(mode="after")
+    def _no_more_reserved_than_there_is(self) -> Self:
+        if min(self.reserved.values(), default=0) < 0 or sum(self.reserved.values()) > self.slots:
+            raise ValueError(f"{sum(self.reserved.values())} slots are reserved, there are {self.slots}")
+        return self
 
 
 class MailSettings(_Strict):

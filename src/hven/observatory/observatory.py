@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from hven.calibration.certify import certify, lookup
 from hven.core.clock import format_utc, now_ns
-from hven.core.errors import AccessDeniedError, ConfigurationError, UnknownNameError
+from hven.core.errors import AccessDeniedError, ConfigurationError
 from hven.model.collection import home_of, run_name
 from hven.model.data_id import DataId, DatasetRef
 from hven.model.pipeline import Pipeline, Step
@@ -327,7 +327,7 @@ class Observatory(Operations):
         from hven.batch.store import JobStore
         from hven.registry.database import Database
 
-        store = JobStore(Database(self.settings.platform_url))
+        store = JobStore(Database(self.settings.platform_url), self.settings.batch)
         return DirectJobs(self.settings, store, self.registry, user=self.user, operator=True)
 
     def submit(
@@ -337,6 +337,7 @@ class Observatory(Operations):
         where: str = "",
         config: Changes | None = None,
         job_class: str = "data-access",
+        profile: str = "",
         shared: bool = False,
         project: str = "",
         environment: str = "",
@@ -350,6 +351,8 @@ class Observatory(Operations):
             As of `process`.
         job_class
             ``data-access``, people's own work; operators may choose another `hven.batch.model.JobClass`.
+        profile
+            One of the site's sizes of Dask clusters, its default if empty.
         environment
             Installed environment in which it runs, or a tag like ``recommended``; the batch service's own by default.
 
@@ -369,8 +372,8 @@ class Observatory(Operations):
         """
         from hven.batch.jobs import JobHandle
 
-        whose = {"shared": shared, "project": project, "environment": environment}
-        job = self.jobs.submit(_request(pipeline, where, config, job_class, data_id, **whose))
+        more: dict[str, Any] = {"job_class": job_class, "profile": profile, "shared": shared, "project": project}
+        job = self.jobs.submit(_request(pipeline, where, config, data_id, environment=environment, **more))
         return JobHandle(self.jobs, job.id)
 
     def estimate(
@@ -380,12 +383,14 @@ class Observatory(Operations):
         where: str = "",
         config: Changes | None = None,
         job_class: str = "data-access",
+        profile: str = "",
         shared: bool = False,
         project: str = "",
         **data_id: object,
     ) -> Estimate:
         """What a job would take; parameters as of `submit`."""
-        return self.jobs.estimate(_request(pipeline, where, config, job_class, data_id, shared=shared, project=project))
+        more: dict[str, Any] = {"job_class": job_class, "profile": profile, "shared": shared, "project": project}
+        return self.jobs.estimate(_request(pipeline, where, config, data_id, **more))
 
     def close(self) -> None:
         """Give connections back."""
@@ -400,14 +405,12 @@ def _stamp() -> str:
 
 
 def _request(
-    pipeline: str, where: str, config: Changes | None, job_class: str, data_id: Mapping[str, Any], **whose: Any
+    pipeline: str, where: str, config: Changes | None, data_id: Mapping[str, Any], *, job_class: str, **more: Any
 ) -> JobRequest:
-    from hven.batch.model import JobClass, JobRequest
+    from hven.batch.model import JobRequest, job_class_of
 
-    if job_class not in list(JobClass):
-        raise UnknownNameError("job class", job_class, JobClass)
     changes = {step: dict(values) for step, values in (config or {}).items()}
     chosen = dict(DataQuery.of(**data_id).values)
     return JobRequest(
-        pipeline=pipeline, values=chosen, where=where, config=changes, job_class=JobClass(job_class), **whose
+        pipeline=pipeline, values=chosen, where=where, config=changes, job_class=job_class_of(job_class), **more
     )

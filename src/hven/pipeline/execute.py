@@ -48,8 +48,8 @@ class Execution:
         Finds and registers products.
     place
         Where products go.
-    progress, cancelled
-        Called with counts; asked between blocks.
+    progress, cancelled, yielding
+        Called with counts; asked between blocks whether to stop at once, or with the quanta that have begun.
     force
         Compute even what exists.
     block_rows
@@ -62,6 +62,7 @@ class Execution:
     place: Place
     progress: Callable[[Progress], None]
     cancelled: Callable[[], bool]
+    yielding: Callable[[], bool]
     force: bool
     block_rows: int | None
     records: dict[int, QuantumRecord] = field(default_factory=dict)
@@ -74,12 +75,13 @@ class Execution:
         self.paces = Paces(self.keeper.registry)
 
     def run(self) -> None:
-        """Run all waves; raises CancelledError between blocks when asked to."""
+        """Run all waves; raises CancelledError between blocks, or quanta, when asked to."""
         for wave in waves(self.graph):
             works = self._reuse([w for q in wave if (w := self._begin(q)) is not None])
             for batch in _batches(works):
                 self._compute(batch)
                 self.keeper.flush()
+                self._stop_if(self.yielding() and len(self.records) < len(self.graph))
             self.keeper.flush()
 
     def _begin(self, quantum: Quantum) -> Work | None:
@@ -167,7 +169,9 @@ class Execution:
         publishing: dict[int, Future[list[Product]]] = {}
         owners = [job.quantum for job in jobs if job is not None]
         seconds = [self.paces.seconds(alive[owner]) for owner in owners]
-        for outcome in self._map(jobs, seconds):
+        for ended, outcome in enumerate(self._map(jobs, seconds), 1):
+            if self.yielding():
+                self._drop_unbegun(alive, jobs, owners, ended)
             work = alive.get(owners[outcome.index])
             if work is None:
                 continue
@@ -181,6 +185,15 @@ class Execution:
             if len(work.results) == work.blocks:
                 publishing[result.quantum] = publisher.submit(work.publish)
         return publishing
+
+    def _drop_unbegun(
+        self, alive: dict[int, Work], jobs: list[BlockJob | None], owners: Sequence[int], ended: int
+    ) -> None:
+        """Leave to another time the quanta of which no block can have been handed to a worker yet."""
+        begun = set(owners[: ended + 2 * self.engine.cores])
+        for number in [number for number in alive if number not in begun]:
+            del alive[number]
+        jobs[:] = [job if owner in begun else None for owner, job in zip(owners, jobs, strict=True)]
 
     def _published(self, work: Work, future: Future[list[Product]]) -> None:
         error = future.exception()
@@ -264,10 +277,10 @@ class Execution:
             if self.cancelled():
                 self.engine.cancel()
             yield outcome
-        self._stop_if_cancelled()
+        self._stop_if(self.cancelled())
 
-    def _stop_if_cancelled(self) -> None:
-        if self.cancelled():
+    def _stop_if(self, asked: bool) -> None:  # noqa: FBT001 - the question itself
+        if asked:
             raise CancelledError("stopped on request", hint="Run it again to go on from what is done.")
 
 

@@ -27,18 +27,24 @@ _log = get_logger(__name__)
 
 @dataclass(slots=True)
 class Keeper:
-    """Publish first, register second, make current third; records go in batches, and `told` hears of them."""
+    """Publish first, register second, make current third; records go in batches, and `told` hears of them.
+
+    Of quanta that are made `anew`, by number, only what was born in this very run counts as existing.
+    """
 
     registry: Registry
     place: Place
     told: Callable[[Sequence[QuantumRecord]], None]
+    anew: frozenset[int] = frozenset()
     _new: list[Product] = field(default_factory=list)
     _inputs: dict[str, list[str]] = field(default_factory=dict)
     _records: list[QuantumRecord] = field(default_factory=list)
 
     def existing(self, works: Sequence[Work]) -> dict[str, list[Product]]:
         """All outputs of each quantum key that are on disk, whether registered or left there by a killed run."""
-        registered = self.registry.by_quantum([w.key for w in works], owner=self.place.owner)
+        old = [w.key for w in works if w.quantum.number not in self.anew]
+        registered = self.registry.by_quantum(old, owner=self.place.owner) if old else {}
+        registered |= self._born_here([w for w in works if w.quantum.number in self.anew])
         known = {}
         for work in works:
             products = [self._there(work, name, registered.get((work.key, name))) for name in work.quantum.step.outputs]
@@ -46,6 +52,14 @@ class Keeper:
             if found and len(found) == len(products):
                 known[work.key] = found
         return known
+
+    def _born_here(self, works: Sequence[Work]) -> dict[tuple[str, str], Product]:
+        """Products of this run by quantum key and output."""
+        if not works or self.place.run not in {c.name for c in self.registry.collections()}:
+            return {}
+        types = {t.type_name for work in works for t in work.quantum.step.outputs.values()}
+        born = [p for name in types for p in self.registry.find(name, collection=self.place.run)]
+        return {(p.quantum_key, p.output): p for p in born if p.run == self.place.run}
 
     def _there(self, work: Work, output: str, product: Product | None) -> Product | None:
         if product is not None and (self.place.root / product.path).is_dir():
@@ -61,7 +75,7 @@ class Keeper:
             return None
         for version in reversed(versions):
             product = self._read(folder / version)
-            if product is not None and (product.quantum_key, product.output) == (work.key, output):
+            if product is not None and self._is(product, work, output):
                 if self._is_registered(product):
                     continue  # it has expired: what will go is not built on
                 self.registry.register([product], inputs={product.id: inputs_of(self.place.root, product)})
@@ -73,6 +87,10 @@ class Keeper:
             return self.registry.get(product.id) == product
         except DatasetNotFoundError:
             return False
+
+    def _is(self, product: Product, work: Work, output: str) -> bool:
+        here = work.quantum.number not in self.anew or product.run == self.place.run
+        return here and (product.quantum_key, product.output) == (work.key, output)
 
     def _read(self, path: PurePosixPath) -> Product | None:
         try:

@@ -18,6 +18,7 @@ from hven.pipeline.execute import Execution
 from hven.pipeline.graph import build_graph
 from hven.pipeline.keep import Keeper
 from hven.pipeline.report import Progress, RunReport
+from hven.pipeline.scope import Scope
 from hven.pipeline.work import Place
 from hven.registry.protocol import Registry
 from hven.registry.run_class import run_acl
@@ -40,6 +41,8 @@ def run_pipeline(
     progress: Callable[[Progress], None] | None = None,
     told: Callable[[Sequence[QuantumRecord]], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
+    yielding: Callable[[], bool] | None = None,
+    again: Scope | None = None,
     force: bool = False,
     block_rows: int | None = None,
 ) -> RunReport:
@@ -77,6 +80,10 @@ def run_pipeline(
         Called with the records of quanta once they are in the registry.
     cancelled
         Asked between blocks.
+    yielding
+        Asked between blocks: whether to stop as soon as the quanta that have begun are done.
+    again
+        Chooses quanta, and those that are made again; by default all that do not exist are made.
     force
         Make everything again.
     block_rows
@@ -92,18 +99,21 @@ def run_pipeline(
     ConfigurationError
         When the pipeline does not fit the instrument or the config has unknown keys.
     CancelledError
-        When `cancelled` said so; what was finished is kept.
+        When `cancelled` or `yielding` said so; what was finished is kept.
     """
     steps = bind(pipeline, instrument, config)
     instrument_query = DataQuery({"instrument": (instrument.name,), **query.values}, query.where)
     graph = build_graph(steps, registry, instrument_query, owner=owner_of(run), collection=collection)
     acl = run_acl(registry, run, settings.server)
     place = Place(settings.root, settings.site, run, user, pipeline.name, acl)
-    keeper = Keeper(registry, place, told or _deaf)
+    scope = again or Scope()
+    graph = scope.choose(graph, registry, run)
+    keeper = Keeper(registry, place, told or _deaf, scope.anew(graph))
     _log.info("run begins", pipeline=pipeline.name, run=run, quanta=len(graph), cores=engine.cores)
     execution = Execution(
-        graph, engine, keeper, place, progress or _silent, cancelled or _never, force=force, block_rows=block_rows
-    )
+        graph, engine, keeper, place, progress or _silent, cancelled or _never, yielding or _never,
+        force=force, block_rows=block_rows,
+    )  # fmt: skip
     try:
         execution.run()
     finally:

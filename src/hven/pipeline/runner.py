@@ -8,8 +8,13 @@ from pathlib import Path
 
 
 def this_process() -> str:
-    """Mark of this process, ``host:pid:start``; no other process ever has it."""
-    return f"{socket.gethostname()}:{os.getpid()}:{_started(os.getpid())}"
+    """Mark of this process."""
+    return mark(os.getpid())
+
+
+def mark(pid: int) -> str:
+    """Mark of a process of this machine, ``host:pid:start``; no other process ever has it."""
+    return f"{socket.gethostname()}:{pid}:{_started(pid)}"
 
 
 def lives(runner: str) -> bool | None:

@@ -45,7 +45,7 @@ def main(environ: Mapping[str, str] = os.environ) -> None:
     configure(json=True)
     host, port = address(environ)
     observatory = connect(load_settings(environ=environ))
-    store = JobStore(Database(observatory.settings.platform_url))
+    store = JobStore(Database(observatory.settings.platform_url), observatory.settings.batch)
 
     def jobs_of(caller: Caller) -> Jobs:
         settings, by = observatory.settings, viewer(caller, observatory.settings)
@@ -53,7 +53,8 @@ def main(environ: Mapping[str, str] = os.environ) -> None:
         return DirectJobs(settings, store, seen, user=caller.name, operator=caller.may("operate"), viewer=by)
 
     prefix = environ.get("JUPYTERHUB_SERVICE_PREFIX", "")
-    queue = JobQueue(store.database, lease_s=observatory.settings.batch.lease_s)
+    rules = observatory.settings.batch
+    queue = JobQueue(store.database, lease_s=rules.lease_s, rules=rules)
     auths: Auths = {BY_HUB: HubAuthentication(), BY_LEASE: LeaseAuthentication(queue)}
     app = create_app(observatory, jobs_of, auths, prefix=prefix)
     uvicorn.run(app, host=host, port=port, access_log=False, server_header=False, log_level="warning")

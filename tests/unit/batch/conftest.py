@@ -5,6 +5,7 @@ import pytest
 from hven.batch.lease import JobQueue
 from hven.batch.model import JobRequest
 from hven.batch.store import JobStore
+from hven.core.settings import BatchSettings
 from hven.registry.database import Database
 
 
@@ -17,7 +18,7 @@ def store(database_url):
 
 @pytest.fixture
 def queue(store):
-    return JobQueue(store.database, lease_s=30)
+    return JobQueue(store.database, lease_s=30, rules=BatchSettings(slots=100))
 
 
 @pytest.fixture

@@ -79,7 +79,7 @@ def jobs(site, registry):
 def service(site, jobs):
     """The batch service at work in a thread of its own."""
     queue = JobQueue(jobs.store.database, lease_s=site.batch.lease_s)
-    service = BatchService(queue, DirectLauncher(site), slots=1, heartbeat=site.state / "heartbeats" / "batch")
+    service = BatchService(queue, DirectLauncher(site), heartbeat=site.state / "heartbeats" / "batch")
     stop = threading.Event()
     thread = threading.Thread(target=service.run, args=(stop,))
     thread.start()
@@ -174,7 +174,7 @@ def test_a_killed_runner_leaves_no_worker_and_its_heir_finds_what_is_done(site, 
     local = site.model_copy(update={"engine": engine})
     queue = JobQueue(jobs.store.database, lease_s=2)
     launcher = DirectLauncher(local.model_copy(update={"batch": BatchSettings(lease_s=2)}))
-    service = BatchService(queue, launcher, slots=1, heartbeat=tmp_path / "beat")
+    service = BatchService(queue, launcher, heartbeat=tmp_path / "beat")
     pids = tmp_path / "pids"
     pids.mkdir()
     job = jobs.submit(request(config={"peaks": {"sleep_s": 1.0, "pids": str(pids)}})).id
@@ -182,7 +182,7 @@ def test_a_killed_runner_leaves_no_worker_and_its_heir_finds_what_is_done(site, 
     while not list(pids.iterdir()):
         assert not jobs.get(job).state.ended, jobs.get(job)
         time.sleep(0.1)
-    runner = int(jobs.get(job).runner.partition(":")[2])
+    runner = int(jobs.get(job).runner.split(":")[1])
 
     os.kill(runner, signal.SIGKILL)
 

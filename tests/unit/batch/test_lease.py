@@ -4,10 +4,11 @@ import multiprocessing
 
 import pytest
 
-from hven.batch.lease import MAX_ATTEMPTS, JobQueue, Lease
+from hven.batch.lease import MAX_DEATHS, JobQueue, Lease
 from hven.batch.model import Counts, JobClass, JobRequest, JobState, QuantumLine, Wish
 from hven.batch.store import JobStore
 from hven.core.errors import ConflictError
+from hven.core.settings import BatchSettings
 from hven.model.quantum import QuantumState
 from hven.registry.database import Database
 
@@ -33,7 +34,7 @@ def test_the_most_urgent_and_oldest_job_is_claimed_first(store, queue):
 
 def _claim_all(url, claimed):
     database = Database(url)
-    queue = JobQueue(database, lease_s=30)
+    queue = JobQueue(database, lease_s=30, rules=BatchSettings(slots=100))
     while lease := queue.claim():
         claimed.put(lease.job)
     claimed.put(None)
@@ -83,7 +84,7 @@ def test_progress_counts_quanta_by_state(store, queue, request_):
 
     found = store.get(job)
 
-    assert found.counts == Counts(total=8, done=4, reused=1, failed=0, blocked=1, no_work=1)
+    assert found.counts == Counts(total=8, done=4, reused=1, partial=1, failed=0, blocked=1, no_work=1)
     assert found.counts.ended == 6
     assert found.message == "at work"
 
@@ -132,7 +133,7 @@ def test_an_heir_counts_from_zero(store, dying, queue, request_):
 
 def test_a_job_that_kills_its_runners_fails_in_the_end(store, dying, request_):
     job = store.submit(request_, user="tycho").id
-    for _ in range(MAX_ATTEMPTS):
+    for _ in range(MAX_DEATHS):
         assert dying.claim().job == job
         dying.reap()
 
@@ -140,7 +141,7 @@ def test_a_job_that_kills_its_runners_fails_in_the_end(store, dying, request_):
 
     assert dying.claim() is None
     assert (failed.state, failed.flavour) == (JobState.FAILED, "infrastructure")
-    assert f"died {MAX_ATTEMPTS} times" in failed.error
+    assert f"died {MAX_DEATHS} times without getting on" in failed.error
 
 
 def test_a_job_whose_runner_died_while_it_was_cancelled_is_deleted(store, dying, request_):

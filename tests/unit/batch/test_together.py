@@ -6,10 +6,11 @@ import multiprocessing
 import random
 from collections import Counter
 
-from hven.batch.lease import MAX_ATTEMPTS, JobQueue
+from hven.batch.lease import MAX_DEATHS, JobQueue
 from hven.batch.model import JobState, QuantumLine
 from hven.batch.store import JobStore
 from hven.core.errors import ConflictError
+from hven.core.settings import BatchSettings
 from hven.model.quantum import QuantumState
 from hven.registry.database import Database
 
@@ -20,7 +21,8 @@ def _service(url, seed):
     """Claim and work until nothing is left; every third runner falls silent."""
     chance = random.Random(seed)
     database = Database(url)
-    patient, dying = JobQueue(database, lease_s=30), JobQueue(database, lease_s=0, start_s=0)
+    rules = BatchSettings(slots=100)
+    patient, dying = JobQueue(database, lease_s=30, rules=rules), JobQueue(database, lease_s=0, start_s=0, rules=rules)
     while any(not job.state.ended for job in JobStore(database).find()):
         patient.reap()
         lost = chance.random() < 1 / 3
@@ -32,7 +34,7 @@ def _service(url, seed):
 
 def _work(queue, lease, lost):
     queue.begin(lease, runner="here:1")
-    line = QuantumLine(step="s", data_id="d", state=QuantumState.DONE)
+    line = QuantumLine(step="s", data_id="d", state=QuantumState.DONE, reused=True)
     queue.report(lease, [line], total=1)
     queue.renew(lease)
     if not lost:
@@ -77,8 +79,8 @@ def test_every_job_ends_once_whatever_happens_at_the_same_time(store, request_, 
         assert job.state in {JobState.SUCCEEDED, JobState.DELETED, JobState.FAILED}
         assert told["end"] == (job.state == JobState.SUCCEEDED)
         assert told["claim"] == told["lost"] + told["end"] == job.attempt
-        assert told["begin"] <= told["claim"] <= MAX_ATTEMPTS
+        assert told["begin"] <= told["claim"] <= MAX_DEATHS
         assert told["hold"] >= told["unhold"]
         assert (job.state == JobState.SUCCEEDED) <= (job.counts.done == 1)
-        assert job.state != JobState.FAILED or told["lost"] == MAX_ATTEMPTS
+        assert job.state != JobState.FAILED or told["lost"] == MAX_DEATHS
         assert (job.state == JobState.DELETED) <= (told["cancel"] == 1)

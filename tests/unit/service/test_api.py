@@ -13,7 +13,7 @@ import httpx
 import pytest
 import yaml
 
-from hven.batch.model import JobRequest, JobState
+from hven.batch.model import Again, JobClass, JobRequest, JobState
 from hven.batch.remote import RemoteJobs
 from hven.core.errors import (
     AccessDeniedError,
@@ -160,6 +160,7 @@ ENDPOINTS = [
     ("POST", "/jobs/1/hold"),
     ("POST", "/jobs/1/unhold"),
     ("POST", "/jobs/1/restart"),
+    ("POST", "/jobs/1/reclass"),
     ("GET", "/campaigns"),
     ("POST", "/campaigns"),
     ("GET", "/campaign-events"),
@@ -370,7 +371,12 @@ def test_jobs_through_the_api_are_those_of_the_table(hub, submitter, operator):
     assert sophie.cancel(job).state == JobState.DELETED
     with pytest.raises(ConflictError, match="cannot be cancelled"):
         sophie.cancel(job)
-    assert sophie.restart(job).state == JobState.READY
+    with pytest.raises(UnknownNameError, match="unknown step 'nothing'"):
+        sophie.restart(job, Again(step="nothing"))
+    assert sophie.restart(job, Again(failed=True)).again == Again(failed=True)
+    with pytest.raises(AccessDeniedError, match="class offline"):
+        sophie.reclass(job, JobClass.OFFLINE)
+    assert tycho.reclass(job, JobClass.OFFLINE).request.job_class == JobClass.OFFLINE
     assert tycho.cancel(job).state == JobState.DELETED
     sophie.close()
     tycho.close()

@@ -16,7 +16,7 @@ REGISTRY = (Tables(schema.NAME, schema.VERSION, schema.metadata),)
 """Made again from the disk at any time."""
 
 PLATFORM = (
-    Tables(batch.NAME, batch.VERSION, batch.METADATA),
+    Tables(batch.NAME, batch.VERSION, batch.METADATA, batch.MIGRATIONS),
     Tables(triage.NAME, triage.VERSION, triage.METADATA),
     Tables(campaigns.NAME, campaigns.VERSION, campaigns.METADATA),
     Tables(schedules.NAME, schedules.VERSION, schedules.METADATA),

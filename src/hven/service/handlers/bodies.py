@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictInt, StrictStr
 
+from hven.batch.model import JobClass
 from hven.core.errors import Flavour
 from hven.model.collection import AccessClass, CollectionKind
 from hven.model.data_id import DatasetRef, TypeName
@@ -48,6 +49,20 @@ class Body(BaseModel):
     """Base of all."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Move(Body):
+    """Into which class a job goes."""
+
+    job_class: JobClass
+
+
+class Restart(Body):
+    """What a restarted job does again; see `hven.batch.model.Again`."""
+
+    failed: bool = False
+    step: Text = ""
+    data_id: Text = ""
 
 
 class One(Body):

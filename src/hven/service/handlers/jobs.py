@@ -7,8 +7,9 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from hven.batch.jobs import LOG_LINES
-from hven.batch.model import Estimate, Failure, Job, JobRequest, JobState
+from hven.batch.model import Again, Estimate, Failure, Job, JobRequest, JobState
 from hven.batch.times import JobTimes
+from hven.service.handlers.bodies import Move, Restart
 from hven.service.handlers.parts import ChangeJobs, ReadJobs
 
 router = APIRouter()
@@ -86,6 +87,12 @@ def unhold(job_id: int, jobs: ChangeJobs) -> Job:
 
 
 @router.post("/jobs/{job_id}/restart")
-def restart(job_id: int, jobs: ChangeJobs) -> Job:
+def restart(job_id: int, jobs: ChangeJobs, again: Restart | None = None) -> Job:
     """Queue it again."""
-    return jobs.restart(job_id)
+    return jobs.restart(job_id, Again(**again.model_dump()) if again else None)
+
+
+@router.post("/jobs/{job_id}/reclass")
+def reclass(job_id: int, jobs: ChangeJobs, move: Move) -> Job:
+    """Move it into another class."""
+    return jobs.reclass(job_id, move.job_class)
