@@ -102,7 +102,7 @@ class Site:
             registry.define(Collection("best", CollectionKind.TAGGED))
             registry.define(Collection("both", CollectionKind.CHAINED, children=("best",)))
             registry.tag("best", [first.id])
-            registry.hold(Hold("best", "ada", "why", 1))
+            registry.hold(Hold("best", f"ada {begin}", "why", 1))
             registry.expire([Expired(second.id, "old", 1)])
             registry.define(Collection("u/ada/flat", CollectionKind.RUN))
             registry.share("u/ada/flat", "astronomers")
