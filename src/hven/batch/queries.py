@@ -21,7 +21,7 @@ from hven.core.settings import Settings
 from hven.model.access import Viewer
 from hven.registry.database import Database
 
-__all__ = ["Tally", "events", "failures", "job", "jobs", "log_tail", "paces", "queue", "tally", "times_of"]
+__all__ = ["Tally", "events", "failures", "job", "jobs", "log_tail", "paces", "queue", "steps", "tally", "times_of"]
 
 PACE_S = 300
 """A job's pace is that of the last so many seconds."""
@@ -95,6 +95,13 @@ def tally(settings: Settings, viewer: Viewer | None = None) -> list[Tally]:
     with _store(settings).database.read() as connection:
         rows = connection.execute(query).all()
     return [Tally(user, classes[priority], JobState(state), count) for user, priority, state, count in rows]
+
+
+def steps(settings: Settings, job_id: int) -> list[str]:
+    """Steps of a job of which quanta have ended."""
+    query = sa.select(QUANTUM_PROGRESS.c.step).where(QUANTUM_PROGRESS.c.job == job_id).distinct().order_by("step")
+    with _store(settings).database.read() as connection:
+        return list(connection.scalars(query))
 
 
 def failures(settings: Settings, job_id: int) -> list[Failure]:

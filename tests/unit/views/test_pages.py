@@ -294,8 +294,8 @@ def test_an_ended_job_says_how_long_it_took_beside_what_was_expected(empty):
 @pytest.mark.parametrize(
     ("done", "offered"),
     [
-        ((), ["Hold", "Cancel …"]),
-        (("hold",), ["Let go", "Cancel …"]),
+        ((), ["Hold", "Change class …", "Cancel …"]),
+        (("hold",), ["Let go", "Change class …", "Cancel …"]),
         (("cancel",), ["Restart"]),
     ],
 )
@@ -399,7 +399,7 @@ def test_failures_are_shown_by_kind_with_what_was_decided(empty, monkeypatch):
         assert words in text
     assert "detector 2 is broken" not in text
     monkeypatch.setattr(frame, "asking", lambda: lambda _path, _body: None)
-    assert buttons_of(empty, job.id) == ["Restart", "Decide …"]
+    assert buttons_of(empty, job.id) == ["Restart", "Restart failed", "Restart from …", "Decide …"]
 
 
 def test_a_name_from_outside_cannot_become_markup(empty):

@@ -15,7 +15,7 @@ from hven.views.actions import Actions, Ask
 from hven.views.pages import job_times
 from hven.views.pages.job_actions import actions
 from hven.views.pages.job_failures import decide, kinds_of, shown
-from hven.views.pages.job_words import counted, data, took_s, waits
+from hven.views.pages.job_words import counted, data, starts, took_s, waits
 from hven.views.url import Url
 
 LOG_LINES = 60
@@ -66,7 +66,8 @@ class JobDetail:
         markup.change(self._more, _resources(self._observatory, job) + _events(self._observatory, job))
         if self._actions:
             viewer = self._observatory.viewer
-            self._actions.offer([*actions(job, viewer), *decide(kinds, viewer)])
+            steps = batch.steps(self._observatory.settings, job.id) if job.state.ended else []
+            self._actions.offer([*actions(job, viewer, steps), *decide(kinds, viewer)])
         text = self._log_of(job)
         self._folded.visible = bool(text)
         markup.change(self._log, f"<pre>{escape(text)}</pre>")
@@ -94,7 +95,7 @@ def _about(job: Any) -> str:
     counts = job.counts
     ended = {"Ended (UTC)": formats.utc(job.ended_ns)} if job.ended_ns else {}
     facts = {
-        **({"Queue": waits(job)} if job.position is not None else {}),
+        **({"Queue": waits(job), "Starts (UTC)": starts(job)} if job.position is not None else {}),
         "Class": escape(job.request.job_class),
         "By": escape(job.user),
         "Submitted (UTC)": formats.utc(job.submitted_ns),

@@ -60,7 +60,7 @@ def queue(jobs: Sequence[Any], shown: int, opens: Opens) -> str:
     head = markup.heading("Queue", f"{len(jobs):,}{more}" if jobs else "")
     if not jobs:
         return f"{head}<p class='quiet'>Nobody waits.</p>"
-    columns = ["Job", "State", "Pipeline", "Data", "Place", "Expected to take", "Waits for", "By"]
+    columns = ["Job", "State", "Pipeline", "Data", "Place", "Starts (UTC)", "Expected to take", "Waits for", "By"]
     return head + markup.table(columns, [_waiting(j, opens) for j in jobs[:shown]])
 
 
@@ -69,6 +69,7 @@ def _waiting(job: Any, opens: Opens) -> list[markup.Cell]:
     return [
         *_named(job, opens),
         (job_words.waits(job), "number"),
+        (job_words.starts(job), "number"),
         (formats.roughly(expected) if expected else formats.MISSING, "number"),
         (_since(job.submitted_ns), "number"),
         _whose(job),

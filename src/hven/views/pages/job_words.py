@@ -50,6 +50,15 @@ def waits(job: Any) -> str:
     return "next" if job.position == 0 else f"{job.position} ahead"
 
 
+def starts(job: Any) -> str:
+    """When it is expected to start, to the minute, and how long that is from now."""
+    if job.expected_start_ns is None:
+        return formats.MISSING
+    left = (job.expected_start_ns - now_ns()) / NS
+    when = f"in {formats.roughly(left)}" if left > 0 else "at once"
+    return f"{formats.clock(job.expected_start_ns)[:5]}<br><span class='quiet'>{when}</span>"
+
+
 def counted(counts: Any) -> dict[str, int]:
     """Quanta by state, those with which all is well first."""
     return {
