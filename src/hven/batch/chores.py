@@ -1,9 +1,8 @@
-"""What the batch service does besides running jobs."""
+"""Chores of a site's batch service."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from hven.alarms.outbox import Outbox, Postman
 from hven.alarms.transport import make_transports
@@ -12,6 +11,7 @@ from hven.batch.campaigns.drive import CampaignChore
 from hven.batch.campaigns.store import CampaignStore
 from hven.batch.checks.chore import CheckChore
 from hven.batch.checks.store import CheckStore
+from hven.batch.chore import Chore
 from hven.batch.jobs import DirectJobs
 from hven.batch.launcher import write_site
 from hven.batch.schedules.chore import ScheduleChore
@@ -21,9 +21,6 @@ from hven.core.settings import Settings
 from hven.registry.database import Database
 from hven.registry.direct import DirectRegistry
 from hven.retention.chore import RetentionChore
-
-if TYPE_CHECKING:
-    from hven.batch.service import Chore
 
 
 def make_chores(settings: Settings, database: Database) -> Sequence[Chore]:

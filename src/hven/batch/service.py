@@ -10,8 +10,8 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Protocol
 
+from hven.batch.chore import Chore
 from hven.batch.chores import make_chores
 from hven.batch.launcher import DirectLauncher, Launcher
 from hven.batch.lease import JobQueue, Lease
@@ -29,16 +29,6 @@ STOP_S = 20.0
 """Runners get so long to stop before they are killed."""
 
 _log = get_logger(__name__)
-
-
-class Chore(Protocol):
-    """Something else that the service does every round: schedules, campaigns, notifications."""
-
-    name: str
-
-    def step(self) -> None:
-        """Do what is due now and come back soon; work that lasts is a job."""
-        ...
 
 
 class BatchService:
