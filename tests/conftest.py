@@ -132,6 +132,17 @@ def ssh_config(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def slurm():
+    """A private Slurm with four virtual nodes: see `private_slurm.Slurm`."""
+    import private_slurm
+
+    require(not private_slurm.missing(), private_slurm.missing(), private_slurm.COMMAND)
+    require(os.geteuid() == 0, "Slurm for several users needs root", "sudo make test")
+    with private_slurm.cluster() as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
 def accounts():
     """Real Unix users: see `accounts.Accounts`."""
     import accounts as users

@@ -8,6 +8,7 @@ from hven.cluster.address import AddressEngine
 from hven.cluster.client import ClientEngine
 from hven.cluster.inprocess import InProcess
 from hven.cluster.local import LocalEngine, notebook_client
+from hven.cluster.slurm import SlurmEngine
 from hven.cluster.ssh import SshEngine
 from hven.core.settings import Profile
 from hven.testing.engine import EngineContract
@@ -45,6 +46,12 @@ class TestSsh(EngineContract):
         return ssh
 
 
+class TestSlurm(EngineContract):
+    @pytest.fixture
+    def engine(self, slurm_engine):
+        return slurm_engine
+
+
 class TestNotebookClient(EngineContract):
     @pytest.fixture
     def engine(self, notebook):
@@ -72,6 +79,12 @@ def address(local):
 @pytest.fixture(scope="module")
 def ssh(ssh_config):
     with SshEngine(Profile(workers=2, memory_gb=1.0), HOSTS, config=ssh_config) as engine:
+        yield engine
+
+
+@pytest.fixture(scope="module")
+def slurm_engine(slurm):
+    with SlurmEngine(Profile(workers=2, memory_gb=1.0), slurm.settings()) as engine:
         yield engine
 
 

@@ -29,7 +29,7 @@ def process(settings: Settings, job: Job, watch: Watch, registry: Registry) -> S
     pipeline = load_pipeline(instrument, request.pipeline)
     decisions = watch.decisions()
     refuse_blocked(pipeline, decisions)
-    engine = make_engine(sized(settings.engine, job))
+    engine = make_engine(sized(settings.engine, job), slurm=settings.slurm, job_class=request.job_class)
     watch.on_stop(engine.cancel)
 
     def run() -> RunReport:

@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING
 from hven.cluster.engine import Engine
 from hven.cluster.inprocess import InProcess
 from hven.core.errors import UnknownNameError
-from hven.core.settings import EngineSettings, Profile, Settings
+from hven.core.settings import EngineSettings, Profile, Settings, SlurmSettings
 
 if TYPE_CHECKING:
     from distributed import Client
 
 
-def make_engine(settings: EngineSettings, profile: str = "") -> Engine:
+def make_engine(
+    settings: EngineSettings, profile: str = "", *, slurm: SlurmSettings | None = None, job_class: str = "data-access"
+) -> Engine:
     """Engine of a site.
 
     Parameters
@@ -22,6 +24,8 @@ def make_engine(settings: EngineSettings, profile: str = "") -> Engine:
         The site's.
     profile
         Name of a size; the site's default if empty.
+    slurm, job_class
+        The site's cluster, for the engine `slurm`, and the class of the work.
 
     Raises
     ------
@@ -39,6 +43,10 @@ def make_engine(settings: EngineSettings, profile: str = "") -> Engine:
         from hven.cluster.ssh import SshEngine
 
         return SshEngine(size, settings.hosts, python=settings.python, config=settings.ssh_config)
+    if settings.kind == "slurm" and slurm is not None:
+        from hven.cluster.slurm import SlurmEngine
+
+        return SlurmEngine(size, slurm, job_class=job_class)
     from hven.cluster.local import LocalEngine
 
     return LocalEngine(size, cores=settings.cores)

@@ -44,7 +44,7 @@ class EngineSettings(_Strict):
     """Where Dask runs."""
 
     kind: Annotated[
-        Literal["inprocess", "local", "address", "ssh"], Field(description="Engine of jobs and processing.")
+        Literal["inprocess", "local", "address", "ssh", "slurm"], Field(description="Engine of jobs and processing.")
     ] = "local"
     address: Annotated[str, Field(description="tls:// address of a running scheduler, for kind address.")] = ""
     keys: Annotated[Path, Field(description="Folder with that scheduler's TLS keys.")] = Path("/etc/hven/keys")
@@ -94,6 +94,37 @@ class Limit(_Strict):
     jobs: Annotated[int | None, Field(ge=0, description="Running jobs.")] = None
     cores: Annotated[int | None, Field(ge=0, description="Cores of their workers.")] = None
     memory_gb: Annotated[float | None, Field(ge=0, description="Memory of their workers.")] = None
+
+
+class SlurmClass(_Strict):
+    """What jobs of one class ask Slurm for; empty leaves it to the cluster."""
+
+    partition: str = ""
+    qos: Annotated[str, Field(description="Quality of service.")] = ""
+    walltime_min: Annotated[
+        int, Field(ge=1, description="Of a job and of each Dask worker; work goes on in a new job.")
+    ] = 1440
+
+
+class SlurmSettings(_Strict):
+    """A Slurm cluster; see docs/operator-guide.md."""
+
+    spool: Annotated[
+        Path, Field(description="Folder on all nodes where each job has a private one for what it is told.")
+    ]
+    account: Annotated[str, Field(description="Who pays; Slurm's default for the user if empty.")] = ""
+    classes: Annotated[
+        dict[JobClassName, SlurmClass], Field(description="Those left out ask for nothing in particular.")
+    ] = {}
+    python: Annotated[str, Field(description="Of the installation on the nodes; empty is the same path as here.")] = ""
+    interface: Annotated[
+        str, Field(description="Network interface by which nodes reach each other; Dask chooses if empty.")
+    ] = ""
+    programs: Annotated[Path, Field(description="Folder with sbatch, squeue, scancel, sacct.")] = Path("/usr/bin")
+
+    def of(self, job_class: str) -> SlurmClass:
+        """What jobs of a class ask for."""
+        return {str(name): asked for name, asked in self.classes.items()}.get(job_class, SlurmClass())
 
 
 class BatchSettings(_Strict):
@@ -244,7 +275,8 @@ class ServerSettings(_Strict):
     pam_service: Annotated[str, Field(description="File in /etc/pam.d by which people log in.")] = "login"
     oidc: Annotated[OidcSettings | None, Field(description="Instead of PAM.")] = None
     spawner: Annotated[
-        Literal["local", "systemd"], Field(description="systemd holds people's servers to the two limits below.")
+        Literal["local", "systemd", "slurm"],
+        Field(description="systemd and Slurm hold people's servers to the two limits below."),
     ] = "local"
     user_memory_gb: Annotated[float, Field(gt=0, description="Of a person's server with all it starts.")] = 16.0
     user_cores: Annotated[float, Field(gt=0, description="Of a person's server with all it starts.")] = 4.0
@@ -270,6 +302,9 @@ class Settings(_Strict):
     batch: BatchSettings = BatchSettings()
     notify: NotifySettings = NotifySettings()
     retention: RetentionSettings = RetentionSettings()
+    slurm: Annotated[
+        SlurmSettings | None, Field(description="The cluster where engine, batch or spawner name Slurm.")
+    ] = None
     server: Annotated[
         ServerSettings | None, Field(description="Real Unix users; without it the try-out, one trust domain.")
     ] = None
@@ -290,6 +325,17 @@ class Settings(_Strict):
     def with_port(self, port: int) -> Settings:
         """The same with another public port."""
         return self.model_copy(update={"hub": self.hub.model_copy(update={"port": port})})
+
+    @model_validator(mode="after")
+    def _needs_a_cluster(self) -> Self:
+        wanting = {
+            "engine": self.engine.kind,
+            "server": self.server and self.server.spawner,
+        }
+        for section, choice in wanting.items():
+            if choice == "slurm" and self.slurm is None:
+                raise ValueError(f"{section} names Slurm, so a section slurm must say which")
+        return self
 
     def model_post_init(self, _context: object, /) -> None:
         """Fill what was left out and follows from the rest."""

@@ -158,7 +158,7 @@ class ManyUsers:
         """Every server under its person's account, in their home, with kernels on private Unix sockets."""
         if self.server.spawner == "systemd":
             use_systemd(c, self.server)
-        else:
+        elif self.server.spawner == "local":
             c.JupyterHub.spawner_class = UnixSpawner
         c.Spawner.cmd = [sys.executable, "-P", "-m", "hven.hub.user_server"]
         c.Spawner.args = [*c.Spawner.args, "--KernelManager.transport=ipc"]
@@ -166,3 +166,8 @@ class ManyUsers:
         c.Spawner.environment = {**c.Spawner.environment, "PATH": programs}
         c.Spawner.start_timeout = c.Spawner.http_timeout = _SLOW_START_S
         c.Spawner.pre_spawn_hook = partial(prepare_person, self.settings, self.server, self.people)
+        if self.server.spawner == "slurm" and self.settings.slurm is not None:
+            from hven.hub.slurm_spawning import use_slurm
+
+            address = self.settings.hub.public_url.rstrip("/") or self.ports().address
+            use_slurm(c, self.settings.slurm, self.server, hub=address)

@@ -307,7 +307,7 @@ class Observatory(Operations):
         if client is None:
             from hven.cluster.make import make_engine
 
-            return make_engine(self.settings.engine)
+            return make_engine(self.settings.engine, slurm=self.settings.slurm)
         from hven.cluster.client import ClientEngine
 
         return ClientEngine(client)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hven.core.errors import AccessDeniedError, ConfigurationError, UnknownNameError
-from hven.core.settings import ServerSettings, Settings
+from hven.core.settings import ServerSettings, Settings, SlurmSettings
 from hven.hub.machine.accounts import members, service_accounts
 from hven.model.collection import project_owner
 from hven.store.acl import canonical, get_acl, remove_acl, set_acl
@@ -80,11 +80,21 @@ def data_folders(settings: Settings, server: ServerSettings) -> Iterator[Folder]
     yield Folder(root / "quarantine", archive, services, _READ_BY_ALL, _READ_BY_ALL, inherit_group=True)
     for name in ("journal", ".trash"):
         yield Folder(root / name, "root", services, of_services, of_services, inherit_group=True)
+    if settings.slurm is not None:
+        yield spool_folder(settings.slurm, server)
     for name in ("users", "projects"):
         yield Folder(root / name, "root", "root", _READ_BY_ALL)
     for name in members(server.copiers_group):
         if name != archive:
             yield incoming_folder(settings, server, name)
+
+
+def spool_folder(slurm: SlurmSettings, server: ServerSettings) -> Folder:
+    """Where everybody who runs jobs in Slurm makes a folder for each; the services read what it says."""
+    batch, services = server.batch_account, server.services_group
+    acl = f"u::rwx,u:{batch}:rwx,g::-wx,g:{services}:r-x,o::---"
+    default = f"u::rwx,g::---,g:{services}:r-x,o::---"
+    return Folder(slurm.spool, "root", server.users_group, acl, default, own_entries_only=True)
 
 
 def incoming_folder(settings: Settings, server: ServerSettings, copier: str) -> Folder:
