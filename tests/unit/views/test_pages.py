@@ -27,6 +27,7 @@ from hven.model.collection import AccessClass
 from hven.model.data_id import DataId
 from hven.model.quantum import QuantumRecord, QuantumState
 from hven.registry.database import Database
+from hven.registry.schema import quantum
 from hven.views import frame, markup, warm
 from hven.views.actions import Action, Actions, Field
 from hven.views.pages import jobs, observations, system
@@ -373,7 +374,9 @@ def test_a_question_goes_when_the_action_is_no_longer_offered(empty):
     assert "Cancel it?" not in said(buttons)
 
 
-def test_failures_are_shown_by_kind_with_what_was_decided(empty, monkeypatch):
+@pytest.fixture
+def failed(empty):
+    """A job of two quanta that failed in the same way; the observatory is empty again afterwards."""
     store = JobStore(Database(empty.settings.platform_url))
     job = store.get(ran(store, "zoe", JobState.FAILED, ended=["failed", "failed"], total=2))
     record = {"run": job.run, "step": "showers", "task": "showers.find", "task_version": "1.2", "outputs": (),
@@ -383,10 +386,17 @@ def test_failures_are_shown_by_kind_with_what_was_decided(empty, monkeypatch):
         QuantumRecord(**record, data_id=DataId(instrument="panoseti", detector=n), quantum_key=f"zoe{n}",
                       error=f"ValueError: detector {n} is broken") for n in (1, 2)
     ])  # fmt: skip
+    yield job
+    with empty.registry.database.write() as connection:
+        connection.execute(quantum.delete())
+
+
+def test_failures_are_shown_by_kind_with_what_was_decided(empty, failed, monkeypatch):
+    job = failed
     (kind,) = failure_kinds(empty.settings, empty.registry, run=job.run)
     decision = Decision(fingerprint=kind.fingerprint, verdict="known", task="showers.find", version="1.2", who="olga",
                         error=kind.error, time_ns=now_ns(), why="no cable until May")  # fmt: skip
-    DecisionStore(store.database).add(decision)
+    DecisionStore(Database(empty.settings.platform_url)).add(decision)
     text = text_of(empty, "jobs", job=str(job.id))
     for words in (
         "detector 1 is broken",
