@@ -34,6 +34,7 @@ from hven.registry.protocol import Registry
 _SUBMITTED_AT_ONCE = 100
 """Jobs that one round submits at most, so that the service comes back soon."""
 
+_LOOKED_BACK = 20
 _HOUR_NS = 3600 * 10**9
 _ENDED = {State.ACCEPTED, State.FAILED}
 
@@ -61,11 +62,14 @@ class CampaignChore:
         self.registry: Registry = jobs.registry
         self.outbox = outbox
         self.progress = Progress(store.database, jobs.user)
+        self._open: set[str] | None = None
 
     def step(self) -> None:
         """Move every campaign on as far as it goes; one that cannot be moved keeps no other from going on."""
         errors = []
-        for campaign in self.store.find(GOING):
+        there = self.store.find([state for state in State if not state.ended])
+        self._tell_of_ends({campaign.name for campaign in there})
+        for campaign in (c for c in there if c.state in GOING):
             try:
                 self._drive(campaign)
             except InfrastructureError:
@@ -75,6 +79,24 @@ class CampaignChore:
                 errors.append(error)
         if errors:
             raise errors[0]
+
+    def _tell_of_ends(self, there: set[str]) -> None:
+        """Leave messages on campaigns that are finished, whoever accepted their last step.
+
+        A service that begins looks at the newest ones: the one before may have been killed. A message that is there
+        already is not left again.
+        """
+        if self._open is None:
+            ended = self.store.find([State.ACCEPTED], limit=_LOOKED_BACK)
+        else:
+            ended = [self.store.get(name) for name in sorted(self._open - there)]
+        for campaign in (c for c in ended if c.state == State.ACCEPTED):
+            text = f"All steps of campaign {campaign.name} are accepted.\n`hven campaign report {campaign.name}`"
+            key = f"campaign/{campaign.name}/accepted/{campaign.ended_ns}"
+            subject = f"campaign {campaign.name} finished"
+            with self.store.database.write() as connection:
+                self.outbox.put(connection, Message(key, Severity.INFO, subject, text, campaign.ended_ns))
+        self._open = there
 
     def _drive(self, campaign: Campaign) -> None:
         self._look_whether_late(campaign)
@@ -177,7 +199,6 @@ class CampaignChore:
         return quality_of(products, self.jobs.settings.root, instruments.load(instrument))
 
     def _decide(self, campaign: Campaign, step: Step, state: State, why: str) -> None:
-        last = step.number == len(campaign.steps) - 1
         name = f"{campaign.name} {step.name}"
         if state == State.FAILED:
             text = f"Step {step.name} of campaign {campaign.name} failed: {why}\n" + _choices(name)
@@ -185,9 +206,6 @@ class CampaignChore:
         elif state == State.BLOCKED:
             text = f"Step {step.name} of campaign {campaign.name} {why}.\n" + _choices(name)
             told = self._telling(campaign, f"{step.name}/blocked", Severity.WARNING, f"waits at {step.name}", text)
-        elif last:
-            text = f"All steps of campaign {campaign.name} are accepted.\n`hven campaign report {campaign.name}`"
-            told = self._telling(campaign, "accepted", Severity.INFO, "finished", text)
         else:
             told = _silent
         self.progress.decided(campaign, step, state, why, told)

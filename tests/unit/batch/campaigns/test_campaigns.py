@@ -9,6 +9,7 @@ from hven.batch.campaigns.campaigns import DirectCampaigns
 from hven.batch.campaigns.model import State
 from hven.batch.campaigns.queries import campaign as live
 from hven.batch.campaigns.spec import parse_campaign
+from hven.batch.chores import make_chores
 from hven.batch.model import JobClass
 from hven.batch.store import JobStore
 from hven.core.errors import AccessDeniedError, ConfigurationError, ConflictError, UnknownNameError
@@ -157,6 +158,20 @@ def test_data_that_are_not_there_fail_a_step_that_may_not_be_empty(campaigns, go
     assert campaigns.get("c2").state == State.ACCEPTED
     assert campaigns.get("c3").state == State.FAILED
     assert "no data fit" in campaigns.get("c3").steps[0].groups[0].error
+
+
+def test_the_end_is_told_once_also_where_a_person_accepts_the_last_step(campaigns, go_on, site, database):
+    begin(campaigns, steps=[step("levels", "levels", breakpoint=True)])
+    go_on()
+    campaigns.accept("c1")
+
+    go_on()
+    chore = next(c for c in make_chores(site, database) if c.name == "campaigns")
+    chore.step()  # of a service that was started again
+    chore.registry.close()
+
+    subjects = [told.message.subject for told in notifications(site, limit=9)]
+    assert subjects == ["campaign c1 finished", "campaign c1 waits at levels"]
 
 
 def test_a_late_campaign_is_told_once(campaigns, go_on, site):
