@@ -291,6 +291,7 @@ def test_plots_are_taken_along(dashboards, tmp_path, kind, begins):
 def test_the_theme_stays_on_the_next_page(dashboards, picture):
     header = dashboards.locator("header button").last
     header.click()
+    dashboards.wait_for_function("document.cookie.includes('=dark')")  # the choice has made its way over the server
     dashboards.get_by_role("link", name="QC trends").click()
     expect(dashboards.get_by_role("heading", name="QC trends")).to_be_visible()
     expect(dashboards.locator("canvas").first).to_be_visible()

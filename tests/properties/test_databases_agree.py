@@ -190,7 +190,7 @@ job_calls = st.one_of(
     st.tuples(st.just("report"), jobs, st.lists(st.tuples(words, words, st.sampled_from(list(QuantumState)[2:])))),
     st.tuples(st.just("finish"), jobs, st.sampled_from(["", "no\0text", "\udfff"])),
 )
-CHANGES = {"id", "job_id", "run", "submitted_ns", "started_ns", "ended_ns", "heartbeat_ns"}
+CHANGES = {"id", "job_id", "run", "submitted_ns", "started_ns", "expected_start_ns", "ended_ns", "heartbeat_ns"}
 
 
 class Table:

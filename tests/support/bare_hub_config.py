@@ -36,7 +36,7 @@ c.JupyterHub.spawner_class = "simple"
 c.JupyterHub.custom_scopes = SCOPES
 rights = ["admin:users", "tokens", "custom:hven:read", "custom:hven:submit", "custom:hven:operate"]
 c.JupyterHub.load_roles = [
-    *(role for role in roles({"users": ["tycho"]}) if role["name"] != "idle-culler"),
+    *(role for role in roles({"users": ["tycho"]}) if "services" not in role),
     {"name": "tester", "services": ["tester"], "scopes": [*rights, "access:services"]},
 ]
 c.JupyterHub.services = [

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Query
 from hven.batch.jobs import LOG_LINES
 from hven.batch.model import Again, Estimate, Failure, Job, JobRequest, JobState
 from hven.batch.times import JobTimes
+from hven.core.errors import ConfigurationError
 from hven.service.handlers.bodies import Move, Restart
 from hven.service.handlers.parts import ChangeJobs, ReadJobs
 
@@ -23,7 +24,9 @@ def estimate(request: JobRequest, jobs: ReadJobs) -> Estimate:
 
 @router.post("/jobs", status_code=201)
 def submit(request: JobRequest, jobs: ChangeJobs) -> Job:
-    """Queue a job in the caller's name."""
+    """Queue a job in the caller's name; RUN collections are named by campaigns and schedules only."""
+    if request.run:
+        raise ConfigurationError("nobody chooses a job's RUN collection", hint="Leave `run` out.")
     return jobs.submit(request)
 
 
