@@ -34,7 +34,11 @@ MAX_DEATHS = 3
 """Runners that may die over one job, none of which has got on with it, before it fails."""
 
 _WHO = "batch"
-_LEASE = sa.select(JOB.c.lease, JOB.c.state, JOB.c.lease_until_ns)
+_OF_JOB = JOB.c.id == sa.bindparam("job")
+_LEASE = sa.select(JOB.c.lease, JOB.c.state, JOB.c.lease_until_ns).where(_OF_JOB)
+_TRIED = sa.select(JOB.c.wish, JOB.c.attempt, JOB.c.retries).where(_OF_JOB)
+_CHANGE = JOB.update().where(_OF_JOB)
+_SPEAK = _CHANGE.where(JOB.c.lease == sa.bindparam("name"), JOB.c.state.in_(ACTIVE))
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,16 +138,17 @@ class JobQueue:
 
     def _claim(self, connection: sa.Connection, claim: Claim, now: int) -> Lease:
         lease = Lease(claim.job, uuid.uuid4().hex)
+        tried = connection.execute(_TRIED, {"job": claim.job}).one()
         values = {
             "state": JobState.PENDING,
-            "attempt": JOB.c.attempt + 1,
+            "attempt": tried.attempt + 1,
             "lease": lease.name,
             "lease_until_ns": now + round(self.lease_s * NS),
             "heartbeat_ns": now,
             "claimed_ns": now,
             "runner": "",
         }
-        connection.execute(JOB.update().where(JOB.c.id == claim.job).values(values))
+        connection.execute(_CHANGE, {"job": claim.job, **values})
         served(connection, claim.owner, now)
         note(connection, _WHO, "claim", claim.job)
         return lease
@@ -179,20 +184,17 @@ class JobQueue:
 
     def take_back(self, job: int, *, by: int) -> None:
         """Queue a job again whose runner was killed for another one; the attempt does not count."""
-        active = (JOB.c.id == job) & JOB.c.state.in_(ACTIVE)
         with self.database.write() as connection:
-            row = connection.execute(sa.select(JOB.c.wish, JOB.c.attempt).where(active)).first()
+            row = connection.execute(_TRIED.where(JOB.c.state.in_(ACTIVE)), {"job": job}).first()
             if row is not None:
-                cancelled = row.wish == Wish.CANCEL
-                state = {"state": JobState.DELETED, "ended_ns": now_ns()} if cancelled else {"state": JobState.READY}
-                self._take(connection, job, attempt=row.attempt - 1, **state)
+                self._take(connection, job, attempt=row.attempt - 1, **_waits_again(row.wish))
                 note(connection, _WHO, "preempt", job, by=by, killed=True)
 
     def _take(self, connection: sa.Connection, job: int, **values: Any) -> None:
         """Take a job from its runner."""
         charge(connection, job, self.rules, now_ns())
         free = {"lease": "", "wish": Wish.NONE} | ({"runner": ""} if values["state"] == JobState.READY else {})
-        connection.execute(JOB.update().where(JOB.c.id == job).values({**free, **values}))
+        connection.execute(_CHANGE, {"job": job, **free, **values})
 
     def active(self) -> int:
         """Jobs that occupy a slot."""
@@ -240,7 +242,7 @@ class JobQueue:
     def holder(self, lease: Lease) -> Job | None:
         """The job that a lease is the right to work on; None unless it is held now."""
         with self.database.read() as connection:
-            row = connection.execute(_LEASE.where(JOB.c.id == lease.job)).first()
+            row = connection.execute(_LEASE, {"job": lease.job}).first()
         name = row.lease if row is not None else ""
         same = hmac.compare_digest(name.encode(), lease.name.encode())
         if row is None or not (name and same) or row.state not in ACTIVE or row.lease_until_ns < now_ns():
@@ -256,7 +258,7 @@ class JobQueue:
         """Say that the runner lives; gives what it should do."""
         with self.database.write() as connection:
             self._update(connection, lease)
-            return Wish(connection.execute(sa.select(JOB.c.wish).where(JOB.c.id == lease.job)).scalar_one())
+            return Wish(connection.execute(_TRIED, {"job": lease.job}).one().wish)
 
     def pause(self) -> None:
         """Ask all runners to stop and leave their jobs in the queue."""
@@ -265,10 +267,11 @@ class JobQueue:
             connection.execute(JOB.update().where(going).values(wish=Wish.PAUSE))
 
     def release(self, lease: Lease) -> None:
-        """Put the job back into the queue; the attempt does not count."""
+        """Put the job back into the queue, unless it was to be cancelled; the attempt does not count."""
         with self.database.write() as connection:
-            self._update(connection, lease, attempt=JOB.c.attempt - 1)
-            self._take(connection, lease.job, state=JobState.READY)
+            self._update(connection, lease)
+            row = connection.execute(_TRIED, {"job": lease.job}).one()
+            self._take(connection, lease.job, attempt=row.attempt - 1, **_waits_again(row.wish))
             note(connection, _WHO, "pause", lease.job)
 
     def report(self, lease: Lease, lines: Sequence[QuantumLine], *, total: int, message: str = "") -> None:
@@ -317,13 +320,15 @@ class JobQueue:
                 note(connection, _WHO, "retry", lease.job, flavour=flavour, error=storable(error))
 
     def _next_try(self, connection: sa.Connection, job: int, flavour: Flavour) -> dict[str, Any] | None:
-        before = connection.scalar(sa.select(JOB.c.retries).where(JOB.c.id == job)) or {}
-        return next_try(flavour, taken(connection, job), before, self.rules)
+        row = connection.execute(_TRIED, {"job": job}).one()
+        if row.wish == Wish.CANCEL:
+            return None
+        return next_try(flavour, taken(connection, job), row.retries or {}, self.rules)
 
     def _update(self, connection: sa.Connection, lease: Lease, /, **values: Any) -> None:
-        held = (JOB.c.id == lease.job) & (JOB.c.lease == lease.name) & JOB.c.state.in_(ACTIVE)
         alive = {"heartbeat_ns": now_ns(), "lease_until_ns": now_ns() + round(self.lease_s * NS)}
-        if connection.execute(JOB.update().where(held).values({**alive, **values})).rowcount != 1:
+        held = {"job": lease.job, "name": lease.name}
+        if connection.execute(_SPEAK, {**held, **alive, **values}).rowcount != 1:
             raise _lost(lease)
 
     def close(self) -> None:
@@ -339,11 +344,16 @@ def _row(lease: Lease, line: QuantumLine) -> dict[str, Any]:
     return {"job": lease.job, **line.model_dump(mode="json"), "error": storable(line.error)}
 
 
-def _after_death(wish: str, deaths: int) -> dict[str, Any]:
+def _waits_again(wish: str) -> dict[str, Any]:
+    """What becomes of a job that leaves its runner before its end."""
     if wish == Wish.CANCEL:
         return {"state": JobState.DELETED, "ended_ns": now_ns()}
-    if deaths < MAX_DEATHS:
-        return {"state": JobState.READY}
+    return {"state": JobState.READY}
+
+
+def _after_death(wish: str, deaths: int) -> dict[str, Any]:
+    if wish == Wish.CANCEL or deaths < MAX_DEATHS:
+        return _waits_again(wish)
     return {
         "state": JobState.FAILED,
         "ended_ns": now_ns(),

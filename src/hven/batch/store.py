@@ -45,10 +45,14 @@ _COUNTED = {
     QuantumState.NO_WORK: "no_work",
 }
 
+_ADD_JOB, _ADD_EVENT = JOB.insert(), EVENT.insert()
+_SET_RUN = JOB.update().where(JOB.c.id == sa.bindparam("job"))
+
 
 def note(connection: sa.Connection, who: str, what: str, job: int | None, **parameters: Any) -> None:
     """Add a line to the audit."""
-    connection.execute(EVENT.insert().values(time_ns=now_ns(), who=who, what=what, job=job, parameters=parameters))
+    values = {"time_ns": now_ns(), "who": who, "what": what, "job": job, "parameters": parameters}
+    connection.execute(_ADD_EVENT, values)
 
 
 class JobStore:
@@ -115,10 +119,10 @@ class JobStore:
         with self.database.write() as connection:
             if request.run and (known := _of_run(connection, request.run, user)):
                 return self.get(known)
-            row = connection.execute(JOB.insert().values(values))
+            row = connection.execute(_ADD_JOB, values)
             job_id = int(row.inserted_primary_key[0])  # type: ignore[index]
             run = request.run or _new_run(request, user, job_id)
-            connection.execute(JOB.update().where(JOB.c.id == job_id).values(run=run))
+            connection.execute(_SET_RUN, {"job": job_id, "run": run})
             note(connection, user, "submit", job_id, pipeline=request.pipeline, shared=request.shared)
         given = {key: value for key, value in values.items() if key not in {"priority", "run"}}
         return Job.model_validate({**given, "id": job_id, "run": run})

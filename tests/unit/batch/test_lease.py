@@ -182,6 +182,28 @@ def test_a_paused_job_goes_on_and_the_attempt_does_not_count(store, queue, reque
     assert queue.renew(queue.claim()) == Wish.NONE
 
 
+def test_a_job_that_is_paused_while_it_is_cancelled_is_deleted(store, queue, request_):
+    job = store.submit(request_, user="tycho").id
+    lease = queue.claim()
+    queue.begin(lease, runner="here:1")
+    queue.pause()
+    store.cancel(job, who="tycho")
+
+    queue.release(lease)
+
+    assert (store.get(job).state, queue.claim()) == (JobState.DELETED, None)
+
+
+def test_a_cancelled_job_is_not_tried_again(store, queue, request_):
+    job = store.submit(request_, user="tycho").id
+    lease = queue.claim()
+    store.cancel(job, who="tycho")
+
+    queue.finish(lease, JobState.FAILED, error="the cluster was lost", flavour="infrastructure")
+
+    assert (store.get(job).state, queue.claim()) == (JobState.FAILED, None)
+
+
 def test_a_lease_that_never_was_is_refused(store, queue, request_):
     job = store.submit(request_, user="tycho").id
 
