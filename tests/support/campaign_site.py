@@ -93,7 +93,7 @@ def work_off(settings):
     return done
 
 
-def until(condition, seconds=120.0):
+def until(condition, seconds=300.0):
     """Wait for something to be true; gives it."""
     end = time.monotonic() + seconds
     while not (found := condition()):
