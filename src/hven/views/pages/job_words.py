@@ -9,6 +9,8 @@ from hven.views import formats, markup
 
 SLOW = 1.5
 """What takes so many times longer than expected is said to."""
+SHORTEST_S = 60.0
+"""Starting takes its time: no job is expected to take less than this."""
 
 
 def data(job: Any) -> str:
@@ -34,7 +36,7 @@ def took(job: Any) -> str:
 
 
 def _slow(job: Any, expected: float) -> str:
-    ratio = took_s(job) / expected
+    ratio = took_s(job) / max(expected, SHORTEST_S)
     return f"<br><span class='quiet'>{formats.number(ratio, 2)} times as long</span>" if ratio > SLOW else ""
 
 
