@@ -15,6 +15,7 @@ from hven.core.errors import CancelledError, Flavour, HvenError
 from hven.core.logging import get_logger
 from hven.model.product import Product
 from hven.model.quantum import QuantumRecord, QuantumState
+from hven.pipeline.blocks import Blocks
 from hven.pipeline.graph import Quantum
 from hven.pipeline.identity import quantum_key
 from hven.pipeline.keep import Keeper
@@ -128,7 +129,7 @@ class Execution:
         self.keeper.note([self._unended(w, QuantumState.RUNNING, runner=this_process()) for w in batch])
         try:
             self._lay_out(alive)
-            jobs = self._cut(alive)
+            jobs = Blocks(self._cut(alive))
             with ThreadPoolExecutor(1, thread_name_prefix="hven-publish") as publisher:
                 publishing = self._run_blocks(alive, jobs, publisher)
                 for number, future in publishing.items():
@@ -153,8 +154,8 @@ class Execution:
                 template: Mapping[str, xr.Dataset] = outcome.value.outputs
                 self._try(alive, work, lambda w=work, t=template: w.prepare(t))  # type: ignore[misc]
 
-    def _cut(self, alive: dict[int, Work]) -> list[BlockJob | None]:
-        jobs: list[BlockJob | None] = []
+    def _cut(self, alive: dict[int, Work]) -> list[BlockJob]:
+        jobs: list[BlockJob] = []
         for work in list(alive.values()):
             own = self._try(alive, work, work.jobs)
             if own:
@@ -164,20 +165,21 @@ class Execution:
         return jobs
 
     def _run_blocks(
-        self, alive: dict[int, Work], jobs: list[BlockJob | None], publisher: ThreadPoolExecutor
+        self, alive: dict[int, Work], jobs: Blocks, publisher: ThreadPoolExecutor
     ) -> dict[int, Future[list[Product]]]:
         publishing: dict[int, Future[list[Product]]] = {}
-        owners = [job.quantum for job in jobs if job is not None]
-        seconds = [self.paces.seconds(alive[owner]) for owner in owners]
-        for ended, outcome in enumerate(self._map(jobs, seconds), 1):
+        seconds = [self.paces.seconds(alive[owner]) for owner in jobs.owners]
+        for outcome in self._map(jobs, seconds):
             if self.yielding():
-                self._drop_unbegun(alive, jobs, owners, ended)
-            work = alive.get(owners[outcome.index])
+                for number in set(alive) - jobs.begun():
+                    jobs.drop(number)
+                    del alive[number]
+            work = alive.get(jobs.owners[outcome.index])
             if work is None:
                 continue
             if outcome.error or outcome.value is None:
                 self._fail(alive, work, outcome.error)
-                jobs[:] = [None if owner == work.quantum.number else j for owner, j in zip(owners, jobs, strict=True)]
+                jobs.drop(work.quantum.number)
                 continue
             result: BlockResult = outcome.value
             work.results[result.block] = result
@@ -185,15 +187,6 @@ class Execution:
             if len(work.results) == work.blocks:
                 publishing[result.quantum] = publisher.submit(work.publish)
         return publishing
-
-    def _drop_unbegun(
-        self, alive: dict[int, Work], jobs: list[BlockJob | None], owners: Sequence[int], ended: int
-    ) -> None:
-        """Leave to another time the quanta of which no block can have been handed to a worker yet."""
-        begun = set(owners[: ended + 2 * self.engine.cores])
-        for number in [number for number in alive if number not in begun]:
-            del alive[number]
-        jobs[:] = [job if owner in begun else None for owner, job in zip(owners, jobs, strict=True)]
 
     def _published(self, work: Work, future: Future[list[Product]]) -> None:
         error = future.exception()
@@ -271,7 +264,7 @@ class Execution:
         failed, blocked = self._ended[QuantumState.FAILED], self._ended[QuantumState.BLOCKED]
         self.progress(Progress(len(self.records) - failed - blocked, failed, blocked, len(self.graph), message))
 
-    def _map(self, jobs: list[BlockJob | None], seconds: Sequence[float]) -> Iterator[Outcome[BlockResult | None]]:
+    def _map(self, jobs: Sequence[BlockJob | None], seconds: Sequence[float]) -> Iterator[Outcome[BlockResult | None]]:
         """Outcomes of blocks; the engine itself ends with CancelledError once it is told to stop."""
         for outcome in map_packed(self.engine, run_block, jobs, seconds):
             if self.cancelled():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from hven.cluster.inprocess import InProcess
 from hven.core.errors import CancelledError, DatasetNotFoundError
 from hven.model.quantum import QuantumState
 from hven.pipeline.scope import Scope
@@ -85,3 +86,24 @@ def test_a_run_that_gives_way_ends_the_quanta_that_have_begun(observatory):
     assert 1 <= begun < 8
     again = observatory.process(run=RUN)
     assert sum(r.reused for r in again.records) == begun
+
+
+class Backwards(InProcess):
+    """Takes all items, and tells of the last first."""
+
+    def map(self, function, items):
+        return reversed(list(super().map(function, items)))
+
+
+def test_a_run_that_gives_way_keeps_what_ends_out_of_turn(observatory):
+    for detector in range(1, 9):
+        observatory.add(detector)
+    told = []
+
+    with Backwards(1) as engine, pytest.raises(CancelledError):
+        observatory.process(
+            engine=engine, run=RUN, yielding=lambda: bool(told), progress=lambda p: told.append(p.message)
+        )
+
+    ended = {record.state for record in observatory.registry.quanta(run=RUN)}
+    assert ended == {QuantumState.DONE}
