@@ -1,85 +1,24 @@
-"""What the batch service may expect of whatever starts its runners: under its own account, or by sudo under others."""
+"""What the batch service may expect of whatever starts its runners: its own account, sudo under others, or Slurm."""
 
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
-import time
-from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
 from hven.batch.launcher import job_log
-from hven.batch.model import JobRequest, JobState
-from hven.batch.store import JobStore
+from hven.batch.model import JobState
 from hven.core.settings import BatchSettings, Settings
-from hven.observatory import connect
-from hven.registry.database import Database
 
 sys.path.append(str(Path(__file__).parents[1] / "support"))
-from api_server import serving
-
-SCRIPT = """#!/bin/sh
-cd / || exit 1
-exec /usr/bin/env -i PATH=/usr/bin:/bin LANG=C.UTF-8 {python} -I {runner} --as-user
-"""
+from launchers import Kind, alive, at_work, ended, of_users, pid_of, wait_for
 
 
-@dataclass
-class Kind:
-    """A launcher at work in a process of its own, and what is particular about it."""
-
-    settings: Settings
-    user: str
-    uid: int
-    start: object
-    store: JobStore = field(init=False)
-    driver: subprocess.Popen | None = None
-    jobs: list[int] = field(default_factory=list)
-
-    def __post_init__(self):
-        self.store = JobStore(Database(self.settings.platform_url))
-
-    def submit(self, quanta=3, seconds=0.0):
-        config = {"slow": {"quanta": quanta, "s": seconds}}
-        self.jobs.append(self.store.submit(JobRequest(pipeline="panoseti/slow", config=config), user=self.user).id)
-        return self.jobs[-1]
-
-    def ask(self, verb):
-        """Let the launcher do something; its answer."""
-        if self.driver is None:
-            self.driver = self.start()
-        self.driver.stdin.write(f"{verb}\n")
-        self.driver.stdin.flush()
-        return self.driver.stdout.readline().strip()
-
-    def end_driver(self):
-        if self.driver is not None:
-            self.driver.kill()
-            self.driver.communicate()
-            self.driver = None
-
-    def end_jobs(self):
-        """Leave nothing of a test: no runner, no file that says that a quantum was done."""
-        while self.jobs:
-            if (job := self.store.get(self.jobs.pop())).runner:
-                end_group(pid_of(job))
-        for file in self.settings.root.rglob("*.made"):
-            file.unlink()
-        if self.driver is not None:
-            wait_for(lambda: self.ask("collect") == "0")
-
-    def close(self):
-        self.end_driver()
-        self.store.database.close()
-
-
-@pytest.fixture(params=["direct", "sudo"])
+@pytest.fixture(params=["direct", "sudo", "slurm"])
 def kind(request):
     made = request.getfixturevalue(f"{request.param}_kind")
     yield made
@@ -108,93 +47,15 @@ def direct_kind(tmp_path_factory, repository):
 
 @pytest.fixture(scope="module")
 def sudo_kind(accounts, installation, repository):
-    import installation as installing
-
-    with installing.open_folder("launcher") as folder, sudoers(folder / "own") as prefix:
-        put_stand_in(prefix, installation, repository)
-        site = installing.make_site(
-            folder, accounts, installing.Installation(installation.prefix), batch={"lease_s": 5}
-        )
-        site.file.write_text(site.file.read_text().replace(str(installation.prefix), str(prefix)))
-        for name in ("platform", "registry"):
-            file = site.state / f"{name}.sqlite"
-            file.touch()
-            file.chmod(0o660)
-        own = site.root / "users" / "hvt-ada"
-        own.mkdir()
-        os.chown(own, accounts.ada.uid, accounts.ada.gid)
-        with connect(site.file) as obs, serving(obs) as api:
-            words = [installation.python, prefix / "launcher_driver.py", "sudo", site.file, api.url]
-            pipe = subprocess.PIPE
-            made = Kind(
-                obs.settings,
-                "hvt-ada",
-                accounts.ada.uid,
-                lambda: accounts.batch.popen(*words, stdin=pipe, stdout=pipe, text=True, umask=0o007),
-            )
-            yield made
-            made.close()
+    with of_users("sudo", accounts, installation, repository) as made:
+        yield made
 
 
-def put_stand_in(prefix, installation, repository):
-    """The real runner with other work, where sudo's configuration expects it."""
-    (prefix / "libexec").mkdir(parents=True)
-    for name in ("slow_job.py", "launcher_driver.py"):
-        shutil.copy(repository / "tests" / "support" / name, prefix / name)
-    script = prefix / "libexec" / "hven-runner"
-    script.write_text(SCRIPT.format(python=installation.python, runner=prefix / "slow_job.py"))
-    script.chmod(0o755)
-
-
-@contextmanager
-def sudoers(prefix):
-    """The line of the installation, for a program below another prefix."""
-    from accounts import GROUPS, SERVICES
-
-    from hven.hub.machine.files import SystemFile, fill, sudoers_name, write
-
-    template = Path(__file__).parents[2] / "platform" / "sudo" / "sudoers"
-    values = {"prefix": str(prefix), "batch": SERVICES["batch_account"], "users": GROUPS["users_group"]}
-    file = SystemFile(Path("/etc/sudoers.d") / sudoers_name(prefix), fill(template.read_text(), values), 0o440)
-    write(file)
-    try:
-        yield prefix
-    finally:
-        file.path.unlink()
-
-
-def wait_for(condition, seconds=60.0):
-    end = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < end, "it did not come to that"
-        time.sleep(0.05)
-    return found
-
-
-def at_work(kind, job):
-    return wait_for(lambda: (found := kind.store.get(job)).counts.done and found)
-
-
-def ended(kind, job):
-    return wait_for(lambda: (found := kind.store.get(job)).state.ended and found)
-
-
-def pid_of(job):
-    return int(job.runner.split(":")[1])
-
-
-def end_group(pid):
-    try:
-        os.killpg(os.getpgid(pid), signal.SIGKILL)
-    except ProcessLookupError:
-        return
-
-
-def alive(pid):
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().split(") ")[1][0] != "Z"
-    except OSError:
-        return False
+@pytest.fixture(scope="module")
+def slurm_kind(slurm, accounts, installation, repository):
+    slurm.allow("people", "hvt-ada")
+    with of_users("slurm", accounts, installation, repository, slurm) as made:
+        yield made
 
 
 def test_a_runner_does_its_job_and_its_output_is_the_jobs_log(kind):
@@ -203,6 +64,7 @@ def test_a_runner_does_its_job_and_its_output_is_the_jobs_log(kind):
 
     assert ended(kind, job).state == JobState.SUCCEEDED
     assert kind.store.get(job).counts.done == 3
+    wait_for(lambda: kind.ask("collect") == "0")
     assert "job begins" in job_log(kind.settings, job).read_text()
 
 
@@ -292,6 +154,7 @@ def test_logs_are_closed_to_others(kind):
     job = kind.submit()
     kind.ask("launch")
     ended(kind, job)
+    wait_for(lambda: kind.ask("collect") == "0")
 
     log = job_log(kind.settings, job)
     assert log.stat().st_mode & 0o007 == 0

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -24,18 +23,12 @@ from hven.registry.database import Database
 from hven.registry.direct import DirectRegistry
 
 sys.path.append(str(Path(__file__).parents[1] / "support"))
+from tiny_plugin import install_for_everybody
 
 pytestmark = pytest.mark.journey
 ENGINE = {"kind": "local", "profiles": {"one": {"workers": 1}}, "default_profile": "one"}
 DETECTORS = (1, 2, 3, 4)
 ALL = {"pipeline": "tiny/all"}
-PLUGIN = """
-from pathlib import Path
-import tiny
-from hven.model.instrument import Instrument
-nothing = lambda *_: iter(())
-INSTRUMENT = Instrument("tiny", "Tiny", tiny.TYPES, {}, nothing, nothing, nothing, Path(__file__).parent)
-"""
 
 
 class Machine:
@@ -102,31 +95,12 @@ class Machine:
         assert left == []
 
 
-def install_plugin(installation, repository):
-    """The tiny instrument, in the installed environment like one of somebody else's packages."""
-    import tiny
-
-    folder = installation.prefix / "tiny-plugin"
-    package = folder / "hven_tiny-0.1.dist-info"
-    package.mkdir(parents=True, exist_ok=True)
-    (package / "METADATA").write_text("Metadata-Version: 2.1\nName: hven-tiny\nVersion: 0.1\n")
-    (package / "entry_points.txt").write_text("[hven.instruments]\ntiny = tiny_plugin_module:INSTRUMENT\n")
-    (folder / "tiny_plugin_module.py").write_text(PLUGIN)
-    shutil.copy(repository / "tests" / "support" / "tiny.py", folder)
-    tiny.instrument(folder)
-    packages = subprocess.run(
-        [str(installation.python), "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"],
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    Path(packages.stdout.strip(), "hven-tiny.pth").write_text(f"{folder}\n")
-
-
 @pytest.fixture(scope="module")
 def machine(accounts, installation, repository):
     import people
     import tiny
 
-    install_plugin(installation, repository)
+    install_for_everybody(installation)
     more = {"instruments": ["tiny"], "engine": ENGINE, "batch": {"lease_s": 10}}
     with people.running(accounts, installation, **more) as platform:
         settings = platform.site.settings

@@ -11,18 +11,23 @@ from pathlib import Path
 
 from hven.batch.launcher import DirectLauncher
 from hven.batch.lease import JobQueue
+from hven.batch.slurm import SlurmLauncher
 from hven.batch.store import JobStore
 from hven.batch.sudo import SudoLauncher
+from hven.core.logging import configure
 from hven.core.settings import BatchSettings, load_settings
 from hven.registry.database import Database
 
 
 def main(kind, site, *more):
+    configure(json=False)  # on standard error: the standard output is for answers
     settings = load_settings(site, environ={})
     rules = BatchSettings(slots=100)
     queue = JobQueue(Database(settings.platform_url), lease_s=settings.batch.lease_s, rules=rules)
     if kind == "direct":
         launcher = DirectLauncher(settings, command=more)
+    elif kind == "slurm":
+        launcher = SlurmLauncher(settings, settings.server, settings.slurm, site=Path(site), api=more[0], queue=queue)
     else:
         launcher = SudoLauncher(settings, settings.server, site=Path(site), api=more[0])
     for line in sys.stdin:

@@ -1,6 +1,6 @@
 """A runner whose quanta take as long as the job's config says and leave a file each: what exists is not made again.
 
-The files lie in the data root, or in the folder of the job's user where there is one.
+The files lie in the data root, or in the folder of the job's user where there is one; those of a shared job in its own.
 """
 
 from __future__ import annotations
@@ -29,8 +29,7 @@ def work(settings, job, watch, _registry):
 
 
 def quantum(settings, job, config, detector, stop):
-    own = settings.root / "users" / job.user
-    made = (own if own.is_dir() else settings.root) / f"{detector}.made"
+    made = folder_of(settings, job) / f"{detector}.made"
     reused = made.exists()
     failed = not reused and detector in config.get("fail", [])
     if not reused:
@@ -51,6 +50,14 @@ def quantum(settings, job, config, detector, stop):
         flavour="data" if failed else None,
         ended_ns=time.time_ns(),
     )
+
+
+def folder_of(settings, job):
+    own = settings.root / "users" / job.user
+    if job.request.shared:
+        own = settings.root / "L1" / str(job.id)
+        own.mkdir(exist_ok=True)
+    return own if own.is_dir() else settings.root
 
 
 if __name__ == "__main__":

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
-from hven.batch.model import Estimate, Job
-from hven.core.settings import Profile
+from hven.batch.model import Estimate
 from hven.model.instrument import Instrument
 from hven.model.pipeline import Pipeline
 from hven.model.product import Product
@@ -22,9 +21,6 @@ from hven.registry.protocol import Registry
 
 RECENT = 200
 """Newest quanta of a task that are taken for its history."""
-
-_MARGIN = 1.5
-_START_S = 300.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,23 +40,6 @@ class Cost:
     wall_s: Spread
     peak_bytes: Spread
     output_bytes: Spread
-
-
-@dataclass(frozen=True, slots=True)
-class ResourceRequest:
-    """What a scheduler of a whole cluster is asked for.
-
-    Parameters
-    ----------
-    cores, memory_bytes
-        Of all workers together.
-    wall_s
-        None where nothing is known: the site's own limit applies.
-    """
-
-    cores: int
-    memory_bytes: int
-    wall_s: float | None
 
 
 def estimate(
@@ -125,37 +104,6 @@ def _sums(each: Sequence[Cost], cores: int) -> dict[str, Any]:
         "output_bytes": round(sum(cost.output_bytes.median for cost in each)),
         "output_bytes_high": round(sum(cost.output_bytes.high for cost in each)),
     }
-
-
-def request_of(job: Job, profile: Profile) -> ResourceRequest:
-    """What to ask a cluster's scheduler for, so that a job fits and is not ended in the middle.
-
-    Time and memory are those that nearly all jobs of this kind stay below, with half as much again; a job that needs
-    more memory than its profile says gets it.
-
-    Parameters
-    ----------
-    job
-        With the estimate made when it was submitted.
-    profile
-        Size of its engine.
-
-    Examples
-    --------
-    >>> from hven.batch.model import JobRequest
-    >>> known = Estimate(quanta=9, done=0, wall_minutes_high=40.0, peak_bytes=3_000_000_000)
-    >>> job = Job(id=1, user="ada", request=JobRequest(pipeline="panoseti/nightly"), state="READY", estimate=known)
-    >>> request_of(job, Profile(workers=2, memory_gb=2.0))
-    ResourceRequest(cores=2, memory_bytes=9000000000, wall_s=3900.0)
-    """
-    known = job.estimate or Estimate(quanta=0, done=0)
-    memory = max(profile.memory_gb * 1e9, _MARGIN * profile.threads_per_worker * (known.peak_bytes or 0))
-    high = known.wall_minutes_high
-    return ResourceRequest(
-        cores=profile.workers * profile.threads_per_worker,
-        memory_bytes=round(profile.workers * memory),
-        wall_s=None if high is None else _START_S + _MARGIN * 60 * high,
-    )
 
 
 def cost_of(task: str, registry: Registry) -> Cost | None:

@@ -125,7 +125,7 @@ def start(settings: Settings, command: Sequence[str], order: Order, environment:
 
     Its standard input stays open.
     """
-    with _log_of(settings, order.job) as log:
+    with log_of(settings, order.job) as log:
         process = subprocess.Popen(  # noqa: S603 - our own program
             command, stdin=subprocess.PIPE, stdout=log, stderr=log, start_new_session=True, cwd="/", env=environment
         )
@@ -141,7 +141,7 @@ def tell(process: Process, line: bytes) -> None:
 
 
 @contextmanager
-def _log_of(settings: Settings, job_id: int) -> Iterator[int]:
+def log_of(settings: Settings, job_id: int) -> Iterator[int]:
     """Log of a job, open to be added to: whoever inherits it can write and not read it."""
     file = job_log(settings, job_id)
     file.parent.mkdir(mode=0o750, parents=True, exist_ok=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import stat
 import sys
 import threading
 import traceback
@@ -17,14 +16,14 @@ from pathlib import Path
 from hven.batch.environments.enter import enter, order_stream
 from hven.batch.lease import JobQueue, Lease, RunnerSide
 from hven.batch.model import Job, JobState, Wish
-from hven.batch.order import END, Order, read_order
+from hven.batch.order import AS_USER, END, Order, check_roots, read_order
 from hven.batch.remote_queue import RemoteQueue, credential
 from hven.batch.retries import RETRIES
 from hven.batch.triage import model as triage
 from hven.batch.triage.apply import failed_as
 from hven.batch.triage.model import Decision
 from hven.batch.watch import Watch, patiently
-from hven.core.errors import AccessDeniedError, CancelledError, ConflictError, Flavour, HvenError
+from hven.core.errors import CancelledError, ConflictError, Flavour, HvenError
 from hven.core.logging import configure, get_logger
 from hven.core.settings import Settings, load_settings
 from hven.model.quantum import QuantumRecord, QuantumState
@@ -35,7 +34,6 @@ from hven.registry.protocol import Registry
 Work = Callable[[Settings, Job, Watch, Registry], Sequence[QuantumRecord]]
 """Does a job and gives the records of all its quanta."""
 
-AS_USER = "--as-user"
 _STDIN = 0
 _WELL = frozenset({QuantumState.DONE, QuantumState.PARTIAL, QuantumState.NO_WORK})
 
@@ -61,16 +59,20 @@ def process(settings: Settings, job: Job, watch: Watch, registry: Registry) -> S
 
 
 def main(arguments: Sequence[str], work: Work = process) -> int:
-    """Run the job of the order that comes through the standard input; gives the exit code.
+    """Run the job of the order that comes through the standard input; gives the exit code."""
+    return run_order(read_order(order_stream(arguments)), arguments, work)
+
+
+def run_order(order: Order, arguments: Sequence[str], work: Work = process) -> int:
+    """Run the job of an order; gives the exit code.
 
     The program that `sudo` starts gives the argument ``--as-user``: whatever the order says, such a runner works for a
     site file of root's and through the API only.
     """
     configure(json=False)
-    order = read_order(order_stream(arguments))
     site = Path(order.site)
     if AS_USER in arguments:
-        _check_roots(site)
+        check_roots(site)
         threading.Thread(target=_obey, name="obey", daemon=True).start()
         settings = load_settings(site, environ={})
         remote = RemoteQueue(order.api, order.right, lease_s=settings.batch.lease_s)
@@ -99,17 +101,6 @@ def _run(
         queue.close()
         return error.exit_code
     return run_job(settings, order.right, work, queue, registry_of)
-
-
-def _check_roots(site: Path) -> None:
-    """Raise AccessDeniedError for a site file that others than root could have made: it says where products go."""
-    for part in (site, *site.parents):
-        found = part.lstat()
-        writable = found.st_mode & (stat.S_IWGRP | stat.S_IWOTH) and not found.st_mode & stat.S_ISVTX
-        if found.st_uid != 0 or writable or stat.S_ISLNK(found.st_mode) or not site.is_absolute():
-            raise AccessDeniedError(
-                f"{site} is not root's alone because of {part}", hint="A site file and its folders belong to root."
-            )
 
 
 def _direct(settings: Settings) -> Callable[[], Registry]:

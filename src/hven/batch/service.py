@@ -17,6 +17,7 @@ from hven.batch.launcher import DirectLauncher, Launcher
 from hven.batch.lease import JobQueue, Lease
 from hven.batch.model import Job, JobState
 from hven.batch.policy import Preempt
+from hven.batch.slurm import SlurmLauncher
 from hven.batch.sudo import SudoLauncher
 from hven.core.clock import now_ns
 from hven.core.errors import ConfigurationError, ConflictError, Flavour, ServiceUnavailableError
@@ -160,19 +161,24 @@ class BatchService:
 
 def make_service(settings: Settings, database: Database, *, site: Path | None = None) -> BatchService:
     """Batch service of a site; `database` is that of `platform_url`, `site` the file of the settings."""
+    queue = JobQueue(database, lease_s=settings.batch.lease_s, rules=settings.batch)
     return BatchService(
-        JobQueue(database, lease_s=settings.batch.lease_s, rules=settings.batch),
-        make_launcher(settings, site_file(site) or SYSTEM_SITE),
+        queue,
+        make_launcher(settings, site_file(site) or SYSTEM_SITE, queue),
         heartbeat=settings.state / "heartbeats" / "batch",
         chores=make_chores(settings, database),
     )
 
 
-def make_launcher(settings: Settings, site: Path) -> Launcher:
-    """Launcher of a site, which says as whom jobs run."""
+def make_launcher(settings: Settings, site: Path, queue: JobQueue) -> Launcher:
+    """Launcher of a site, which says where jobs run and as whom."""
     if settings.server is None:
         return DirectLauncher(settings)
-    api = f"http://127.0.0.1:{settings.hub.port}/services/api"
+    here = f"http://127.0.0.1:{settings.hub.port}"
+    if settings.batch.launcher == "slurm" and settings.slurm is not None:
+        api = f"{settings.hub.public_url.rstrip('/') or here}/services/api"
+        return SlurmLauncher(settings, settings.server, settings.slurm, site=site.absolute(), api=api, queue=queue)
+    api = f"{here}/services/api"
     return SudoLauncher(settings, settings.server, site=site.absolute(), api=api)
 
 

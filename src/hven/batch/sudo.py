@@ -57,8 +57,7 @@ class SudoLauncher:
             command = [python, "-I", "-m", "hven.batch.runner"]
             order = Order(job.id, lease.name, str(self.site), environment=job.request.environment)
         else:
-            script = str(self.server.prefix / "libexec" / "hven-runner")
-            command = [SUDO, "-n", "-u", self._account(job.user), "--", script]
+            command = as_somebody(account_of(job.user, self.server), self.server)
             order = Order(job.id, lease.name, str(self.site), self.api, job.request.environment)
         home = self.settings.state / "homes" / self.server.batch_account
         process = start(self.settings, command, order, {**CLEAN, "HOME": str(home)})
@@ -95,22 +94,28 @@ class SudoLauncher:
                 process.wait(_END_S)
         self.collect()
 
-    def _account(self, name: str) -> str:
-        """Name of an account that may run jobs, as the system writes it."""
-        try:
-            entry = pwd.getpwnam(name)
-            groups = os.getgrouplist(entry.pw_name, entry.pw_gid)
-            allowed = grp.getgrnam(self.server.users_group).gr_gid
-        except KeyError as error:
-            raise ConfigurationError(
-                f"job of {name}: {error.args[0]}", hint="`hven doctor --server` checks accounts."
-            ) from None
-        if allowed not in groups:
-            raise ConfigurationError(
-                f"job of {name}: the account is not in the group {self.server.users_group}",
-                hint="Only its members may run jobs.",
-            )
-        return entry.pw_name
+
+def as_somebody(account: str, server: ServerSettings) -> list[str]:
+    """Command of the one program that runs under other accounts."""
+    return [SUDO, "-n", "-u", account, "--", str(server.prefix / "libexec" / "hven-runner")]
+
+
+def account_of(name: str, server: ServerSettings) -> str:
+    """Name of an account that may run jobs, as the system writes it; raises ConfigurationError for others."""
+    try:
+        entry = pwd.getpwnam(name)
+        groups = os.getgrouplist(entry.pw_name, entry.pw_gid)
+        allowed = grp.getgrnam(server.users_group).gr_gid
+    except KeyError as error:
+        raise ConfigurationError(
+            f"job of {name}: {error.args[0]}", hint="`hven doctor --server` checks accounts."
+        ) from None
+    if allowed not in groups:
+        raise ConfigurationError(
+            f"job of {name}: the account is not in the group {server.users_group}",
+            hint="Only its members may run jobs.",
+        )
+    return entry.pw_name
 
 
 def _end(process: Process) -> None:

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 
 from hven import instruments
 from hven.batch.model import Again, Job
+from hven.batch.size import sized
 from hven.batch.triage.apply import failed_as, refuse_blocked
 from hven.batch.triage.model import Verdict
 from hven.batch.watch import Watch
-from hven.cluster.make import find_profile, make_engine
-from hven.core.settings import EngineSettings, Settings
+from hven.cluster.make import make_engine
+from hven.core.settings import Settings
 from hven.model.quantum import QuantumRecord
 from hven.pipeline.load import load_pipeline
 from hven.pipeline.report import RunReport
@@ -60,25 +61,6 @@ def process(settings: Settings, job: Job, watch: Watch, registry: Registry) -> S
     watch.add(report.records)
     watch.expect(len(report.records))
     return report.records
-
-
-def sized(engine: EngineSettings, job: Job) -> EngineSettings:
-    """Engine of the size that a job was given: its own memory where it was tried again with more.
-
-    Examples
-    --------
-    >>> from hven.batch.model import JobRequest
-    >>> request = JobRequest(pipeline="panoseti/calibrate", profile="small")
-    >>> job = Job(id=1, user="ada", request=request, state="RUNNING", cores=1, memory_gb=4.0)
-    >>> sized(EngineSettings(), job).profiles["small"]
-    Profile(workers=1, threads_per_worker=1, memory_gb=4.0)
-    """
-    name = job.request.profile or engine.default_profile
-    size = find_profile(engine, name)
-    workers = max(1, job.cores // size.threads_per_worker)
-    memory_gb = job.memory_gb / workers or size.memory_gb
-    size = size.model_copy(update={"workers": workers, "memory_gb": memory_gb})
-    return engine.model_copy(update={"profiles": {**engine.profiles, name: size}, "default_profile": name})
 
 
 def _scope(job: Job) -> Scope:

@@ -121,6 +121,7 @@ class SlurmSettings(_Strict):
         str, Field(description="Network interface by which nodes reach each other; Dask chooses if empty.")
     ] = ""
     programs: Annotated[Path, Field(description="Folder with sbatch, squeue, scancel, sacct.")] = Path("/usr/bin")
+    runner_memory_gb: Annotated[float, Field(gt=0, description="Of a job, beside its Dask workers.")] = 4.0
 
     def of(self, job_class: str) -> SlurmClass:
         """What jobs of a class ask for."""
@@ -129,6 +130,10 @@ class SlurmSettings(_Strict):
 
 class BatchSettings(_Strict):
     """How the batch service shares out what it has; see docs/operator-guide.md."""
+
+    launcher: Annotated[
+        Literal["local", "slurm"], Field(description="Jobs run on the machine of the service, or in Slurm.")
+    ] = "local"
 
     slots: Annotated[int, Field(ge=1, description="Jobs running at the same time.")] = 1
     total: Annotated[Limit, Field(description="Of all jobs together.")] = Limit()
@@ -330,11 +335,14 @@ class Settings(_Strict):
     def _needs_a_cluster(self) -> Self:
         wanting = {
             "engine": self.engine.kind,
+            "batch": self.batch.launcher,
             "server": self.server and self.server.spawner,
         }
         for section, choice in wanting.items():
             if choice == "slurm" and self.slurm is None:
                 raise ValueError(f"{section} names Slurm, so a section slurm must say which")
+        if self.batch.launcher == "slurm" and (self.server is None or self.engine.kind not in {"slurm", "inprocess"}):
+            raise ValueError("jobs in Slurm need a section server, and engine: {kind: slurm} or {kind: inprocess}")
         return self
 
     def model_post_init(self, _context: object, /) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from hven.batch.estimate import Spread, cost_of, request_of
+from hven.batch.estimate import Spread, cost_of
 from hven.batch.model import Estimate, Job, JobRequest, JobState
+from hven.batch.size import request_of
 from hven.core.settings import Profile
 from hven.model.data_id import DataId
 from hven.model.quantum import QuantumRecord, QuantumState
