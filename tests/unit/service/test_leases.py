@@ -13,7 +13,7 @@ from hven.batch.lease import JobQueue, Lease
 from hven.batch.model import JobRequest, JobState
 from hven.batch.remote_queue import credential
 from hven.batch.store import JobStore
-from hven.core.settings import Settings
+from hven.core.settings import BatchSettings, Settings
 from hven.observatory import connect
 from hven.registry.database import Database
 from hven.service.auth import Caller
@@ -40,7 +40,7 @@ def store(settings):
 
 @pytest.fixture
 def queue(store):
-    return JobQueue(store.database, lease_s=30)
+    return JobQueue(store.database, lease_s=30, rules=BatchSettings(slots=2))
 
 
 def claim(store, queue, **request):
