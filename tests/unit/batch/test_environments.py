@@ -19,7 +19,7 @@ from hven.batch.lease import JobQueue
 from hven.batch.model import Estimate, JobRequest, JobState
 from hven.batch.store import JobStore
 from hven.core.errors import ChecksumError, ConfigurationError, ConflictError, UnknownNameError
-from hven.core.settings import Settings
+from hven.core.settings import BatchSettings, Settings
 from hven.pipeline.identity import _bundle
 from hven.registry.database import Database
 from hven.registry.direct import DirectRegistry
@@ -164,7 +164,8 @@ def launch(settings, environment):
     """Let a runner take a job with this environment; gives the job when the runner has ended."""
     store = JobStore(Database(settings.platform_url))
     store.submit(JobRequest(pipeline="panoseti/calibrate", environment=environment), user="ada")
-    queue, launcher = JobQueue(store.database, lease_s=30), DirectLauncher(settings)
+    queue = JobQueue(store.database, lease_s=30, rules=BatchSettings(slots=9))
+    launcher = DirectLauncher(settings)
     lease = queue.claim()
     launcher.launch(lease, queue.job(lease))
     end = time.monotonic() + 120
