@@ -108,7 +108,8 @@ class Platform:
                 cwd=self.folder,
             )
         if part == "scheduler":
-            assert self.parts[part].stdout.readline() == b"up\n"
+            with self.parts[part].stdout as said:
+                assert said.readline() == b"up\n"
 
     def kill(self, part, job):
         """Kill -9 a part in mid-run; what is supervised is started again. False where there was nothing to kill."""
