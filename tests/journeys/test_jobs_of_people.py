@@ -118,21 +118,26 @@ def ada(accounts):
 
 
 @pytest.fixture
+def gina(accounts):
+    return accounts.gina
+
+
+@pytest.fixture
 def bert(accounts):
     return accounts.bert
 
 
 @pytest.fixture(scope="module")
 def done(machine):
-    """A job of ada's that has ended; her home is full of code that would like to be run."""
-    ada = machine.accounts.ada
-    packages = ada.home / ".local/lib/python3.12/site-packages"
+    """A job of gina's that has ended; her home, in which no other test runs Python, is full of code that would like to be."""
+    gina = machine.accounts.gina
+    packages = gina.home / ".local/lib/python3.12/site-packages"
     code = "import pathlib; pathlib.Path.home().joinpath('imported').touch()"
-    ada.run("mkdir", "-p", packages)
+    gina.run("mkdir", "-p", packages)
     for name in ("usercustomize.py", "sitecustomize.py", "evil.pth"):
-        ada.run("tee", packages / name, stdin=f"{code}\n")
-    ada.run("tee", ada.home / ".profile", stdin="touch $HOME/imported\n")
-    job = machine.job_of(ada)
+        gina.run("tee", packages / name, stdin=f"{code}\n")
+    gina.run("tee", gina.home / ".profile", stdin="touch $HOME/imported\n")
+    job = machine.job_of(gina)
     ended = machine.ended(job)
     assert ended.state == JobState.SUCCEEDED, job_log(machine.site.settings, job).read_text()
     return ended
@@ -158,21 +163,21 @@ def process_of(account, word):
     return None
 
 
-def test_products_are_the_submitters_below_their_folder_in_their_run(machine, done, ada):
-    assert done.run.startswith("u/hvt-ada/all/")
+def test_products_are_the_submitters_below_their_folder_in_their_run(machine, done, gina):
+    assert done.run.startswith("u/hvt-gina/all/")
     made = machine.made(done.id)
     assert len(made) == done.counts.done > 3
     for product in made:
         folder = machine.site.root / product.path
         assert product.run == done.run
-        assert product.path.parts[:2] == ("users", "hvt-ada")
-        assert {p.lstat().st_uid for p in (folder, *folder.rglob("*"))} == {ada.uid}
+        assert product.path.parts[:2] == ("users", "hvt-gina")
+        assert {p.lstat().st_uid for p in (folder, *folder.rglob("*"))} == {gina.uid}
     assert machine.registry.find(made[0].ref.type) == []
     machine.check_nothing_lost_or_doubled(done.id)
 
 
-def test_nothing_of_a_home_is_run(machine, done, ada):
-    assert not (ada.home / "imported").exists()
+def test_nothing_of_a_home_is_run(machine, done, gina):
+    assert not (gina.home / "imported").exists()
 
 
 @pytest.fixture(scope="module")
@@ -246,24 +251,24 @@ def tagged(name):
     return {"name": name, "kind": "TAGGED", "access": "collaboration", "doc": "", "children": []}
 
 
-def test_people_are_no_runners(machine, done, ada):
+def test_people_are_no_runners(machine, done, gina):
     for method, verb in (("GET", "job"), ("POST", "renew"), ("POST", "release")):
-        assert machine.call(ada, method, f"/runner/{verb}").status_code == 403
+        assert machine.call(gina, method, f"/runner/{verb}").status_code == 403
 
 
-def test_log_is_its_owners_alone(machine, done, ada, bert):
+def test_log_is_its_owners_alone(machine, done, gina, bert):
     log = job_log(machine.site.settings, done.id)
-    assert "job ended" in machine.call(ada, "GET", f"/jobs/{done.id}/log").json()["text"]
+    assert "job ended" in machine.call(gina, "GET", f"/jobs/{done.id}/log").json()["text"]
     assert machine.call(bert, "GET", f"/jobs/{done.id}/log").status_code == 404
     assert not bert.can("cat", log)
-    assert not ada.can("cat", log)
+    assert not gina.can("cat", log)
     assert machine.accounts.api.can("cat", log)
 
 
 def test_others_cannot_read_or_write_what_a_job_made(machine, done, bert):
     folder = machine.site.root / machine.made(done.id)[0].path
     assert not bert.can("ls", folder)
-    assert not bert.can("touch", machine.site.root / "users" / "hvt-ada" / "x")
+    assert not bert.can("touch", machine.site.root / "users" / "hvt-gina" / "x")
     assert machine.accounts.api.can("cat", folder / "manifest.json")
 
 

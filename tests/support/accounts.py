@@ -35,6 +35,7 @@ PEOPLE = {
     "hvt-cora": ["hvt-copiers"],
     "hvt-otto": [],
     "hvt-fred": ["hvt-users"],
+    "hvt-gina": ["hvt-users"],
 }
 OPERATOR = "hvt-olga"
 _STATE = Path("/run/hven-tests")
@@ -100,6 +101,7 @@ class Accounts:
     otto: Account
     olga: Account
     fred: Account
+    gina: Account
     archive: Account
     batch: Account
     api: Account

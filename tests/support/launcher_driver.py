@@ -34,7 +34,7 @@ def main(kind, site, *more):
         verb = line.strip()
         if verb == "launch":
             lease = queue.claim()
-            launcher.launch(lease, JobStore(queue.database).get(lease.job))
+            queue.launched(lease, launcher.launch(lease, JobStore(queue.database).get(lease.job)))
             answer = lease.name
         elif verb == "end":
             answer = launcher.end(lease.job, "")

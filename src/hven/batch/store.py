@@ -218,7 +218,9 @@ class JobStore:
 
     def quanta(self, job_id: int) -> list[QuantumLine]:
         """How the quanta of the present attempt ended, in the order in which they did."""
-        query = QUANTUM_PROGRESS.select().where(QUANTUM_PROGRESS.c.job == job_id).order_by("ended_ns", "step")
+        query = (
+            QUANTUM_PROGRESS.select().where(QUANTUM_PROGRESS.c.job == job_id).order_by("ended_ns", "step", "data_id")
+        )
         with self.database.read() as connection:
             rows = connection.execute(query).mappings().all()
         return [QuantumLine(**{k: v for k, v in row.items() if k != "job"}) for row in rows]
