@@ -129,7 +129,10 @@ def bert(accounts):
 
 @pytest.fixture(scope="module")
 def done(machine):
-    """A job of gina's that has ended; her home, in which no other test runs Python, is full of code that would like to be."""
+    """A job of gina's that has ended; her home is full of code that would like to be run.
+
+    No other test runs Python in it.
+    """
     gina = machine.accounts.gina
     packages = gina.home / ".local/lib/python3.12/site-packages"
     code = "import pathlib; pathlib.Path.home().joinpath('imported').touch()"
