@@ -24,6 +24,7 @@ TREE = {
     "DatasetNotFoundError": "NotFoundError",
     "CalibrationMissingError": "NotFoundError",
     "JobNotFoundError": "NotFoundError",
+    "GoneError": "NotFoundError",
     "ConflictError": "HvenError",
     "AccessDeniedError": "HvenError",
     "QuotaExceededError": "HvenError",

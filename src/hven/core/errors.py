@@ -15,7 +15,8 @@
     ├── NotFoundError                 asked for by name and not there
     │   ├── DatasetNotFoundError
     │   ├── CalibrationMissingError
-    │   └── JobNotFoundError
+    │   ├── JobNotFoundError
+    │   └── GoneError             was there, and is kept no longer
     ├── ConflictError                 something else is there already
     ├── AccessDeniedError             the caller may not do this
     ├── QuotaExceededError            no room for more of the caller's own
@@ -186,6 +187,12 @@ class CalibrationMissingError(NotFoundError):
 
 class JobNotFoundError(NotFoundError):
     """No job of this number."""
+
+
+class GoneError(NotFoundError):
+    """Was there, and is kept no longer."""
+
+    status_code = 410
 
 
 class ConflictError(HvenError):

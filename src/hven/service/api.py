@@ -21,6 +21,9 @@ from hven.service.auth import BY_HUB, Auths, Caller, HubAuthentication
 from hven.service.handlers.parts import viewer
 from hven.service.leases import BY_LEASE, LeaseAuthentication
 
+STOP_S = 5
+"""When it is told to stop, requests that are being answered (streams never end by themselves) get so long."""
+
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
@@ -57,7 +60,8 @@ def main(environ: Mapping[str, str] = os.environ) -> None:
     queue = JobQueue(store.database, lease_s=rules.lease_s, rules=rules)
     auths: Auths = {BY_HUB: HubAuthentication(), BY_LEASE: LeaseAuthentication(queue)}
     app = create_app(observatory, jobs_of, auths, prefix=prefix)
-    uvicorn.run(app, host=host, port=port, access_log=False, server_header=False, log_level="warning")
+    quiet = {"access_log": False, "server_header": False, "log_level": "warning"}
+    uvicorn.run(app, host=host, port=port, timeout_graceful_shutdown=STOP_S, **quiet)  # type: ignore[arg-type]
 
 
 if __name__ == "__main__":

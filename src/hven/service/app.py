@@ -20,6 +20,7 @@ from hven.service.auth import Auths, Caller
 from hven.service.handlers import (
     campaigns,
     collections,
+    gateway,
     identity,
     jobs,
     lookup,
@@ -37,7 +38,7 @@ from hven.service.limits import LimitBody
 
 _HANDLERS = (
     identity, products, lookup, collections, quanta, types, pipelines, jobs, campaigns, schedules, triage, runner,
-    status, retention,
+    status, retention, gateway,
 )  # fmt: skip
 Next = Callable[[Request], Awaitable[Response]]
 

@@ -173,6 +173,7 @@ ENDPOINTS = [
     ("GET", "/schedules/weekly"),
     *(("POST", f"/schedules/weekly/{verb}") for verb in ("enable", "disable", "run")),
     ("GET", "/status"),
+    *(("GET", path) for path in ("/gateway", "/gateway/stream")),
     *(("GET", path) for path in ("/retention", "/retention/plan", "/retention/deeds", "/holds")),
     *(("POST", path) for path in ("/retention/apply", "/retention/restore", "/holds", "/holds/remove")),
 ]

@@ -11,6 +11,7 @@ from hven.batch.triage import tables as triage
 from hven.registry import schema
 from hven.registry.transfer import Tables
 from hven.retention import tables as retention
+from hven.telemetry import tables as gateway
 
 REGISTRY = (Tables(schema.NAME, schema.VERSION, schema.metadata),)
 """Made again from the disk at any time."""
@@ -23,5 +24,6 @@ PLATFORM = (
     Tables(notifications.NAME, notifications.VERSION, notifications.METADATA),
     Tables(ledger.NAME, ledger.VERSION, ledger.METADATA),
     Tables(retention.NAME, retention.VERSION, retention.METADATA),
+    Tables(gateway.NAME, gateway.VERSION, gateway.METADATA),
 )
 """Jobs, audit and ledgers, which exist nowhere else."""

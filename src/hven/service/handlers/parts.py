@@ -21,6 +21,7 @@ from hven.retention.audit import Audit
 from hven.retention.face import AskingRetention
 from hven.service.auth import Auths, Caller, credential_of
 from hven.service.own_records import OwnRecords
+from hven.telemetry.gateway import Gateway
 
 
 async def _caller(request: Request) -> Caller:
@@ -108,6 +109,15 @@ def _audit(url: str) -> Audit:
     return Audit(Database(url))
 
 
+def _gateway(whole: Annotated[Observatory, Depends(_whole)], _caller: Annotated[Caller, Depends(_reader)]) -> Gateway:
+    return _gateway_at(whole.settings.platform_url)
+
+
+@lru_cache(maxsize=8)
+def _gateway_at(url: str) -> Gateway:
+    return Gateway(Database(url))
+
+
 def _schedules_read(
     whole: Annotated[Observatory, Depends(_whole)], caller: Annotated[Caller, Depends(_reader)]
 ) -> Schedules:
@@ -158,3 +168,6 @@ ReadSchedules = Annotated[Schedules, Depends(_schedules_read)]
 
 ChangeSchedules = Annotated[Schedules, Depends(_schedules_changed)]
 """Schedules in the name of somebody who may operate."""
+
+ReadGateway = Annotated[Gateway, Depends(_gateway)]
+"""The telemetry gateway, for somebody who may read."""

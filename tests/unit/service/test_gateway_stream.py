@@ -1,0 +1,87 @@
+"""The gateway over HTTP: clients that come and go miss nothing."""
+
+from __future__ import annotations
+
+import json
+
+import guest_api
+import httpx
+import pytest
+
+from hven.core.clock import NS, now_ns
+from hven.core.settings import Settings
+from hven.observatory import connect
+from hven.registry.database import Database
+from hven.telemetry import gateway as module
+from hven.telemetry.gateway import WINDOW_NS, Gateway
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("gateway")
+    (folder / "data").mkdir()
+    obs = connect(Settings(root=folder / "data", state=folder / "state"))
+    gateway = Gateway(Database(obs.settings.platform_url))
+    with guest_api.serve(obs) as url, httpx.Client(base_url=url, headers={"Authorization": "token eve.read"}) as client:
+        yield gateway, client
+    gateway.database.close()
+    obs.close()
+
+
+def events(client, number, *, last=None, **query):
+    """Read so many events with data, then hang up; gives them with the id after which the client would go on."""
+    headers = {} if last is None else {"Last-Event-ID": str(last)}
+    found, place = [], None
+    with client.stream("GET", "/gateway/stream", params=query, headers=headers, timeout=20) as answer:
+        assert answer.status_code == 200
+        for line in answer.iter_lines():
+            key, _, value = line.partition(": ")
+            place = int(value) if key == "id" else place
+            found += [json.loads(value)] if key == "data" else []
+            if len(found) == number:
+                return found, place
+    pytest.fail("the stream ended")
+
+
+def test_a_client_that_hangs_up_misses_nothing(site):
+    gateway, client = site
+    first = gateway.publish("qc", "a", {"n": 0})
+    sent = [gateway.publish("qc", "a", {"n": n}) for n in (1, 2, 3)]
+
+    seen, place = events(client, 2, since=first)
+    sent.append(gateway.publish("jobs", "b", {"n": 4}))
+    more, _ = events(client, 2, last=place, since=first)
+
+    assert [e["sequence"] for e in seen + more] == sent
+    assert [e["value"]["n"] for e in seen + more] == [1, 2, 3, 4]
+
+
+def test_latest_values_come_with_the_place_from_which_to_go_on(site):
+    gateway, client = site
+    gateway.publish("feedback", "laser", {"value": 1.5})
+
+    now = client.get("/gateway", params={"channel": "feedback"}).json()
+    gateway.publish("qc", "a", {})
+    gateway.publish("feedback", "laser", {"value": 2.5})
+    seen, place = events(client, 1, since=now["sequence"], channel="feedback")
+
+    assert [(r["name"], r["value"]) for r in now["records"]] == [("laser", {"value": 1.5})]
+    assert [e["value"]["value"] for e in seen] == [2.5]
+    assert place == gateway.last()
+
+
+def test_who_asks_for_more_than_is_kept_is_told_where_to_go_on(site, monkeypatch):
+    gateway, client = site
+    old = gateway.publish("qc", "a", {})
+    gateway.publish("qc", "a", {})
+    later = now_ns() + WINDOW_NS + 2 * 3600 * NS
+    monkeypatch.setattr(module, "now_ns", lambda: later)
+    last = gateway.publish("qc", "a", {})
+
+    answer = client.get("/gateway/stream", headers={"Last-Event-ID": str(old)})
+
+    assert answer.status_code == 410
+    kind, data = answer.text.strip().split("\n")
+    assert kind == "event: error"
+    assert str(gateway.snapshot().oldest) in json.loads(data.removeprefix("data: "))["message"]
+    assert client.get("/gateway/stream", params={"since": last + 1}).status_code == 410
