@@ -8,6 +8,7 @@ import hashlib
 import os
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -152,7 +153,7 @@ class RawArchive:
                 return self._compare(known[file.name], observation, file)
             if problem := _contradiction(raw, file):
                 return self._quarantine(observation, file, problem)
-            known[file.name] = self._copy(raw / file.name, file, self._inspect(file, file.path))
+            known[file.name] = self._copy(raw / file.name, file)
         except ChangedWhileReadError as error:
             return _result(observation, file, FileState.WAITING, reason=error.message)
         except (DataError, ConflictError) as error:
@@ -171,17 +172,22 @@ class RawArchive:
             return None
         return self.instrument.formats[file.dataset_type].inspect([path])
 
-    def _copy(self, target: Path, file: RawFile, found: Inspection | None) -> RawRecord:
-        if file.role not in _REDACTED:
-            copied = verified_copy(file.path, target, check=self.check)
-            form = (copied.bytes, copied.sha256)
-            return RawRecord.of(file, found, archived=form, original=form)
+    def _copy(self, target: Path, file: RawFile) -> RawRecord:
+        if file.role in _REDACTED:
+            return self._redacted(target, file)
+        with ThreadPoolExecutor(1) as inspector:  # markers are checked while the disk writes
+            found = inspector.submit(self._inspect, file, file.path)
+            copied = verified_copy(file.path, target, check=self.check, approve=found.result)
+        form = (copied.bytes, copied.sha256)
+        return RawRecord.of(file, found.result(), archived=form, original=form)
+
+    def _redacted(self, target: Path, file: RawFile) -> RawRecord:
         with open_itself(file.path) as source:
             content = source.readall()
         redacted = self.instrument.redact(file.path.name, content)
         digest = write_verified(redacted, target)
         original = (len(content), hashlib.sha256(content).hexdigest())
-        return RawRecord.of(file, found, archived=(len(redacted), digest), original=original)
+        return RawRecord.of(file, self._inspect(file, file.path), archived=(len(redacted), digest), original=original)
 
     def _compare(self, record: RawRecord, observation: RawObservation, file: RawFile) -> FileResult:
         """Same bytes as archived: nothing to do; others: quarantine."""

@@ -36,7 +36,9 @@ class Copied:
     sha256: str
 
 
-def verified_copy(source: Path, target: Path, *, check: Callable[[], None] = lambda: None) -> Copied:
+def verified_copy(
+    source: Path, target: Path, *, check: Callable[[], None] = lambda: None, approve: Callable[[], object] = lambda: None
+) -> Copied:
     """Copy a file to a new name; the name appears when its bytes are on the disk, whole, verified and read-only.
 
     The copy is read back from the disk, compared with the source byte for byte, and hashed: the digest is that of
@@ -48,6 +50,8 @@ def verified_copy(source: Path, target: Path, *, check: Callable[[], None] = lam
         Paths; the target must not be there.
     check
         Called between blocks; may raise to stop.
+    approve
+        Called before the name appears; may raise to keep it from appearing.
 
     Raises
     ------
@@ -69,6 +73,7 @@ def verified_copy(source: Path, target: Path, *, check: Callable[[], None] = lam
                 raise ChangedWhileReadError(f"{source} changed while it was read")
         if not equal:
             raise ChecksumError(f"{target}: the disk gives other bytes back than {source} has")
+        approve()
         _publish(part, descriptor, target)
     finally:
         part.unlink(missing_ok=True)
