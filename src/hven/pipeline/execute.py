@@ -16,6 +16,7 @@ from hven.core.logging import get_logger
 from hven.model.product import Product
 from hven.model.quantum import QuantumRecord, QuantumState
 from hven.pipeline.blocks import Blocks
+from hven.pipeline.books import Books
 from hven.pipeline.graph import Quantum
 from hven.pipeline.identity import quantum_key
 from hven.pipeline.keep import Keeper
@@ -29,7 +30,14 @@ from hven.pipeline.worker import BlockJob, BlockResult, run_block
 if TYPE_CHECKING:
     import xarray as xr
 
-_WORKS_AT_ONCE = 64
+_WORKS_AT_ONCE, _SMALL_AT_ONCE = 64, 256
+"""Works in a batch: each keeps folders open where workers write its rows, else nothing."""
+
+_PUBLISHERS = 4  # they wait for the disk
+_PUBLISHED_AT_ONCE = 16
+"""Works of which the outputs are held until they are on the disk."""
+
+_NOTED_AT_ONCE = 32
 _log = get_logger(__name__)
 
 _ENDED_WELL = frozenset({QuantumState.DONE, QuantumState.PARTIAL})
@@ -77,13 +85,14 @@ class Execution:
 
     def run(self) -> None:
         """Run all waves; raises CancelledError between blocks, or quanta, when asked to."""
-        for wave in waves(self.graph):
-            works = self._reuse([w for q in wave if (w := self._begin(q)) is not None])
-            for batch in _batches(works):
-                self._compute(batch)
-                self.keeper.flush()
-                self._stop_if(self.yielding() and len(self.records) < len(self.graph))
-            self.keeper.flush()
+        with Books() as books:
+            for wave in waves(self.graph):
+                works = self._reuse([w for q in wave if (w := self._begin(q)) is not None])
+                for batch in _batches(works):
+                    self._compute(batch, books)
+                    self._stop_if(self.yielding() and len(self.records) < len(self.graph))
+                books.write(self.keeper.taken())
+                books.wait()
 
     def _begin(self, quantum: Quantum) -> Work | None:
         """Work with its inputs, or None where it cannot run and that is recorded."""
@@ -124,21 +133,22 @@ class Execution:
                 self._finish(work, known[work.key], reused=True)
         return [w for w in works if w.key not in known]
 
-    def _compute(self, batch: Sequence[Work]) -> None:
+    def _compute(self, batch: Sequence[Work], books: Books) -> None:
         alive = {w.quantum.number: w for w in batch}
-        self.keeper.note([self._unended(w, QuantumState.RUNNING, runner=this_process()) for w in batch])
+        running = [self._unended(w, QuantumState.RUNNING, runner=this_process()) for w in batch]
+        books.write(lambda: self.keeper.note(running))
+        books.wait()  # who looks must see that it runs
         try:
             self._lay_out(alive)
             jobs = Blocks(self._cut(alive))
-            with ThreadPoolExecutor(1, thread_name_prefix="hven-publish") as publisher:
-                publishing = self._run_blocks(alive, jobs, publisher)
-                for number, future in publishing.items():
-                    self._published(alive[number], future)
+            with ThreadPoolExecutor(_PUBLISHERS, thread_name_prefix="hven-publish") as publisher:
+                self._run_blocks(alive, jobs, publisher, books)
         finally:
             for work in batch:
-                work.files.close()
+                work.close()
             left = [w for w in batch if w.quantum.number not in self.records]
-            self.keeper.note([self._unended(w, QuantumState.NOT_RUN, error="the run was stopped") for w in left])
+            stopped = [self._unended(w, QuantumState.NOT_RUN, error="the run was stopped") for w in left]
+            books.write(lambda: self.keeper.note(stopped))
 
     def _lay_out(self, alive: dict[int, Work]) -> None:
         """Run a few rows of each work whose rows are written in place, and make the arrays that they need."""
@@ -165,8 +175,8 @@ class Execution:
         return jobs
 
     def _run_blocks(
-        self, alive: dict[int, Work], jobs: Blocks, publisher: ThreadPoolExecutor
-    ) -> dict[int, Future[list[Product]]]:
+        self, alive: dict[int, Work], jobs: Blocks, publisher: ThreadPoolExecutor, books: Books
+    ) -> None:
         publishing: dict[int, Future[list[Product]]] = {}
         seconds = [self.paces.seconds(alive[owner]) for owner in jobs.owners]
         for outcome in self._map(jobs, seconds):
@@ -186,7 +196,20 @@ class Execution:
             self._tell(f"{_title(work.quantum)}: block {len(work.results)} of {work.blocks}")
             if len(work.results) == work.blocks:
                 publishing[result.quantum] = publisher.submit(work.publish)
-        return publishing
+                self._take_published(alive, publishing, most=_PUBLISHED_AT_ONCE)
+                if self.keeper.waiting >= _NOTED_AT_ONCE:
+                    books.write(self.keeper.taken())
+        self._take_published(alive, publishing, most=0)
+
+    def _take_published(
+        self, alive: dict[int, Work], publishing: dict[int, Future[list[Product]]], *, most: int
+    ) -> None:
+        """Record what is published; wait where more than `most` are on their way."""
+        for number, future in list(publishing.items()):
+            if future.done() or len(publishing) > most:
+                del publishing[number]
+                self._published(alive[number], future)
+                alive[number].close()
 
     def _published(self, work: Work, future: Future[list[Product]]) -> None:
         error = future.exception()
@@ -288,8 +311,9 @@ def waves(graph: Sequence[Quantum]) -> Iterator[list[Quantum]]:
 
 
 def _batches(works: Sequence[Work]) -> Iterator[Sequence[Work]]:
-    for start in range(0, len(works), _WORKS_AT_ONCE):
-        yield works[start : start + _WORKS_AT_ONCE]
+    length = _WORKS_AT_ONCE if any(work.in_place for work in works) else _SMALL_AT_ONCE
+    for start in range(0, len(works), length):
+        yield works[start : start + length]
 
 
 def _title(quantum: Quantum) -> str:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -22,6 +24,7 @@ from hven.store.paths import data_id_folder, is_version
 if TYPE_CHECKING:
     from hven.pipeline.work import Work
 
+_CURRENT_AT_ONCE = 8  # each waits for the disk
 _log = get_logger(__name__)
 
 
@@ -126,17 +129,28 @@ class Keeper:
 
     def flush(self) -> None:
         """Write everything that was taken."""
-        new, self._new = self._new, []
-        records, self._records = self._records, []
+        self.taken()()
+
+    @property
+    def waiting(self) -> int:
+        """Records that were taken and not yet written."""
+        return len(self._records)
+
+    def taken(self) -> Callable[[], None]:
+        """Hand over everything that was taken; who calls the result writes it."""
+        taken = partial(self._write, self._new, self._inputs, self._records)
+        self._new, self._inputs, self._records = [], {}, []
+        return taken
+
+    def _write(self, new: list[Product], inputs: dict[str, list[str]], records: list[QuantumRecord]) -> None:
         if new:
             open_new(self.registry, self.place.root, new)
-            self.registry.register(new, inputs=self._inputs)
-        for product in new:
-            self._make_current(product)
+            self.registry.register(new, inputs=inputs)
+            with ThreadPoolExecutor(_CURRENT_AT_ONCE) as pool:
+                list(pool.map(self._make_current, new))
         if records:
             self.registry.record_quanta(records)
             self.told(records)
-        self._inputs = {}
 
     def _make_current(self, product: Product) -> None:
         if owner_of(product.run) == self.place.owner:

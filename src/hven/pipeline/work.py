@@ -6,7 +6,7 @@ import time
 from collections import defaultdict
 from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -125,6 +125,11 @@ class Work:
         products = [self._publish(name) for name in outputs]
         self.publish_s = time.perf_counter() - began
         return products
+
+    def close(self) -> None:
+        """Let go of locks and of what the blocks gave; what is not published is removed."""
+        self.files.close()
+        self.results = {number: replace(result, outputs={}) for number, result in self.results.items()}
 
     def _publish(self, name: str) -> Product:
         step, staging = self.quantum.step, self.stagings[name]

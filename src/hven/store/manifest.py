@@ -16,6 +16,7 @@ MANIFEST = "manifest.json"
 PROVENANCE = "provenance.json"
 _READ_BYTES = 1 << 20
 _HASHERS = 4  # they wait for the disk most of the time
+_FEW = 2
 
 
 class FileRecord(BaseModel):
@@ -55,6 +56,8 @@ class Manifest(BaseModel):
 def record_files(folder: Path) -> tuple[FileRecord, ...]:
     """Read, hash and fsync every file below a folder, in order of path."""
     files = sorted(Path(base) / name for base, _, names in os.walk(folder) for name in names)
+    if len(files) <= _FEW:
+        return tuple(_record(folder, file) for file in files)
     with ThreadPoolExecutor(_HASHERS) as pool:
         return tuple(pool.map(lambda file: _record(folder, file), files))
 

@@ -24,11 +24,12 @@ from hven.store.acl import set_acl
 from hven.store.index import product_record
 from hven.store.manifest import MANIFEST, PROVENANCE, Manifest, record_files
 from hven.store.paths import data_id_folder, product_path
-from hven.store.read import form_of, open_product
+from hven.store.read import form_of, open_product, read_rows
 from hven.store.staging import fsync_folder, make_part, make_read_only, unlock
 from hven.store.version import new_version
 
 _SYNCED_AT_ONCE = 8
+_READ_AT_ONCE_BYTES = 16 << 20
 
 
 @dataclass(slots=True)
@@ -111,7 +112,7 @@ class Staging:
     def _describe(
         self, provenance: Provenance, dataset_type: DatasetType, digest: str | None, threads: int
     ) -> Manifest:
-        dataset = open_product(self.path, chunks=None, indexes=False)
+        dataset = _written(self.path)
         dataset_type.check(dataset)
         begin, end = time_span(dataset)
         (self.path / PROVENANCE).write_text(provenance.model_dump_json(indent=1))
@@ -171,6 +172,14 @@ def stage(root: Path, ref: DatasetRef, *, user: str = "", version: str | None = 
     return Staging(Path(root), ref, identifier, user, path, acl, lock)
 
 
+def _written(folder: Path) -> xr.Dataset:
+    """What lies on the disk: a small table in memory, all else read where it is asked for."""
+    dataset = open_product(folder, chunks=None, indexes=False)
+    if form_of(folder) != "table" or dataset.nbytes > _READ_AT_ONCE_BYTES:
+        return dataset
+    return read_rows(folder, map(str, dataset.variables), 0, max(dataset.sizes.values(), default=0))
+
+
 def time_span(dataset: xr.Dataset) -> tuple[int, int]:
     """First time and the nanosecond after the last one; (0, 0) where there are none.
 
@@ -205,5 +214,8 @@ def _seal(folder: Path) -> None:
                 os.fsync(file.fileno())
         make_read_only(Path(base))
         folders.append(Path(base))
+    if len(folders) == 1:
+        fsync_folder(folder)
+        return
     with ThreadPoolExecutor(_SYNCED_AT_ONCE) as pool:
         list(pool.map(fsync_folder, folders))

@@ -95,7 +95,7 @@ def read_rows_at(folder: Path, names: Iterable[str], indices: Sequence[int] | np
 def variable_names(folder: Path) -> list[str]:
     """Names of all variables, coordinates among them."""
     if form_of(folder) == "table":
-        return [str(n) for n in tables.open_table(folder).variables]
+        return tables.column_names(folder)
     return sorted(p.parent.name for p in (folder / arrays.DATA).glob("*/zarr.json"))
 
 

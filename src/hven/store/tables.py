@@ -71,13 +71,18 @@ def open_table(folder: Path) -> xr.Dataset:
 
 def read_rows(folder: Path, names: Sequence[str], start: int, stop: int) -> xr.Dataset:
     """Rows `[start, stop)` of some columns, in memory."""
-    return _dataset(folder, {name: _read(folder, name, start, stop) for name in names})
+    return _dataset(folder, _read(folder, names, start, stop))
 
 
 def read_rows_at(folder: Path, names: Sequence[str], indices: np.ndarray[Any, Any]) -> xr.Dataset:
     """Some rows of some columns, in memory, in the order of `indices`."""
     rows = _file(folder).metadata.num_rows
-    return _dataset(folder, {name: _read(folder, name, 0, rows)[indices] for name in names})
+    return _dataset(folder, {name: values[indices] for name, values in _read(folder, names, 0, rows).items()})
+
+
+def column_names(folder: Path) -> list[str]:
+    """Names of all columns."""
+    return list(_file(folder).schema_arrow.names)
 
 
 def row_dim(folder: Path) -> str:
@@ -100,22 +105,25 @@ class _Column(BackendArray):
         if isinstance(item, slice):
             start, stop, step = item.indices(self.shape[0])
             low, high = (start, stop) if step > 0 else (stop + 1, start + 1)
-            values = _read(self._folder, self._name, low, max(low, high))
+            values = self._rows(low, max(low, high))
             return values[::step] if step > 0 else values[::-1][::-step]
-        return _read(self._folder, self._name, int(item), int(item) + 1)[0]
+        return self._rows(int(item), int(item) + 1)[0]
+
+    def _rows(self, start: int, stop: int) -> np.ndarray[Any, Any]:
+        return _read(self._folder, [self._name], start, stop)[self._name]
 
 
-def _read(folder: Path, name: str, start: int, stop: int) -> np.ndarray[Any, Any]:
+def _read(folder: Path, names: Sequence[str], start: int, stop: int) -> dict[str, np.ndarray[Any, Any]]:
     file = _file(folder)
+    schema = file.schema_arrow
+    dtypes = {name: _numpy_dtype(schema.field(name).type) for name in names}
     stop = min(stop, file.metadata.num_rows)
-    dtype = _numpy_dtype(file.schema_arrow.field(name).type)
     if stop <= start:
-        return np.empty(0, dtype)
+        return {name: np.empty(0, dtype) for name, dtype in dtypes.items()}
     first, last = start // ROW_GROUP, (stop - 1) // ROW_GROUP
-    column = file.read_row_groups(list(range(first, last + 1)), columns=[name]).column(0)
-    offset = first * ROW_GROUP
-    values = column.slice(start - offset, stop - start).to_numpy()
-    return np.asarray(values, dtype)
+    rows = file.read_row_groups(list(range(first, last + 1)), columns=list(names))
+    rows = rows.slice(start - first * ROW_GROUP, stop - start)
+    return {name: np.asarray(rows.column(name).to_numpy(), dtype) for name, dtype in dtypes.items()}
 
 
 def _column(values: np.ndarray[Any, Any]) -> Any:
