@@ -8,12 +8,12 @@ import threading
 import time
 import tracemalloc
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
+from contextlib import closing
 from pathlib import Path
 from statistics import median
 
 import burning
+from bench_dask import PlainProcesses
 from harness import Figure
 from night import observatory
 
@@ -25,9 +25,8 @@ from hven.pipeline.bind import bind
 from hven.pipeline.graph import Quantum, build_graph
 from hven.pipeline.load import load_pipeline
 from hven.pipeline.work import Place, Work
-from hven.pipeline.worker import BlockJob, run_block
+from hven.pipeline.worker import run_block
 from hven.registry.database import Database
-from hven.store.codecs import limit_threads
 
 WHOLE = 10_000
 WINDOW = 5_000
@@ -66,18 +65,13 @@ def _plain_s(obs: Observatory, quanta: list[Quantum]) -> float:
     """Seconds of the same calls in started, warm processes of the standard library."""
     place = Place(obs.settings.root, "bench", "burning/runs/plain/1", "bench", "burning/burn")
     jobs = [job for q in quanta for job in Work(q, "", _inputs(q), place, None).jobs()]
-    with ProcessPoolExecutor(WORKERS, get_context("spawn"), limit_threads, (1,)) as pool:
-        list(pool.map(run_block, jobs[: 2 * WORKERS]))
+    with closing(PlainProcesses(WORKERS)) as processes:
+        list(processes.map(run_block, jobs[: 2 * WORKERS]))
         begin = time.perf_counter()
-        results = list(pool.map(_burn, jobs))
+        outcomes = list(processes.map(run_block, jobs))
         seconds = time.perf_counter() - begin
-    assert len(results) == len(jobs)
+    assert len(outcomes) == len(quanta)
     return seconds
-
-
-def _burn(job: BlockJob) -> int:
-    result = run_block(job)
-    return len(result.outputs) if result else 0
 
 
 def _inputs(quantum: Quantum) -> dict:
