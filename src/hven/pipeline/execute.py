@@ -174,9 +174,7 @@ class Execution:
                 self._finish(alive.pop(work.quantum.number), [])
         return jobs
 
-    def _run_blocks(
-        self, alive: dict[int, Work], jobs: Blocks, publisher: ThreadPoolExecutor, books: Books
-    ) -> None:
+    def _run_blocks(self, alive: dict[int, Work], jobs: Blocks, publisher: ThreadPoolExecutor, books: Books) -> None:
         publishing: dict[int, Future[list[Product]]] = {}
         seconds = [self.paces.seconds(alive[owner]) for owner in jobs.owners]
         for outcome in self._map(jobs, seconds):

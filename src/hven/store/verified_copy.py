@@ -37,7 +37,11 @@ class Copied:
 
 
 def verified_copy(
-    source: Path, target: Path, *, check: Callable[[], None] = lambda: None, approve: Callable[[], object] = lambda: None
+    source: Path,
+    target: Path,
+    *,
+    check: Callable[[], None] = lambda: None,
+    approve: Callable[[], object] = lambda: None,
 ) -> Copied:
     """Copy a file to a new name; the name appears when its bytes are on the disk, whole, verified and read-only.
 
