@@ -58,7 +58,9 @@ print(json.dumps({"looked": len(looked), "values": sorted(set(looked)), "away": 
 class Outcome:
     """What a night came to: everything registered, what lies on the disk, and what the kernel saw."""
 
-    products: list[tuple[str, str, str]]
+    born: list[tuple[str, str]]
+    shared: list[tuple[str, str]]
+    of_jobs: list[list[tuple[str, str]]]
     registered: set[str]
     on_disk: set[str]
     unfinished: list[str]
@@ -100,7 +102,7 @@ def work(platform, runs, during):
     jobs = [whole_night.ended(olga, shared, 900), whole_night.ended(ada, own, 900)]
     whole_night.archived(platform, len(runs))
     jobs.append(whole_night.ended(olga, whole_night.submit(olga, "panoseti/nightly", shared=True), 900))
-    return outcome(platform, json.loads(ada.compute(END)), [job["attempt"] for job in jobs])
+    return outcome(platform, json.loads(ada.compute(END)), jobs)
 
 
 def deliver_slowly(platform, runs):
@@ -135,33 +137,42 @@ def is_well(platform):
     return is_healthy(platform.address) and not platform.hven("status").returncode
 
 
-def outcome(platform, kernel, attempts):
+def outcome(platform, kernel, jobs):
     settings = platform.site.settings
     root = settings.root
     with closing(DirectRegistry(settings.registry_url, root)) as registry:
         runs = [c.name for c in registry.collections() if c.kind == CollectionKind.RUN]
         found = [p for run in runs for p in registry.find(collection=run)]
+        quanta = [registry.quanta(run=job["run"]) for job in jobs]
+        results = [[registry.get(p) for quantum in some for p in quantum.products] for some in quanta]
     raw = {
         f"{manifest.parent.name}/{file['name']}": file["sha256"]
         for manifest in (root / "L0").glob("*/*/*/manifest.json")
         for file in json.loads(manifest.read_text())["files"]
     }
     return Outcome(
-        sorted((owner_of(p.run), str(p.ref), p.digest) for p in found),
+        sorted((owner_of(p.run), str(p.ref)) for p in found),
+        contents(p for p in found if not owner_of(p.run)),
+        [contents(some) for some in results],
         {str(p.path) for p in found},
         {str(path) for path in product_paths(root)},
         [str(path) for path in root.rglob(".part-*")],
         raw,
         kernel,
-        attempts,
+        [job["attempt"] for job in jobs],
     )
 
 
-def test_every_product_is_there_once_with_the_same_content(undisturbed, killed):
-    names = [(owner, ref) for owner, ref, _ in killed.products]
+def contents(products):
+    return sorted((str(p.ref), p.digest) for p in products)
 
-    assert len(set(names)) == len(names)
-    assert killed.products == undisturbed.products
+
+def test_every_product_is_there_once_with_the_same_content(undisturbed, killed):
+    """A job may make what it needs or find that another has made it: both give the same."""
+    assert len(set(killed.born)) == len(killed.born)
+    assert killed.shared == undisturbed.shared
+    assert killed.of_jobs == undisturbed.of_jobs
+    assert all(killed.of_jobs)
 
 
 @pytest.mark.parametrize("which", ["undisturbed", "killed"])

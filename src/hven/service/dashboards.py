@@ -21,6 +21,7 @@ from hven.core.settings import load_settings
 from hven.hub.layout import source_folder
 from hven.observatory import Observatory, connect
 from hven.service.page_actions import PageActions
+from hven.service.page_resources import gathered_once
 from hven.service.panel_auth import HubAuthProvider, callback_route
 from hven.service.session_owner import USER
 from hven.service.visitors import Visitors
@@ -79,9 +80,12 @@ def make_server(
         Gives the observatory as a visitor sees it; without it all of it is shown.
     """
     import panel as pn
+    from bokeh.settings import settings as bokeh_settings
 
     from hven.views import frame
 
+    bokeh_settings.perform_document_validation.set_value(False)  # tests look at every page; a visit need not
+    pn.io.server.bundle_resources = gathered_once(pn.io.resources.bundle_resources, lambda: pn.state.rel_path)
     where, base = urlparse(url), prefix.rstrip("/")
     pn.extension()
     pn.state.cache.update({frame.OBSERVATORY: observatory, frame.ACTIONS: act, frame.SEEN_BY: seen_by})
