@@ -12,14 +12,16 @@ from itertools import count
 from pathlib import Path
 
 from harness import Figure, interleave
-from movie import write_movie
+from movie import START, write_movie
 from night import ingest, observatory
 
 from hven.archive.convert import Source, convert, write
+from hven.core.clock import NS
 from hven.instruments import load
 from hven.model.data_id import Level
 
-MEGABYTES = 400
+MEGABYTES, RUNS = 400, 4
+HOUR_NS = 3600 * NS
 REPEATS = 3
 BLOCK = 4 << 20
 PANOSETI = load("panoseti")
@@ -29,14 +31,13 @@ TYPE = next(t for t in PANOSETI.dataset_types if t.level is Level.L0 and t.name 
 def figures() -> Iterator[Figure]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        run = write_movie(folder, MEGABYTES)
-        raw = sorted(run.glob("*.dp_img16*.pff"))
-        gigabytes = sum(p.stat().st_size for p in raw) / 1e9
-        yield from _whole(folder, run, gigabytes)
-        yield from _conversion(folder, run, raw, gigabytes)
+        yield from _whole(folder)
+        yield from _conversion(folder)
 
 
-def _conversion(folder: Path, run: Path, raw: list[Path], gigabytes: float) -> Iterator[Figure]:
+def _conversion(folder: Path) -> Iterator[Figure]:
+    run = write_movie(folder / "one", MEGABYTES)
+    raw, gigabytes = _raw(run)
     reader = PANOSETI.formats[TYPE.name]
     source = Source(tuple(raw), reader, reader.inspect(raw), {})
     functions = [
@@ -56,11 +57,14 @@ def _conversion(folder: Path, run: Path, raw: list[Path], gigabytes: float) -> I
         yield Figure("conversion against pypff", theirs.cpu / written.cpu, "x CPU", ">=", 5, note)
 
 
-def _whole(folder: Path, run: Path, gigabytes: float) -> Iterator[Figure]:
-    """Recognise, check, copy, verify, convert, prove, publish and register, beside the script."""
+def _whole(folder: Path) -> Iterator[Figure]:
+    """Recognise, check, copy, verify, convert, prove, publish and register some runs, beside the script."""
+    starts = [START + number * HOUR_NS for number in range(RUNS)]
+    runs = [write_movie(folder / "some", MEGABYTES // RUNS, start=start) for start in starts]
+    gigabytes = sum(_raw(run)[1] for run in runs)
     ours, script = interleave(
-        _afresh(folder / "site", lambda out: _ingest(out, run)),
-        _afresh(folder / "copy", lambda out: _careful_copy(run, out)),
+        _afresh(folder / "site", lambda out: _ingest(out, runs)),
+        _afresh(folder / "copy", lambda out: _careful_copy(runs, out)),
         repeats=REPEATS,
     )
     yield Figure("verified ingest", ours.cpu / gigabytes, "CPU-s/GB", "<=", 4.5, f"{gigabytes / ours.wall:.2f} GB/s")
@@ -82,14 +86,21 @@ def _afresh(folder: Path, function: Callable[[Path], object]) -> Callable[[], ob
     return call
 
 
-def _ingest(out: Path, run: Path) -> None:
+def _raw(run: Path) -> tuple[list[Path], float]:
+    """Image files of a run, and how many GB they hold."""
+    files = sorted(run.glob("*.dp_img16*.pff"))
+    return files, sum(p.stat().st_size for p in files) / 1e9
+
+
+def _ingest(out: Path, runs: list[Path]) -> None:
     with observatory(out / "site") as obs:
-        ingest(obs, run)
+        ingest(obs, *runs)
 
 
-def _careful_copy(run: Path, out: Path) -> None:
-    for file in sorted(p for p in run.rglob("*") if p.is_file()):
-        target = out / file.name
+def _careful_copy(runs: list[Path], out: Path) -> None:
+    for file in sorted(p for run in runs for p in run.rglob("*") if p.is_file()):
+        target = out / file.parent.name / file.name
+        target.parent.mkdir(exist_ok=True)
         shutil.copyfile(file, target)
         with target.open("rb") as copied:
             os.fsync(copied.fileno())

@@ -24,9 +24,9 @@ CONFIGURATIONS = {
 }
 
 
-def _headers(first: int, count: int) -> dict[str, np.ndarray]:
+def _headers(start: int, first: int, count: int) -> dict[str, np.ndarray]:
     frame = np.arange(first, first + count)
-    time = START + frame * PERIOD_NS
+    time = start + frame * PERIOD_NS
     host = time + 150_000
     numbers = {
         "pkt_num": frame % 65536,
@@ -38,16 +38,16 @@ def _headers(first: int, count: int) -> dict[str, np.ndarray]:
     return {k: np.repeat(v[:, None], QUABOS, axis=1) for k, v in numbers.items()}
 
 
-def write_movie(folder: Path, megabytes: int, *, module: int = 254) -> Path:
+def write_movie(folder: Path, megabytes: int, *, module: int = 254, start: int = START) -> Path:
     """Write about so many megabytes of frames at 1 kHz, 16384 Poisson ones again and again; gives the run directory."""
-    path = begin_run(folder, RunName("bench", START, "bench"), CONFIGURATIONS)
+    path = begin_run(folder, RunName("bench", start, "bench"), CONFIGURATIONS)
     writer = FrameWriter(path, PRODUCTS["img16"], module)
     random = np.random.default_rng(1)
     images = random.poisson(random.uniform(20, 60, (32, 32)), (AT_ONCE, 32, 32)).astype("u2")
     frames = megabytes * 1_000_000 // 2540
     for first in range(0, frames, AT_ONCE):
         count = min(AT_ONCE, frames - first)
-        writer.append(START, _headers(first, count), images[:count])
+        writer.append(start, _headers(start, first, count), images[:count])
     write_housekeeping(path, [])
-    end_run(path, START + frames * PERIOD_NS, ["bench"])
+    end_run(path, start + frames * PERIOD_NS, ["bench"])
     return path

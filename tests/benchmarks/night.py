@@ -28,10 +28,10 @@ def observatory(folder: Path) -> Observatory:
     return hven.connect(settings)
 
 
-def ingest(obs: Observatory, run: Path) -> None:
-    """Take a run directory in, as `hven ingest` does."""
+def ingest(obs: Observatory, *runs: Path) -> None:
+    """Take run directories in, as `hven ingest` does."""
     archive = Archive(obs.settings, obs.registry, list(obs.instruments.values()))
-    report = archive.ingest([run])
+    report = archive.ingest(runs)
     archive.close()
     assert report.exit_code == 0
     assert any(p.rows for p in report.products)

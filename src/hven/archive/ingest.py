@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 from hven.archive.closed import closed_folders, why_closed
 from hven.archive.ledger import Ledger
 from hven.archive.products import ProductMaker
 from hven.archive.raw import RawArchive
+from hven.archive.raw_manifest import RawManifest
 from hven.archive.results import FileResult, FileState, Report
 from hven.core.errors import CancelledError, ConfigurationError, HvenError, NotFoundError
 from hven.core.logging import get_logger
@@ -94,15 +96,19 @@ class Archive:
             self._refuse(path)
         clean_staging(self.settings.root / "L0")
         report = Report(self._closed(paths))
-        for instrument, observation in self._observations(paths, report):
-            self._check()
-            try:
-                report.add(self._observation(instrument, observation, settle_s=settle_s, retry=retry))
-            except CancelledError:
-                raise
-            except (OSError, HvenError) as error:
-                _log.exception("an observation could not be ingested", observation=observation.observation)
-                report.errors.append(f"{observation.observation}: {error}")
+        with ThreadPoolExecutor(1, thread_name_prefix="hven-convert") as converter:
+            converting: Future[Report] | None = None  # of the observation before, while the disk takes the next one
+            for instrument, observation in self._observations(paths, report):
+                self._check()
+                before = _fingerprint(observation)  # what comes later is for the next pass
+                if not retry and self._ledger.finished(instrument.name, observation.observation, before):
+                    continue
+                manifest = self._archive(instrument, observation, report, settle_s=settle_s)
+                if converting:
+                    report.add(converting.result())
+                converting = converter.submit(self._convert, instrument, manifest, before) if manifest else None
+            if converting:
+                report.add(converting.result())
         return report
 
     def _closed(self, paths: Sequence[Path]) -> list[FileResult]:
@@ -122,31 +128,42 @@ class Archive:
                     _log.exception("a folder could not be looked through", folder=str(path))
                     report.errors.append(f"{path}: {error}")
 
-    def _observation(
-        self, instrument: Instrument, observation: RawObservation, *, settle_s: float, retry: bool
-    ) -> Report:
-        fingerprint = _fingerprint(observation)
-        if not retry and self._ledger.finished(instrument.name, observation.observation, fingerprint):
-            return Report()
-        offset = self.settings.observatory.day_obs_offset_hours
+    def _archive(
+        self, instrument: Instrument, observation: RawObservation, report: Report, *, settle_s: float
+    ) -> RawManifest | None:
+        """Take the raw files in; what they are, once all of them are there."""
         raw = RawArchive(
             self.settings.root,
             instrument,
             self._ledger,
-            offset,
+            self.settings.observatory.day_obs_offset_hours,
             settle_s,
             check=self._check,
             progress=lambda name: self.progress("archive", name),
             acl=self._acl(instrument, owner="rwx"),
         )
-        files, manifest = raw.take(observation)
-        report = Report(files)
-        if any(f.state in {FileState.WAITING, FileState.LATE, FileState.FAILED} for f in files):
-            return report
-        report.products = self._maker(instrument).make(manifest)
-        error = "; ".join(p.error for p in report.products if p.error)
-        self._ledger.finish(instrument.name, observation.observation, fingerprint, error=error)
-        return report
+        try:
+            files, manifest = raw.take(observation)
+        except CancelledError:
+            raise
+        except (OSError, HvenError) as error:
+            report.errors.append(_failed(observation.observation, error))
+            return None
+        report.files += files
+        unready = {FileState.WAITING, FileState.LATE, FileState.FAILED}
+        return None if any(f.state in unready for f in files) else manifest
+
+    def _convert(self, instrument: Instrument, manifest: RawManifest, fingerprint: str) -> Report:
+        """Bring the products of an observation up to date."""
+        try:
+            products = self._maker(instrument).make(manifest)
+        except CancelledError:
+            raise
+        except (OSError, HvenError) as error:
+            return Report(errors=[_failed(manifest.observation, error)])
+        wrong = "; ".join(p.error for p in products if p.error)
+        self._ledger.finish(instrument.name, manifest.observation, fingerprint, error=wrong)
+        return Report(products=products)
 
     def _acl(self, instrument: Instrument, *, owner: str) -> str:
         return run_acl(self.registry, raw_run(instrument.name), self.settings.server, owner=owner)
@@ -172,6 +189,11 @@ class Archive:
     def _check(self) -> None:
         if self._stop.is_set():
             raise CancelledError("ingest was stopped")
+
+
+def _failed(observation: str, error: Exception) -> str:
+    _log.error("an observation could not be ingested", observation=observation, exc_info=error)
+    return f"{observation}: {error}"
 
 
 def _fingerprint(observation: RawObservation) -> str:
