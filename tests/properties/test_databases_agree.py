@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import PurePosixPath
 
 import pytest
@@ -47,7 +47,7 @@ def products_of(number):
 def made(draw):
     number = draw(numbers)
     item = product(run=draw(runs), observation=draw(words), detector=draw(detectors), quantum_key=draw(words))
-    return dataclasses.replace(
+    return replace(
         item, id=products_of(number), path=PurePosixPath("L1", "x", str(number)), begin_ns=draw(times),
         rows=draw(detectors.filter(lambda n: n >= 0)), output=draw(words), created_ns=NIGHT,
     )  # fmt: skip
@@ -89,7 +89,8 @@ calls = st.one_of(
     st.tuples(st.just("register"), st.lists(made(), max_size=4)),
     st.tuples(st.just("define"), names, kinds, st.sampled_from(list(AccessClass)), st.lists(names, max_size=2)),
     st.tuples(st.just("tag"), names, st.lists(numbers, max_size=3)),
-    st.tuples(st.just("certify"), words.map(lambda w: f"c/{w}"), numbers, times, times),
+    st.tuples(st.just("certify"), words.map(lambda w: f"c/{w}"), numbers, times, times, st.booleans()),
+    st.tuples(st.just("decertify"), words.map(lambda w: f"c/{w}"), numbers, times, times),
     st.tuples(st.just("calibration"), made(), times),
     st.tuples(st.just("record"), st.lists(quanta(), max_size=3)),
     st.tuples(st.just("find"), queries, st.one_of(st.just(""), names)),
@@ -108,7 +109,10 @@ def call(registry, name, *given):  # noqa: PLR0911 - one for each operation
         case "tag":
             return registry.tag(given[0], [products_of(n) for n in given[1]])
         case "certify":
-            return registry.certify(given[0], Validity(products_of(given[1]), given[2], given[3]))
+            name, number, begin, end, supersede = given
+            return registry.certify(name, Validity(products_of(number), begin, end), supersede=supersede)
+        case "decertify":
+            return registry.decertify(given[0], Validity(products_of(given[1]), given[2], given[3]))
         case "calibration":
             return registry.calibration(given[0].ref, given[1])
         case "record":
@@ -156,7 +160,7 @@ def registries(urls, tmp_path_factory):
 @settings(max_examples=60)
 @given(st.lists(calls, min_size=4, max_size=16), queries)
 @example(
-    [("register", [dataclasses.replace(product(detector=(1 << 53) + 1), id="x")])],
+    [("register", [replace(product(detector=(1 << 53) + 1), id="x")])],
     DataQuery.of("detector == 9007199254740992.0"),
 )
 @example(
@@ -173,6 +177,7 @@ def test_registries_agree(registries, some, query):
             lambda r: r.find(query=query),
             lambda r: r.quanta(),
             lambda r: r.collections(),
+            lambda r: [replace(c, at_ns=0) for c in r.certifications()],
             lambda r: [r.outputs_of(products_of(0)), r.inputs_of(products_of(1)), r.by_quantum(["a", "é", "e\u0301"])],
             lambda r: [(c.name, answer(lambda name: r.find(L1, collection=name), c.name)) for c in r.collections()],
         ):

@@ -39,7 +39,7 @@ def make(folder, *, metrics=None, observations=OBSERVATIONS):
     for number, observation in enumerate(observations):
         begin = BEGIN + number * 3 * 3600 * NS
         for name, data_id, dataset in _night(observation, begin, metrics or {}):
-            product = _publish(root, name, data_id, dataset, [p for p in products if p.ref.data_id == data_id])
+            product = publish(root, name, data_id, dataset, [p for p in products if p.ref.data_id == data_id])
             set_current(root, product)
             products.append(product)
             inputs[product.id] = []
@@ -64,7 +64,7 @@ def _night(observation, begin, metrics):
         yield "L2/panoseti.showers", data_id, found
 
 
-def _blank(name, **sizes):
+def blank(name, **sizes):
     """Make a dataset of zeros as the type declares it."""
     declared = _TYPES[name]
     sizes = {**_SIZES, **sizes}
@@ -83,7 +83,7 @@ def _times(begin, rows, step):
 
 
 def _frames(random, what, begin, rows):
-    dataset = _blank(f"L0/panoseti.{what}", time=rows)
+    dataset = blank(f"L0/panoseti.{what}", time=rows)
     y, x = np.mgrid[0:32, 0:32]
     sky = 40 + 25 * np.exp(-((y - 12) ** 2 + (x - 20) ** 2) / 8) + 0.3 * y
     drift = 1 + 0.15 * np.sin(np.linspace(0, 6, rows))[:, None, None]
@@ -96,14 +96,14 @@ def _frames(random, what, begin, rows):
 
 
 def _signal(what, raw, cells):
-    dataset = _blank(f"L1/panoseti.{what}", time=raw.sizes["time"])
+    dataset = blank(f"L1/panoseti.{what}", time=raw.sizes["time"])
     signal = raw["images"].astype("float32") - (40 if what.startswith("img") else 0)
     measured = dataset.assign({name: cells[name].variable for name in ("begin", "end", "noise")})
     return measured.assign(signal=signal.assign_attrs(dataset["signal"].attrs), time=raw["time"].to_numpy())
 
 
 def _cells(what, random, begin):
-    dataset = _blank(f"L1/panoseti.{what}.pedestals")
+    dataset = blank(f"L1/panoseti.{what}.pedestals")
     edges = _times(begin, 7, 600 * NS)
     noise = random.normal(6.0, 0.3, dataset["noise"].shape).astype("float32")
     return dataset.assign(begin=("cell", edges[:-1]), end=("cell", edges[1:]), noise=(("cell", "y", "x"), noise))
@@ -111,7 +111,7 @@ def _cells(what, random, begin):
 
 def _housekeeping(begin):
     rows = 60
-    dataset = _blank("L1/panoseti.housekeeping", time=rows * 8)
+    dataset = blank("L1/panoseti.housekeeping", time=rows * 8)
     detector = np.repeat(DETECTORS, 4 * rows).astype("int32")
     quabo = np.tile(np.repeat(np.arange(4), rows), 2).astype("uint8")
     warm = 20 + np.tile(np.linspace(0, 3, rows), 8) + quabo
@@ -144,7 +144,8 @@ def _config(name):
     return SHOWERS.model_dump() if name == "L2/panoseti.showers" else {"clip": 5.0}
 
 
-def _publish(root, name, data_id, dataset, inputs):
+def publish(root, name, data_id, dataset, inputs):
+    """Publish a dataset as if a pipeline had made it; not registered."""
     declared = _TYPES[name]
     ref = DatasetRef(TypeName.parse(name), data_id)
     with stage(root, ref) as staging:

@@ -8,7 +8,10 @@ from dataclasses import replace
 from hven import instruments
 from hven.tasks.frames import subtract_pedestal
 
-TASK = replace(subtract_pedestal.TASK, inputs=tuple(replace(s, optional=False) for s in subtract_pedestal.TASK.inputs))
+TASK = replace(
+    subtract_pedestal.TASK,
+    inputs=tuple(replace(s, optional=s.name == "dark") for s in subtract_pedestal.TASK.inputs),
+)
 
 
 def instrument(folder):

@@ -9,7 +9,9 @@ from hven.model.product import Product
 from hven.registry.protocol import Registry
 
 
-def certify(registry: Registry, product_id: str, begin: str | int, end: str | int, collection: str) -> Validity:
+def certify(
+    registry: Registry, product_id: str, begin: str | int, end: str | int, collection: str, *, who: str = ""
+) -> Validity:
     """Make a product the calibration for data taken in `[begin, end)`.
 
     Parameters
@@ -22,6 +24,8 @@ def certify(registry: Registry, product_id: str, begin: str | int, end: str | in
         ISO 8601 text in UTC, or UTC nanoseconds since 1970.
     collection
         CALIBRATION collection; made if it does not exist.
+    who
+        Who does it.
 
     Raises
     ------
@@ -30,8 +34,8 @@ def certify(registry: Registry, product_id: str, begin: str | int, end: str | in
     ConfigurationError
         When the range is empty or a time cannot be read.
     """
-    validity = Validity(product_id, _time(begin), _time(end))
-    registry.certify(collection, validity)
+    validity = Validity(product_id, to_ns(begin), to_ns(end))
+    registry.certify(collection, validity, who=who)
     return validity
 
 
@@ -49,8 +53,9 @@ def lookup(registry: Registry, ref: DatasetRef, at: str | int, collection: str =
     collection
         CALIBRATION or CHAINED collection; by default all of the instrument's.
     """
-    return registry.calibration(ref, _time(at), collection=collection)
+    return registry.calibration(ref, to_ns(at), collection=collection)
 
 
-def _time(value: str | int) -> int:
+def to_ns(value: str | int) -> int:
+    """UTC nanoseconds of a time; ConfigurationError for a text that is none."""
     return parse_utc(value) if isinstance(value, str) else value

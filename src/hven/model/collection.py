@@ -46,6 +46,41 @@ class Validity:
     end_ns: int
 
 
+class Edit(StrEnum):
+    """What is written in the books of validity: a range is given to a product, or taken from it."""
+
+    CERTIFY = "certify"
+    DECERTIFY = "decertify"
+
+
+@dataclass(frozen=True, slots=True)
+class Certification:
+    """One entry in the books of validity, which only grow.
+
+    Parameters
+    ----------
+    edit
+        What was done.
+    collection
+        CALIBRATION collection.
+    validity
+        Product and range `[begin, end)`.
+    dataset_type, scope
+        What the product is, and for what: its data ID without the keys that say when it was made, as text.
+    who, why, at_ns
+        By whom, for which reason, and when.
+    """
+
+    edit: Edit
+    collection: str
+    validity: Validity
+    dataset_type: str
+    scope: str
+    who: str
+    why: str
+    at_ns: int
+
+
 def run_name(pipeline: str, stamp: str, *, owner: str = "") -> str:
     """RUN collection of a pipeline's products: the observatory's, somebody's own, or a project's.
 

@@ -72,6 +72,12 @@ POOLED = Variable(
 )
 PIXEL_MASK = Variable("pixel_mask", _YX, "uint8", "", "Why a pixel is not to be trusted; 0 is good.", flags=MASK_FLAGS)
 GAIN = Variable("gain", _YX, "float32", "1", "Relative response of the pixel.")
+GAIN_ERROR = Variable("gain_error", _YX, "float32", "1", "Standard error of `gain`.", optional=True)
+
+DARK = Variable("pedestal", _YX, "float32", "", "Mean without light over all cells.")
+DARK_NOISE = Variable("noise", _YX, "float32", "", "Standard deviation without light over all cells.")
+DARK_ERROR = Variable("pedestal_error", _YX, "float32", "", "Standard error of `pedestal`.")
+DARK_COUNT = Variable("count", _YX, "int64", "1", "Frames that count.")
 
 PEDESTAL_ERROR = Variable("pedestal_error", _CYX, "float32", "", "Predicted standard error of `pedestal`.")
 NOISE_ERROR = Variable("noise_error", _CYX, "float32", "", "Predicted standard error of `noise`.")

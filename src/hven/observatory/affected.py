@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from hven.core.errors import ConfigurationError, DatasetNotFoundError
 from hven.model.collection import Collection, CollectionKind, owner_of
 from hven.model.product import Product
-from hven.pipeline.bind import bind
-from hven.pipeline.load import load_pipeline
-from hven.store.read import read_provenance
+from hven.observatory.again import make_again
 
 if TYPE_CHECKING:
     from hven.batch.model import Job
     from hven.observatory.observatory import Observatory
     from hven.registry.protocol import Registry
-
-_KEYS = ("day_obs", "observation", "detector", "exposure", "visit")
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,41 +141,4 @@ class MadeBy:
         AccessDeniedError
             Where shared products are among them and the caller may not operate.
         """
-        from hven.batch.model import JobRequest
-
-        runs: dict[str, list[Product]] = defaultdict(list)
-        for one in self.products:
-            if not one.accepted and owner_of(one.product.run) in {"", self._obs.user}:
-                runs[one.product.run].append(one.product)
-        requests: dict[str, JobRequest] = {}
-        for run, some in runs.items():
-            request = JobRequest(shared=not owner_of(run), **_request(self._obs, run, some))
-            requests[request.model_dump_json()] = request
-        return [self._obs.jobs.submit(request) for request in requests.values()]
-
-
-def _request(obs: Observatory, run: str, products: Sequence[Product]) -> dict[str, Any]:
-    """Pipeline, data and options of a former run."""
-    values: dict[str, set[Any]] = defaultdict(set)
-    for product in products:
-        for key in _KEYS:
-            if key in product.ref.data_id:
-                values[key].add(product.ref.data_id[key])
-    notes = read_provenance(obs.root / products[0].path).notes
-    pipeline = str(notes["pipeline"])
-    chosen = {key: tuple(sorted(some)) for key, some in values.items()}
-    return {"pipeline": pipeline, "values": chosen, "config": _changes(obs, run, pipeline)}
-
-
-def _changes(obs: Observatory, run: str, pipeline: str) -> Mapping[str, Mapping[str, Any]]:
-    """Options of a former run that differ from the pipeline's."""
-    instrument = obs.instrument_of(pipeline)
-    planned = {s.name: s.config.model_dump(mode="json") for s in bind(load_pipeline(instrument, pipeline), instrument)}
-    changes: dict[str, dict[str, Any]] = {}
-    for product in obs.registry.find(collection=run):
-        record = read_provenance(obs.root / product.path)
-        step = str(record.notes.get("step", ""))
-        changed = {k: v for k, v in record.config.items() if k in planned.get(step, {}) and planned[step][k] != v}
-        if changed:
-            changes[step] = changed
-    return changes
+        return make_again(self._obs, [one.product for one in self.products if not one.accepted])

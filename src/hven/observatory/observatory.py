@@ -6,7 +6,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hven.calibration.certify import certify, lookup
 from hven.core.clock import format_utc, now_ns
 from hven.core.errors import AccessDeniedError, ConfigurationError
 from hven.model.collection import home_of, run_name
@@ -14,7 +13,7 @@ from hven.model.data_id import DataId, DatasetRef
 from hven.model.pipeline import Pipeline, Step
 from hven.model.product import Product
 from hven.model.query import DataQuery
-from hven.observatory.operations import Operations
+from hven.observatory.calibrated import Calibrated
 from hven.registry.sharing import open_new
 
 if TYPE_CHECKING:
@@ -37,7 +36,7 @@ if TYPE_CHECKING:
     Changes = Mapping[str, Mapping[str, Any]]
 
 
-class Observatory(Operations):
+class Observatory(Calibrated):
     """Everything one does with an observatory's data; `hven.connect` makes it.
 
     Data ID keys (`instrument, day_obs, observation, detector`, ...) are keywords of most methods; those that are not
@@ -190,33 +189,6 @@ class Observatory(Operations):
 
         return make_catalog(self.dataset_types, root=str(self.root))
 
-    def certify(self, product: Product | str, begin: str | int, end: str | int, collection: str) -> None:
-        """Make a product the calibration for data taken in `[begin, end)`.
-
-        Parameters
-        ----------
-        product
-            Record or id.
-        begin, end
-            ISO 8601 text in UTC, or UTC nanoseconds since 1970.
-        collection
-            CALIBRATION collection, e.g. ``panoseti/calib/gains``; made if it does not exist.
-
-        Raises
-        ------
-        ConflictError
-            When the range overlaps another of the same type and detector; it names the other.
-        """
-        certify(self.registry, product if isinstance(product, str) else product.id, begin, end, collection)
-
-    def calibration(
-        self, dataset_type: str, at: str | int, level: str | None = None, *, collection: str = "", **data_id: Any
-    ) -> Product:
-        """Calibration valid at a time; raises CalibrationMissingError."""
-        declared = self.dataset_type(dataset_type, level)
-        ref = DatasetRef(declared.type_name, DataId({"instrument": declared.instrument, **data_id}))
-        return lookup(self.registry, ref, at, collection)
-
     def pipelines(self) -> dict[str, Pipeline]:
         """What can be run, by name: ``panoseti/calibrate``, and subsets of steps, ``panoseti/nightly#showers``."""
         from hven.pipeline.load import choices
@@ -235,6 +207,7 @@ class Observatory(Operations):
         *,
         client: Client | None = None,
         where: str = "",
+        collection: str = "",
         config: Changes | None = None,
         progress: Callable[[Progress], None] | None = None,
         shared: bool = False,
@@ -251,6 +224,8 @@ class Observatory(Operations):
             Dask client to work on, e.g. that of `client`; the site's engine by default.
         where, data_id
             Choose data as in `find`.
+        collection
+            Where inputs are taken from; by default what is current.
         config
             By step or task: values that differ from the pipeline's.
         progress
@@ -298,6 +273,7 @@ class Observatory(Operations):
                 run=run_name(loaded.name, _stamp(), owner=owner),
                 user=self.user,
                 config=config,
+                collection=collection,
                 progress=progress,
             )
         finally:

@@ -94,7 +94,7 @@ class Reading:
         view = copy(self)
         view.registry = self.registry.seen_by(viewer)
         view.user, view.viewer = viewer.name, viewer
-        for own in ("jobs", "campaigns", "schedules", "retention"):  # cached properties, of somebody else
+        for own in ("jobs", "campaigns", "schedules", "retention", "calib"):  # cached properties, of somebody else
             view.__dict__.pop(own, None)
         return view
 

@@ -95,7 +95,7 @@ def _parse(file: Path) -> Pipeline:
         raise ConfigurationError(f"{file} is not YAML: {error}") from None
     if not isinstance(values, dict) or not isinstance(values.get("steps", {}), dict):
         raise ConfigurationError(f"{file} holds no pipeline")
-    values["steps"] = dict(_expanded(file, values.get("steps", {})))
+    values["steps"] = dict(expanded(file, values.get("steps", {})))
     try:
         return Pipeline.model_validate(values)
     except ValidationError as error:
@@ -103,7 +103,8 @@ def _parse(file: Path) -> Pipeline:
         raise ConfigurationError(f"{file}: {problems}") from None
 
 
-def _expanded(file: Path, steps: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+def expanded(file: Path, steps: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Named entries of a file, those that `repeat` written out; ConfigurationError where two have one name."""
     seen = set()
     for name, step in steps.items():
         repeat = step.get("repeat", {}) if isinstance(step, dict) else {}
@@ -113,7 +114,7 @@ def _expanded(file: Path, steps: Mapping[str, Any]) -> Iterator[tuple[str, Any]]
             own = _fill(name, filled)
             if own in seen:
                 raise ConfigurationError(
-                    f"{file}: step {own} is there twice", hint="Write the repeated value into the step's name."
+                    f"{file}: {own} is there twice", hint="Write the repeated value into its name."
                 )
             seen.add(own)
             yield own, _fill(body, filled)

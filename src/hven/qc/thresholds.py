@@ -17,6 +17,7 @@ from hven.core.errors import ConfigurationError, UnknownNameError
 from hven.model.metric import Status, Threshold
 from hven.qc import METRICS
 from hven.qc.processing import PROCESSING
+from hven.qc.verification import VERIFICATION
 
 _FOR_EVER = 2**62
 
@@ -83,7 +84,7 @@ def _parse(file: Path) -> list[Threshold]:
     values = yaml.safe_load(file.read_text())
     if not isinstance(values, dict) or set(values) != {"thresholds"}:
         raise ConfigurationError(f"{file}: holds no list named thresholds")
-    known, found = {m.name for m in METRICS} | set(PROCESSING), []
+    known, found = {m.name for m in METRICS} | set(PROCESSING) | set(VERIFICATION), []
     for number, value in enumerate(values["thresholds"]):
         try:
             entry = _Entry.model_validate(value)

@@ -10,9 +10,10 @@ from typing import Self
 
 from sqlalchemy.engine import Connection
 
+from hven.core.clock import now_ns
 from hven.core.errors import ConflictError
 from hven.model.access import Viewer
-from hven.model.collection import Collection, CollectionKind, Validity
+from hven.model.collection import Certification, Collection, CollectionKind, Edit, Validity
 from hven.model.data_id import DatasetRef, TypeName
 from hven.model.product import Product
 from hven.model.quantum import QuantumRecord, QuantumState
@@ -21,6 +22,7 @@ from hven.model.retention import Expired, Hold
 from hven.registry import calibrations, collections, keeping, products, quanta, removal, schema
 from hven.registry.database import Database
 from hven.registry.entries import (
+    certification_entry,
     collection_entry,
     expiry_entry,
     hold_entry,
@@ -28,10 +30,10 @@ from hven.registry.entries import (
     return_entry,
     share_entry,
     tag_entry,
-    validity_entry,
 )
 from hven.registry.journal import EDITS, QUANTA, Journal
 from hven.registry.protocol import ALL
+from hven.registry.rows import scope
 from hven.registry.visible import visible
 from hven.store.current import forget_current, read_current, set_current
 
@@ -280,13 +282,43 @@ class DirectRegistry:
                     set_current(self.root, product)
             products.put(connection, collection, tagged)
 
-    def certify(self, collection: str, validity: Validity) -> None:
+    def certify(
+        self, collection: str, validity: Validity, *, who: str = "", why: str = "", supersede: bool = False
+    ) -> None:
         """Make a product the calibration for `[begin, end)`; ConflictError where ranges overlap (journaled)."""
         with self.database.write() as connection:
-            calibration = calibrations.check(connection, collection, validity, self.viewer)
+            if supersede:
+                product, lost = calibrations.superseding(connection, collection, validity, self.viewer)
+            else:
+                product, lost = calibrations.check(connection, collection, validity, self.viewer), []
             products.must_be_there(connection, [validity.product_id])
-            self.edits.append([validity_entry(collection, validity)])
-            calibrations.certify(connection, collection, validity, calibration.ref)
+            edits = [(Edit.DECERTIFY, range_) for range_ in lost] + [(Edit.CERTIFY, validity)]
+            self._certified(connection, collection, product, edits, (who, why))
+
+    def decertify(self, collection: str, validity: Validity, *, who: str = "", why: str = "") -> None:
+        """Let a product be the calibration for `[begin, end)` no longer (journaled)."""
+        with self.database.write() as connection:
+            product = calibrations.taken_back(connection, collection, validity, self.viewer)
+            self._certified(connection, collection, product, [(Edit.DECERTIFY, validity)], (who, why))
+
+    def _certified(
+        self,
+        connection: Connection,
+        collection: str,
+        product: Product,
+        edits: Sequence[tuple[Edit, Validity]],
+        said: tuple[str, str],
+    ) -> None:
+        what, now = (str(product.ref.type), scope(product.ref)), now_ns()
+        some = [Certification(edit, collection, range_, *what, *said, now) for edit, range_ in edits]
+        self.edits.append([certification_entry(one) for one in some])
+        for one in some:
+            calibrations.write(connection, one, product.ref)
+
+    def certifications(self, *, collection: str = "", history: bool = False) -> list[Certification]:
+        """What is certified now, by collection, type, scope and time; or all entries of the books, oldest first."""
+        with self.database.read() as connection:
+            return (calibrations.books if history else calibrations.valid)(connection, collection, self.viewer)
 
     def calibration(self, ref: DatasetRef, time_ns: int, *, collection: str = "") -> Product:
         """Calibration valid at a time; raises CalibrationMissingError."""

@@ -7,10 +7,11 @@ from dataclasses import asdict, fields
 from typing import Any
 
 from hven.core.clock import now_ns
-from hven.model.collection import AccessClass, Collection, CollectionKind, Validity
-from hven.model.data_id import DataId
+from hven.model.collection import AccessClass, Certification, Collection, CollectionKind, Edit, Validity
+from hven.model.data_id import DataId, DatasetRef
 from hven.model.quantum import QuantumRecord, QuantumState
 from hven.model.retention import Expired, Hold
+from hven.registry.rows import scope
 
 Entry = dict[str, Any]
 
@@ -25,9 +26,9 @@ def tag_entry(collection: str, product_ids: Sequence[str]) -> Entry:
     return {"edit": "tag", "at_ns": now_ns(), "collection": collection, "products": list(product_ids)}
 
 
-def validity_entry(collection: str, validity: Validity) -> Entry:
-    """Write a validity down."""
-    return {"edit": "certify", "at_ns": now_ns(), "collection": collection, **asdict(validity)}
+def certification_entry(certification: Certification) -> Entry:
+    """Write down that a product is certified, or no longer."""
+    return {**{k: v for k, v in asdict(certification).items() if k != "validity"}, **asdict(certification.validity)}
 
 
 def share_entry(collection: str, group: str, *, revoked: bool) -> Entry:
@@ -67,9 +68,18 @@ def collection_of(entry: Entry) -> Collection:
     )
 
 
-def validity_of(entry: Entry) -> Validity:
-    """Read a validity."""
-    return Validity(entry["product_id"], entry["begin_ns"], entry["end_ns"])
+def certification_of(entry: Entry, ref: DatasetRef | None = None) -> Certification:
+    """Read a certification; an older entry does not say what `ref`, its product, is."""
+    return Certification(
+        Edit(entry["edit"]),
+        entry["collection"],
+        Validity(entry["product_id"], entry["begin_ns"], entry["end_ns"]),
+        entry.get("dataset_type") or str(ref.type if ref else ""),
+        entry.get("scope") or (scope(ref) if ref else ""),
+        entry.get("who", ""),
+        entry.get("why", ""),
+        entry["at_ns"],
+    )
 
 
 def hold_of(entry: Entry) -> Hold:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from hven.model.access import Viewer
-from hven.model.collection import Collection, Validity
+from hven.model.collection import Certification, Collection, Validity
 from hven.model.data_id import DatasetRef, TypeName
 from hven.model.product import Product
 from hven.model.quantum import QuantumRecord, QuantumState
@@ -100,8 +100,22 @@ class Registry(Protocol):
         """Put products into a TAGGED collection, replacing those of the same type and data ID (journaled)."""
         ...
 
-    def certify(self, collection: str, validity: Validity) -> None:
-        """Make a product the calibration for `[begin, end)`; ConflictError where ranges overlap (journaled)."""
+    def certify(
+        self, collection: str, validity: Validity, *, who: str = "", why: str = "", supersede: bool = False
+    ) -> None:
+        """Make a product the calibration for `[begin, end)` (journaled).
+
+        Raises ConflictError where the range overlaps another of the same type and scope; with `supersede` the other
+        loses what overlaps, and the books keep that it had it.
+        """
+        ...
+
+    def decertify(self, collection: str, validity: Validity, *, who: str = "", why: str = "") -> None:
+        """Let a product be the calibration for `[begin, end)` no longer (journaled); ConflictError where it is not."""
+        ...
+
+    def certifications(self, *, collection: str = "", history: bool = False) -> list[Certification]:
+        """What is certified now, by collection, type, scope and time; or all entries of the books, oldest first."""
         ...
 
     def calibration(self, ref: DatasetRef, time_ns: int, *, collection: str = "") -> Product:

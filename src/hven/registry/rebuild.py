@@ -176,14 +176,16 @@ def _tag(connection: Connection, entry: Entry) -> None:
         products.put(connection, name, chosen)
 
 
-def _certify(connection: Connection, entry: Entry) -> None:
-    validity = entries.validity_of(entry)
+def _certification(connection: Connection, entry: Entry) -> None:
+    """Certify or decertify; of a product that is not there any more only the entry is kept."""
     try:
-        calibration = calibrations.check(connection, entry["collection"], validity)
-    except (ConflictError, DatasetNotFoundError) as error:
-        _log.warning("certification left out", collection=entry["collection"], reason=error.message)
-        return
-    calibrations.certify(connection, entry["collection"], validity, calibration.ref)
+        ref = products.get(connection, entry["product_id"]).ref
+    except DatasetNotFoundError as error:
+        ref = None
+        if "dataset_type" not in entry:
+            _log.warning("certification left out", collection=entry["collection"], reason=error.message)
+            return
+    calibrations.write(connection, entries.certification_of(entry, ref), ref)
 
 
 def _share(connection: Connection, entry: Entry) -> None:
@@ -218,7 +220,8 @@ def _bring_back(connection: Connection, entry: Entry) -> None:
 _EDITS = {
     "define": _define,
     "tag": _tag,
-    "certify": _certify,
+    "certify": _certification,
+    "decertify": _certification,
     "share": _share,
     "unshare": _unshare,
     "hold": _hold,

@@ -11,13 +11,13 @@ import pydantic_core
 
 from hven.core.errors import ConfigurationError, ServiceUnavailableError
 from hven.model.access import Viewer
-from hven.model.collection import AccessClass, Collection, CollectionKind, Validity
+from hven.model.collection import AccessClass, Certification, Collection, CollectionKind, Validity
 from hven.model.data_id import DatasetRef, TypeName
 from hven.model.product import Product
 from hven.model.quantum import QuantumRecord, QuantumState
 from hven.model.query import DataQuery
 from hven.registry.api_client import ApiClient
-from hven.registry.entries import quantum_entry, quantum_of
+from hven.registry.entries import certification_of, quantum_entry, quantum_of
 from hven.registry.protocol import ALL, Registry
 from hven.registry.schema import storable
 from hven.registry.wire import product_from_row, product_to_row, query_to_json, ref_to_json
@@ -137,10 +137,35 @@ class RemoteRegistry:
         """Put products into a TAGGED collection of one's own."""
         self.api.ask("POST", "/collections/tag", json={"collection": collection, "products": list(product_ids)})
 
-    def certify(self, collection: str, validity: Validity) -> None:
-        """Make a product the calibration for `[begin, end)` in a collection of one's own."""
-        body = {"collection": collection, **asdict(validity)}
+    def certify(
+        self,
+        collection: str,
+        validity: Validity,
+        *,
+        who: str = "",  # noqa: ARG002 - the API knows
+        why: str = "",
+        supersede: bool = False,
+    ) -> None:
+        """Make a product the calibration for `[begin, end)`; the API knows who asks."""
+        body = {"collection": collection, **asdict(validity), "why": why, "supersede": supersede}
         self.api.ask("POST", "/collections/certify", json=body, again=False)
+
+    def decertify(
+        self,
+        collection: str,
+        validity: Validity,
+        *,
+        who: str = "",  # noqa: ARG002 - the API knows
+        why: str = "",
+    ) -> None:
+        """Let a product be the calibration for `[begin, end)` no longer; the API knows who asks."""
+        body = {"collection": collection, **asdict(validity), "why": why}
+        self.api.ask("POST", "/collections/decertify", json=body, again=False)
+
+    def certifications(self, *, collection: str = "", history: bool = False) -> list[Certification]:
+        """What is certified now, or all entries of the books, as far as the caller may see it."""
+        body = {"collection": collection, "history": history}
+        return [certification_of(entry) for entry in self._many("/lookup/certifications", body)]
 
     def calibration(self, ref: DatasetRef, time_ns: int, *, collection: str = "") -> Product:
         """Calibration valid at a time; raises CalibrationMissingError."""

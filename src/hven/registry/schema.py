@@ -11,7 +11,7 @@ from sqlalchemy.engine import Connection
 from hven.model.data_id import INTEGER_KEYS, KEYS
 
 NAME = "registry"
-VERSION = 5
+VERSION = 6
 
 metadata = sa.MetaData()
 
@@ -127,6 +127,23 @@ validity = sa.Table(
 )
 """When calibrations are valid; `scope` is the data ID without the keys that say when it was made."""
 
+certification = sa.Table(
+    "certification",
+    metadata,
+    sa.Column("at_ns", sa.BigInteger, primary_key=True),
+    sa.Column("collection", Text, primary_key=True),
+    sa.Column("product_id", Text, primary_key=True),
+    sa.Column("edit", Text, primary_key=True),
+    sa.Column("begin_ns", sa.BigInteger, primary_key=True),
+    sa.Column("end_ns", sa.BigInteger, nullable=False),
+    sa.Column("type", Text, nullable=False),
+    sa.Column("scope", Text, nullable=False),
+    sa.Column("who", Text, nullable=False),
+    sa.Column("why", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""Every certification there was, and every range taken back; the product may not be there any more."""
+
 hold = sa.Table(
     "hold",
     metadata,
@@ -186,5 +203,15 @@ def _keeping(connection: Connection) -> None:
     metadata.create_all(connection, [hold, expired])
 
 
-MIGRATIONS = (_keeping,)
+def _books(connection: Connection) -> None:
+    """What is certified already was by nobody knows whom; `hven registry rebuild` reads it from the journal."""
+    metadata.create_all(connection, [certification])
+    valid = sa.select(
+        sa.literal(0), validity.c.collection, validity.c.product_id, sa.literal("certify"), validity.c.begin_ns,
+        validity.c.end_ns, validity.c.level + "/" + validity.c.type, validity.c.scope, sa.literal(""), sa.literal(""),
+    )  # fmt: skip
+    connection.execute(sa.insert(certification).from_select([column.name for column in certification.c], valid))
+
+
+MIGRATIONS = (_keeping, _books)
 """From version 4 on."""

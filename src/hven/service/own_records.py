@@ -145,11 +145,17 @@ class OwnRecords:
             must_own(self.caller.name, collection)
             self.seen.unshare(collection, group)
 
-    def certify(self, collection: str, validity: Validity) -> None:
+    def certify(self, collection: str, validity: Validity, *, why: str, supersede: bool) -> None:
         """Make a product that the caller may see a calibration."""
         with self._noted("certify", collection=collection, product=validity.product_id):
             self._must_change(collection)
-            self.seen.certify(collection, validity)
+            self.seen.certify(collection, validity, who=self.caller.name, why=why, supersede=supersede)
+
+    def decertify(self, collection: str, validity: Validity, *, why: str) -> None:
+        """Let a product that the caller may see be the calibration of a range no longer."""
+        with self._noted("decertify", collection=collection, product=validity.product_id):
+            self._must_change(collection)
+            self.seen.decertify(collection, validity, who=self.caller.name, why=why)
 
     def _must_change(self, collection: str) -> None:
         """Let through who may change a collection."""

@@ -156,6 +156,32 @@ class RegistryContract:
         with pytest.raises(ConflictError, match="overlaps"):
             registry.certify("panoseti/calib/gains", Validity(gains.id, _DAY - 1, 2 * _DAY))
 
+    def test_a_better_calibration_takes_its_range_and_the_books_keep_what_was(
+        self, registry: Registry, make: Make
+    ) -> None:
+        old, new = (_registered(registry, make("L1/panoseti.gains")) for _ in range(2))
+        registry.certify("panoseti/calib/gains", Validity(old.id, 0, 4 * _DAY), why="first")
+        registry.certify("panoseti/calib/gains", Validity(new.id, _DAY, 2 * _DAY), why="better", supersede=True)
+
+        valid = [c.validity for c in registry.certifications()]
+        assert valid == [
+            Validity(old.id, 0, _DAY), Validity(new.id, _DAY, 2 * _DAY), Validity(old.id, 2 * _DAY, 4 * _DAY),
+        ]  # fmt: skip
+        assert [registry.calibration(old.ref, day * _DAY) for day in (0, 1, 2)] == [old, new, old]
+
+        registry.decertify("panoseti/calib/gains", Validity(old.id, 3 * _DAY, 9 * _DAY), why="frost")
+
+        assert [c.why for c in registry.certifications()] == ["first", "better", "first"]
+        books = registry.certifications(collection="panoseti/calib/gains", history=True)
+        assert [(c.why, c.edit) for c in books] == [
+            ("first", "certify"), ("better", "decertify"), ("better", "certify"), ("frost", "decertify"),
+        ]  # fmt: skip
+        assert {c.dataset_type for c in books} == {"L1/panoseti.gains"}
+        with pytest.raises(CalibrationMissingError):
+            registry.calibration(old.ref, 3 * _DAY)
+        with pytest.raises(ConflictError, match="does not hold"):
+            registry.decertify("panoseti/calib/gains", Validity(old.id, 3 * _DAY, 4 * _DAY))
+
     def test_quantum_records_come_newest_first_and_replace_former_ones(self, registry: Registry, make: Make) -> None:
         done, failed = _record(make, ended_ns=1), _record(make, ended_ns=2, detector=2, state=QuantumState.FAILED)
         registry.record_quanta([done, failed])

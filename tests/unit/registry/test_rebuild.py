@@ -37,7 +37,9 @@ def fill(registry):
     registry.tag("best", [old.id, other.id])
     registry.tag("panoseti/defaults", [old.id])
     registry.define(Collection("all", CollectionKind.CHAINED, children=("best", "panoseti/runs/calibrate/2")))
-    registry.certify("panoseti/calib/x", Validity(new.id, NIGHT, NIGHT + NS))
+    registry.certify("panoseti/calib/x", Validity(new.id, NIGHT, NIGHT + 4 * NS), who="ada")
+    registry.certify("panoseti/calib/x", Validity(old.id, NIGHT + NS, NIGHT + 2 * NS), why="better", supersede=True)
+    registry.decertify("panoseti/calib/x", Validity(new.id, NIGHT + 3 * NS, NIGHT + 4 * NS), who="eve")
     key = {"step": "s", "task": "t", "quantum_key": "k", "outputs": ("L1/panoseti.ph1024",)}
     for state in (QuantumState.FAILED, QuantumState.DONE):
         registry.record_quanta([QuantumRecord(run="r", data_id=ref().data_id, state=state, **key)])
@@ -50,7 +52,7 @@ def test_the_index_comes_back_from_the_disk_as_it_was(database_url, registry):
     rebuilt = rebuild(database_url, registry.root)
 
     assert dump(registry) == before
-    assert rebuilt == Rebuilt(products=5, edits=5, quanta=2)
+    assert rebuilt == Rebuilt(products=5, edits=8, quanta=2)
 
 
 def test_readers_see_the_old_index_until_the_new_one_is_whole(database_url, registry):
@@ -69,7 +71,7 @@ def test_readers_see_the_old_index_until_the_new_one_is_whole(database_url, regi
         rebuilt = rebuilding.result(60)
 
     assert meanwhile == before
-    assert rebuilt == Rebuilt(products=5, edits=5, quanta=2)
+    assert rebuilt == Rebuilt(products=5, edits=8, quanta=2)
     assert dump(registry) == before
 
 
@@ -91,9 +93,9 @@ def test_tags_of_products_that_are_gone_are_left_out(database_url, registry):
     fill(registry)
     gone = publish(registry.root, detector=9)
     registry.register([gone], inputs={})
-    before = dump(registry)
     registry.tag("best", [gone.id])
     registry.certify("panoseti/calib/x", Validity(gone.id, NIGHT, NIGHT + NS))
+    before = dump(registry)
     folder = registry.root / gone.path
     folder.chmod(0o755)
     (folder / "provenance.json").unlink()
@@ -102,8 +104,8 @@ def test_tags_of_products_that_are_gone_are_left_out(database_url, registry):
 
     rebuild(database_url, registry.root)
 
-    before["member"] = [row for row in before["member"] if gone.id not in row]
-    before["product"] = [row for row in before["product"] if gone.id not in row]
+    for table in ("member", "product", "validity"):
+        before[table] = [row for row in before[table] if gone.id not in row]
     assert dump(registry) == before
 
 

@@ -12,6 +12,7 @@ from hven.model.variable import Variable
 
 _RUN_KEYS = ("instrument", "day_obs", "observation")
 _KEYS = (*_RUN_KEYS, "detector")
+_FOR_DETECTOR = ("instrument", "detector")
 _IN_IMAGE_UNITS = {
     *("signal", "frame_mean", "brightness", "pedestal", "noise", "pedestal_error", "noise_error", "size", "amplitude"),
     *("mean", "deviation", "excess_variance", "minimum", "maximum"),
@@ -59,6 +60,49 @@ def _pedestals(product: DataProduct) -> DatasetType:
     )
 
 
+def _dark(product: DataProduct) -> DatasetType:
+    return DatasetType(
+        name=f"panoseti.{product.name}.dark",
+        level=Level.L1,
+        form="array",
+        keys=_FOR_DETECTOR,
+        variables=_with_units(
+            (frames.BEGIN, frames.END, frames.DARK, frames.DARK_NOISE, frames.DARK_ERROR, frames.DARK_COUNT),
+            product.units,
+        ),
+        doc="Pedestal and noise of each pixel without light; a calibration with a validity range.",
+        row_dim="y",
+        coordinates=("begin", "end"),
+    )
+
+
+def _response(name: str, what: str) -> DatasetType:
+    return DatasetType(
+        name=f"panoseti.{name}",
+        level=Level.L1,
+        form="array",
+        keys=_FOR_DETECTOR,
+        variables=(*(replace(x, optional=True) for x in (frames.BEGIN, frames.END)), frames.GAIN, frames.GAIN_ERROR),
+        doc=f"Relative response of each pixel {what}; a calibration with a validity range.",
+        schema=(("1.1", "Error, and the cells from which it was made."), ("1.0", "First version.")),
+        row_dim="y",
+        coordinates=("begin", "end"),
+    )
+
+
+def _verification(calibration: DatasetType) -> DatasetType:
+    return DatasetType(
+        name=f"{calibration.name}.qc",
+        level=Level.L2,
+        form="table",
+        keys=_FOR_DETECTOR,
+        variables=events.METRICS,
+        doc="How well the calibration fits frames that were not used to make it.",
+        row_dim="row",
+        coordinates=(),
+    )
+
+
 def _metrics(product: DataProduct) -> DatasetType:
     return DatasetType(
         name=f"panoseti.{product.name}.qc",
@@ -100,16 +144,10 @@ CLOCKS = DatasetType(
     variables=housekeeping.CLOCKS,
     doc="State of the White Rabbit switch and the GPS receiver, which all telescopes follow.",
 )
-GAIN = DatasetType(
-    name="panoseti.gain",
-    level=Level.L1,
-    form="array",
-    keys=("instrument", "detector"),
-    variables=(frames.GAIN,),
-    doc="Relative response of each pixel; a calibration with a validity range.",
-    row_dim="y",
-    coordinates=(),
-)
+DARKS = tuple(_dark(product) for product in PRODUCTS.values())
+FLAT = _response("flat", "in images")
+GAIN = _response("gain", "in pulse heights")
+CALIBRATIONS = (*DARKS, FLAT, GAIN)
 PULSES = _table("pulses", events.PULSES, "count", "Candidates for optical pulses, one telescope at a time.", _KEYS)
 SUMS = DatasetType(
     name="panoseti.sums",
@@ -158,7 +196,7 @@ PRODUCT_TYPES = (
     *(_pedestals(p) for p in PRODUCTS.values()),
     HOUSEKEEPING,
     CLOCKS,
-    GAIN,
+    *CALIBRATIONS,
     PULSES,
     SUMS,
     LONG_PULSES,
@@ -167,5 +205,6 @@ PRODUCT_TYPES = (
     SHOWERS,
     COINCIDENCES,
     *(_metrics(p) for p in PRODUCTS.values()),
+    *map(_verification, CALIBRATIONS),
 )
 """All L1 and L2 dataset types."""

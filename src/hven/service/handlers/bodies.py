@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictInt, St
 
 from hven.batch.model import JobClass
 from hven.core.errors import Flavour
-from hven.model.collection import AccessClass, CollectionKind
+from hven.model.collection import AccessClass, CollectionKind, Validity
 from hven.model.data_id import DatasetRef, TypeName
 from hven.model.quantum import QuantumState
 from hven.model.query import DataQuery
@@ -190,13 +190,32 @@ class OldHold(Body):
     who: Text = ""
 
 
-class Certify(Body):
-    """A calibration and when it is valid."""
+class Range(Body):
+    """A calibration, and a range of time."""
 
     collection: Name
     product_id: Text
     begin_ns: Int64
     end_ns: Int64
+    why: Text = ""
+
+    @property
+    def validity(self) -> Validity:
+        """Product and range."""
+        return Validity(self.product_id, self.begin_ns, self.end_ns)
+
+
+class Certify(Range):
+    """When a calibration is valid, and whether others lose what overlaps."""
+
+    supersede: bool = False
+
+
+class Books(Body):
+    """Which entries of the books of validity."""
+
+    collection: Name | Annotated[str, Field(max_length=0)] = ""
+    history: bool = False
 
 
 class Quantum(Body):

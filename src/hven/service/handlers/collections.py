@@ -7,8 +7,8 @@ from typing import Any
 
 from fastapi import APIRouter
 
-from hven.model.collection import Collection, Validity
-from hven.service.handlers.bodies import Certify, Define, Share, Tag
+from hven.model.collection import Collection
+from hven.service.handlers.bodies import Certify, Define, Range, Share, Tag
 from hven.service.handlers.parts import Own, Seen
 
 router = APIRouter(prefix="/collections")
@@ -47,4 +47,10 @@ def unshare(body: Share, own: Own) -> None:
 @router.post("/certify")
 def certify(body: Certify, own: Own) -> None:
     """Make a product a calibration."""
-    own.certify(body.collection, Validity(body.product_id, body.begin_ns, body.end_ns))
+    own.certify(body.collection, body.validity, why=body.why, supersede=body.supersede)
+
+
+@router.post("/decertify")
+def decertify(body: Range, own: Own) -> None:
+    """Let a product be the calibration of a range no longer."""
+    own.decertify(body.collection, body.validity, why=body.why)

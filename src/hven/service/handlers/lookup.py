@@ -12,8 +12,9 @@ from fastapi.responses import StreamingResponse
 
 from hven.model.data_id import TypeName
 from hven.model.product import Product
+from hven.registry.entries import certification_entry
 from hven.registry.wire import ROWS_AT_ONCE, Row, product_to_row
-from hven.service.handlers.bodies import At, Find, Keys, One, Owner, Ref
+from hven.service.handlers.bodies import At, Books, Find, Keys, One, Owner, Ref
 from hven.service.handlers.parts import Seen
 
 router = APIRouter(prefix="/lookup")
@@ -68,6 +69,12 @@ def outputs(body: One, seen: Seen) -> list[str]:
 def calibration(body: At, seen: Seen) -> Row:
     """Calibration valid at a time."""
     return product_to_row(seen.calibration(body.ref, body.time_ns, collection=body.collection))
+
+
+@router.post("/certifications")
+def certifications(body: Books, seen: Seen) -> StreamingResponse:
+    """What is certified, or all entries of the books."""
+    return rows(map(certification_entry, seen.certifications(collection=body.collection, history=body.history)))
 
 
 def rows(found: Iterable[Any]) -> StreamingResponse:

@@ -46,7 +46,9 @@ def run(inputs: Inputs, config: SignalConfig) -> Mapping[str, xr.Dataset]:
     """Calibrate the own rows of a block; the row before them tells lost packets, gaps, order and repetition.
 
     ``signal = (images - pedestal) / gain``, dims (time, y, x), not thresholded, NaN where a quabo is missing. The
-    pedestal is that of the frame's cell. Without a gain calibration the gain is 1 and attribute `gain_origin` says so.
+    pedestal is that of the frame's cell; a pixel with too few frames in the cell has that of the whole observation, and
+    one with too few in that, too, the certified dark map's, where there is one. Without a gain calibration the gain is
+    1 and attribute `gain_origin` says so.
 
     Raises
     ------
@@ -91,6 +93,10 @@ def _maps(inputs: Inputs, config: SignalConfig) -> dict[str, tuple[tuple[str, ..
     total = np.where(weight.sum(0) > 0, weight.sum(0), np.nan)
     mean = (weight * np.nan_to_num(pedestal)).sum(0) / total
     deviation = np.sqrt((weight * np.nan_to_num(noise) ** 2).sum(0) / total)
+    if "dark" in inputs:
+        few = ~(total >= config.min_frames)
+        mean = np.where(few, inputs["dark"]["pedestal"].values, mean)
+        deviation = np.where(few, inputs["dark"]["noise"].values, deviation)
     return {
         "pedestal": (("cell", "y", "x"), np.where(pooled, mean, pedestal).astype(np.float32)),
         "noise": (("cell", "y", "x"), np.where(pooled, deviation, noise).astype(np.float32)),
@@ -238,6 +244,14 @@ TASK = Task(
             "housekeeping", (hk.TIME, hk.DETECTOR, hk.QUABO, *hk.HV), "For the high voltage.", whole=True, optional=True
         ),
         Slot("gain", (v.GAIN,), "Relative response.", whole=True, optional=True, calibration=True),
+        Slot(
+            "dark",
+            (v.DARK, v.DARK_NOISE),
+            "Pedestal and noise without light.",
+            whole=True,
+            optional=True,
+            calibration=True,
+        ),
     ),
     outputs=(
         Output(

@@ -2,6 +2,7 @@
 
 import pytest
 
+from hven.calibration.declared import load_calibrations
 from hven.instruments.panoseti import INSTRUMENT
 from hven.pipeline.bind import bind
 from hven.pipeline.load import choices, load_pipeline, pipeline_names
@@ -19,13 +20,25 @@ def test_every_step_of_what_can_be_run_binds(name):
 
 def test_nightly_has_its_parts_as_subsets():
     parts = {name.partition("#")[2] for name in choices(INSTRUMENT) if name.startswith("panoseti/nightly#")}
-    assert parts == {"pulses", "showers", "coincidences", "qc"}
+    assert parts == {"pulses", "showers", "coincidences", "qc", "frames"}
 
 
-def test_nightly_makes_every_product_but_gains():
-    made = {t.type_name for s in bind(load_pipeline(INSTRUMENT, "nightly"), INSTRUMENT) for t in s.outputs.values()}
+def made_by(*pipelines):
+    steps = (step for name in pipelines for step in bind(load_pipeline(INSTRUMENT, name), INSTRUMENT))
+    return {t.type_name for step in steps for t in step.outputs.values()}
+
+
+def test_every_product_is_made_every_night_or_is_a_calibration():
     declared = {t.type_name for t in INSTRUMENT.dataset_types if t.level != "L0"}
-    assert {str(t) for t in declared - made} == {"L1/panoseti.gain"}
+    assert declared - made_by("nightly") == made_by("calibrations", "verify")
+
+
+def test_calibrations_are_declared_with_pipelines_that_make_and_verify_them():
+    for calibration in load_calibrations(INSTRUMENT).values():
+        assert {str(t) for t in made_by(calibration.build)} == {calibration.type}
+        assert {str(t) for t in made_by(calibration.verify)} == {calibration.table}
+        assert calibration.inputs in {str(t) for t in made_by(calibration.prepare)}
+        assert calibration.quality.type in {str(t) for t in made_by(calibration.prepare)}
 
 
 def test_dataset_types_have_docs_and_row_dims_of_their_variables():
