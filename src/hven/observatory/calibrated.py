@@ -19,7 +19,7 @@ class Calibrated(Operations):
 
     @cached_property
     def calib(self) -> CalibrationDesk:
-        """Making calibrations: `declared`, `take`, `build`, `verify`, `certify`, `decertify`, `certifications`, `stale`, `redo`.
+        """Making calibrations: `declared`, `take`, `build`, `verify`, `certify`, `certifications`, `stale` and others.
 
         Examples
         --------

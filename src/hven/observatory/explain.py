@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
+from hven.calibration.declared import load_calibrations
 from hven.core.clock import format_utc
 from hven.model.data_id import Level, TypeName
 from hven.model.dataset_type import DatasetType
@@ -96,8 +97,16 @@ class _Chain:
             yield Link(about, False, _ended(last))
             return
         inputs = list(self._inputs(step))
-        yield Link(about, False, _not_made(last, pipeline, ready=all(link.ok for link in inputs)))
+        yield Link(about, False, _not_made(last, self._command(about, pipeline), ready=all(link.ok for link in inputs)))
         yield from inputs
+
+    def _command(self, about: str, pipeline: str) -> str:
+        """What would make datasets of a type."""
+        known = load_calibrations(self.instrument)
+        calibration = next((name for name, c in known.items() if about in {c.type, c.table}), "")
+        if calibration:
+            return f"hven calib take {self.instrument.name}/{calibration} --shared"
+        return f"hven process {pipeline} --shared"
 
     def _inputs(self, step: BoundStep) -> Iterator[Link]:
         """Links of the required inputs that are missing; of all of them where nothing is."""
@@ -177,10 +186,10 @@ def _running(record: QuantumRecord) -> str:
             )
 
 
-def _not_made(last: QuantumRecord | None, pipeline: str, *, ready: bool) -> str:
+def _not_made(last: QuantumRecord | None, command: str, *, ready: bool) -> str:
     if last is not None and last.state == QuantumState.BLOCKED and not ready:
         return f"blocked: {' '.join(last.error.split()) or 'an input is missing'}"
-    return f"not run: `hven process {pipeline} --shared` would make it"
+    return f"not run: `{command}` would make it"
 
 
 def _quarantined(root: Path, instrument: str, query: DataQuery) -> Iterator[str]:

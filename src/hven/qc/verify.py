@@ -45,11 +45,13 @@ def run(inputs: Inputs, config: VerifyConfig) -> Mapping[str, xr.Dataset]:
     )
     if not name or candidate[name].shape != held_out[name].shape:
         raise SchemaError("candidate and held-out frames hold no map of the same shape with its error")
-    values = [dataset[name].values.astype(np.float64) for dataset in (candidate, held_out)]
+    ours, theirs = (dataset[name].values.astype(np.float64) for dataset in (candidate, held_out))
     expected = np.hypot(candidate[error].values.astype(np.float64), held_out[error].values.astype(np.float64))
     unit = str(candidate[name].attrs.get("units", "1"))
     span = held_out["begin"].values.min(), held_out["end"].values.max()
-    rows = [(c.name, c.unit or unit, *span, "observation", c.compute(*values, expected)) for c in VERIFICATION.values()]
+    rows = [
+        (c.name, c.unit or unit, *span, "observation", c.compute(ours, theirs, expected)) for c in VERIFICATION.values()
+    ]
     columns = zip(events.METRICS, zip(*rows, strict=True), strict=True)
     table = {c.name: ("row", np.array(x, object if c.dtype == "str" else c.dtype)) for c, x in columns}
     return {"metrics": xr.Dataset(table)}

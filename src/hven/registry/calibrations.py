@@ -178,7 +178,7 @@ def lookup(connection: Connection, ref: DatasetRef, time_ns: int, name: str, vie
             return found[0][1]
     raise CalibrationMissingError(
         f"no calibration {ref} is valid at {format_utc(time_ns)} in {name or _instrument(ref) + '/calib/...'}",
-        hint="Make one and certify it with `hven calib certify`.",
+        hint="Make one with `hven calib take`, or certify one with `hven calib certify`.",
     )
 
 

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 import calibration_sets as sets
+import campaign_site
 import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from hven.batch.calibration_jobs import process_in_jobs
+from hven.batch.model import JobClass
+from hven.calibration.take import take
+from hven.calibration.workshop import Workshop
 from hven.cli.main import app
 from hven.core.clock import NS
 from hven.core.errors import ConfigurationError, ConflictError, DatasetNotFoundError
 from hven.model.metric import Status
+from hven.model.query import DataQuery
 from hven.registry.rebuild import rebuild
 
 FLAT = "panoseti/flat"
@@ -196,3 +203,20 @@ def test_the_commands_take_list_and_take_back(obs, tmp_path, monkeypatch):
     assert [line.split()[0] for line in history] == ["certify", "decertify"]
     assert history[1].endswith("frost")
     assert json.loads(run("stale", "--json")) == {"stale": [], "jobs": []}
+
+
+def test_a_control_system_gets_products_certified_and_a_verdict_through_jobs(obs):
+    sets.add(obs, "sky.1", "sky.2", detectors=(1,))
+    process = process_in_jobs(obs.jobs, obs.registry, job_class=JobClass.OCS_DRIVEN)
+    workshop = Workshop(obs.root, obs.registry, obs.instruments["panoseti"], process, user="ocs")
+
+    with ThreadPoolExecutor(1) as pool:
+        taking = pool.submit(take, workshop, FLAT, DataQuery.of(detector=1))
+        campaign_site.until(lambda: campaign_site.work_off(obs.settings) + 1 and taking.done())
+        taken = taking.result()
+
+    assert taken.status == Status.OK
+    assert obs.calibration("panoseti.flat", sets.BEGIN, detector=1).id == taken.certified[0].product_id
+    assert [job.request.pipeline.partition("#")[0] for job in reversed(obs.jobs.find())] == [
+        "panoseti/calibrations", "panoseti/calibrations", "panoseti/verify",
+    ]  # fmt: skip

@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 from small_products import publish, ref
@@ -126,7 +127,15 @@ def test_another_detectors_failure_is_not_this_ones_cause(obs, raw):
 
 
 def test_what_only_people_make(obs):
-    assert "certified by a person" in cause(obs, "panoseti.gain")
+    panoseti = obs.instruments["panoseti"]
+    by_hand = replace(obs.dataset_type("panoseti.gain"), name="panoseti.by_hand")
+    obs.instruments = {"panoseti": replace(panoseti, dataset_types=(*panoseti.dataset_types, by_hand))}
+
+    assert "certified by a person" in cause(obs, "panoseti.by_hand")
+
+
+def test_what_is_certified_for_a_time_is_made_by_its_own_command(obs):
+    assert "`hven calib take panoseti/gain --shared` would make it" in str(obs.explain("panoseti.gain"))
 
 
 def test_a_calibration_that_is_missing_until_it_is_certified(strict_night):
@@ -138,7 +147,9 @@ def test_a_calibration_that_is_missing_until_it_is_certified(strict_night):
 
     missing = "L1/panoseti.gain: calibration missing: no calibration L1/panoseti.gain (instrument=panoseti, detector=1)"
     assert text.startswith(f"{missing} is valid at 2025-10-22T")
-    assert text.endswith("in panoseti/calib/... Make one and certify it with `hven calib certify`.")
+    assert text.endswith(
+        "in panoseti/calib/... Make one with `hven calib take`, or certify one with `hven calib certify`."
+    )
     assert "L1/panoseti.ph1024: blocked: no calibration" in str(obs.explain("panoseti.showers", detector=1))
     assert "more)" in cause(obs)
 
