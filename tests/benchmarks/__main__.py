@@ -7,16 +7,18 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from harness import Figure, report
+from harness import Figure, remember, report
 from rich.console import Console
 
 HERE = Path(__file__).parent
+MEASURED = HERE.parents[1] / ".bench" / "measured.json"
+"""What `hven plan` reads."""
 
 
 def figures(names: list[str]) -> Iterator[Figure]:
     modules = sorted(p.stem for p in HERE.glob("bench_*.py"))
     for name in [f"bench_{n}" for n in names] or modules:
-        yield from importlib.import_module(name).figures()
+        yield from remember(name, importlib.import_module(name).figures(), MEASURED)
 
 
 if __name__ == "__main__":

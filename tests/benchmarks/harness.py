@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import operator
+import os
 import resource
 import statistics
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
 
 import psutil
 from rich.console import Console
@@ -34,6 +38,8 @@ class Figure:
     sense: str
     target: float
     note: str = ""
+    facts: Mapping[str, tuple[float, str]] = field(default_factory=dict)
+    """Numbers with units that `hven plan` reads, by name."""
 
     @property
     def met(self) -> bool:
@@ -66,6 +72,25 @@ def interleave(*functions: Callable[[], object], repeats: int = 5, warm: bool = 
         Cost(statistics.median(c.wall for c in costs), statistics.median(c.cpu for c in costs))
         for costs in zip(*rounds, strict=True)
     ]
+
+
+def remember(benchmark: str, figures: Iterator[Figure], file: Path) -> Iterator[Figure]:
+    """Write the facts of figures down as they come; those of other benchmarks stay."""
+    for figure in figures:
+        if figure.facts:
+            known = json.loads(file.read_text())["facts"] if file.exists() else {}
+            now = datetime.now(UTC).isoformat(timespec="seconds")
+            where = {"benchmark": benchmark, "machine": _machine(), "at": now}
+            new = {name: {"value": value, "unit": unit, **where} for name, (value, unit) in figure.facts.items()}
+            file.parent.mkdir(exist_ok=True)
+            file.write_text(json.dumps({"facts": {**known, **new}}, indent=1))
+        yield figure
+
+
+def _machine() -> str:
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    model = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "a processor")
+    return f"{os.cpu_count()} cores of {model}"
 
 
 def report(figures: Iterator[Figure], console: Console) -> bool:

@@ -26,6 +26,7 @@ from hven.cli.get import get
 from hven.cli.hold import hold
 from hven.cli.ingest import ingest
 from hven.cli.jobs import jobs
+from hven.cli.plan import plan
 from hven.cli.process import process
 from hven.cli.project import project
 from hven.cli.registry import registry
@@ -67,6 +68,7 @@ app.command()(affected)
 app.command()(get)
 app.command()(process)
 app.command()(submit)
+app.command()(plan)
 app.command()(space)
 app.command()(remove)
 app.command()(share)

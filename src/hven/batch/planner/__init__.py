@@ -1,0 +1,1 @@
+"""How big the computers must be."""
