@@ -26,6 +26,7 @@ PAGES = {
     "jobs": "Jobs",
     "campaigns": "Campaigns",
     "schedules": "Schedules",
+    "calibrations": "Calibrations",
     "storage": "Storage",
     "system": "System",
 }

@@ -6,7 +6,18 @@ from bokeh.document import Document
 
 from hven.observatory import Observatory
 from hven.views import frame
-from hven.views.pages import campaigns, jobs, observation, observations, schedules, storage, system, tonight, trends
+from hven.views.pages import (
+    calibrations,
+    campaigns,
+    jobs,
+    observation,
+    observations,
+    schedules,
+    storage,
+    system,
+    tonight,
+    trends,
+)
 from hven.views.url import Url
 
 PAGES = {
@@ -17,6 +28,7 @@ PAGES = {
     "jobs": jobs.page,
     "campaigns": campaigns.page,
     "schedules": schedules.page,
+    "calibrations": calibrations.page,
     "storage": storage.page,
     "system": system.page,
 }

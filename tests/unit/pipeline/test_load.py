@@ -39,7 +39,7 @@ def test_repeat_writes_one_step_for_each_value(tmp_path):
 
 def test_repeat_without_the_value_in_the_name_is_refused(tmp_path):
     steps = '  same: {repeat: {a: [x, y]}, task: "tiny:{a}", inputs: {}, outputs: {}}\n'
-    with pytest.raises(ConfigurationError, match="step same is there twice"):
+    with pytest.raises(ConfigurationError, match="same is there twice"):
         load(tmp_path, steps)
 
 

@@ -11,6 +11,7 @@ from hven.core.errors import ConfigurationError, UnknownNameError
 from hven.instruments import panoseti
 from hven.qc import METRICS
 from hven.qc.thresholds import evaluate, find_threshold, load_thresholds
+from hven.qc.verification import VERIFICATION
 
 OWN = """
 thresholds:
@@ -41,7 +42,7 @@ def table(*rows, begin="2025-10-22T07:00:00"):
 
 def test_the_instruments_file_has_limits_and_advice_for_metrics_that_exist():
     thresholds = load_thresholds(Path(panoseti.__file__).parent / "thresholds.yaml")
-    assert {t.metric for t in thresholds} <= {m.name for m in METRICS}
+    assert {t.metric for t in thresholds} <= {m.name for m in METRICS} | set(VERIFICATION)
     assert all(t.advice.endswith(".") for t in thresholds)
     types = {t.name for t in panoseti.INSTRUMENT.dataset_types}
     assert {t.dataset_type for t in thresholds} - {""} <= types

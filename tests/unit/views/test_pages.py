@@ -23,7 +23,7 @@ from hven.hub.announcement import announce
 from hven.hub.mode import mode_of
 from hven.hub.status import ServiceStatus
 from hven.model.access import Viewer
-from hven.model.collection import AccessClass
+from hven.model.collection import AccessClass, Validity
 from hven.model.data_id import DataId
 from hven.model.quantum import QuantumRecord, QuantumState
 from hven.registry.database import Database
@@ -52,7 +52,10 @@ def text_of(observatory, name, **values):
 def test_an_empty_observatory_says_so_and_what_to_do(empty, name):
     text = text_of(empty, name)
     assert "This part of the page failed" not in text
-    assert any(command in text for command in ("hven ingest", "hven submit", "hven campaign load", "pipeline_check"))
+    assert any(
+        command in text
+        for command in ("hven ingest", "hven submit", "hven campaign load", "pipeline_check", "hven calib take")
+    )
 
 
 @pytest.mark.parametrize("name", list(warm.PAGES))
@@ -495,3 +498,16 @@ def test_storage_says_how_much_there_is_what_goes_next_and_who_may_change_it(nig
     assert "Nothing is held" not in text_of(
         night.seen_by(Viewer("ada", frozenset({AccessClass.COLLABORATION}))), "storage"
     )
+
+
+def test_calibrations_say_what_is_valid_what_is_not_and_who_changed_what(night):
+    product = night.query("panoseti.img16", level="L1")[0]
+    begin, end = now_ns() - NS, now_ns() + 3 * 86400 * NS
+    night.registry.certify("panoseti/calib/x", Validity(product.id, begin, end), who="ada", why="looked <good>")
+    text = text_of(night, "calibrations")
+
+    assert "panoseti/flat" in text
+    assert "never made" in text
+    assert "looked &lt;good&gt;" in text
+    assert "certified" in text
+    assert "ada" in text
