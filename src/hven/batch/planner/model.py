@@ -159,7 +159,8 @@ class Plan(_Strict):
     @model_validator(mode="after")
     def _known_modes(self) -> Self:
         used = {s.mode for s in self.statements}
-        used |= {m for part in (*self.levels.values(), *self.tasks.values()) for m in part.modes}
+        used |= {m for level in self.levels.values() for m in level.modes}
+        used |= {m for work in self.tasks.values() for m in work.modes}
         if unknown := sorted(used - self.modes.keys()):
             raise ValueError(f"there is no mode {unknown[0]!r}")
         return self

@@ -34,7 +34,7 @@ def parse(text: str, unit: str) -> Quantity:
         raise ConfigurationError(
             f"{text!r} is no quantity in {unit or 'numbers'}: {error}", hint="Write it as 20 MB, 3 Hz, 13.9 h or 432."
         ) from None
-    return found  # type: ignore[no-any-return]
+    return found
 
 
 def written(value: Quantity, unit: str) -> str:
