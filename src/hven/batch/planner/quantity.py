@@ -23,7 +23,7 @@ def parse(text: str, unit: str) -> Quantity:
 
     Examples
     --------
-    >>> parse("20 MB", "byte").to_value("kB")
+    >>> float(parse("20 MB", "byte").to_value("kB"))
     20000.0
     """
     units = _units()
