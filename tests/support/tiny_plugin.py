@@ -15,6 +15,16 @@ from hven import instruments
 
 _MODULE = "from pathlib import Path\nimport tiny\nINSTRUMENT = tiny.instrument(Path(__file__).parent)\n"
 
+RAW = """
+from dataclasses import replace
+from pathlib import Path
+import tiny, tiny_instrument
+made = tiny.instrument(Path(__file__).parent)
+types = (tiny_instrument.FRAMES, *made.dataset_types[1:])
+INSTRUMENT = replace(tiny_instrument.INSTRUMENT, dataset_types=types, resources=made.resources)
+"""
+"""Module of the tiny instrument that reads raw files, too."""
+
 _PLUGIN = """
 from pathlib import Path
 import tiny
@@ -25,13 +35,13 @@ INSTRUMENT = Instrument("tiny", "Tiny", tiny.TYPES, {}, nothing, nothing, nothin
 
 
 @contextmanager
-def installed(folder, monkeypatch):
+def installed(folder, monkeypatch, module=_MODULE):
     """Install into a folder that is taken off the path again; gives the instrument."""
     package = folder / "hven_tiny-0.1.dist-info"
     package.mkdir(parents=True)
     (package / "METADATA").write_text("Metadata-Version: 2.1\nName: hven-tiny\nVersion: 0.1\n")
     (package / "entry_points.txt").write_text("[hven.instruments]\ntiny = tiny_plugin_module:INSTRUMENT\n")
-    (folder / "tiny_plugin_module.py").write_text(_MODULE)
+    (folder / "tiny_plugin_module.py").write_text(module)
     support = Path(__file__).parent
     for path in (support, folder):
         monkeypatch.syspath_prepend(path)

@@ -23,9 +23,11 @@ ENGINE = EngineSettings(kind="inprocess", profiles={"one": Profile(workers=2)}, 
 class TinySite:
     """An operator, `tycho`, with the frames of some detectors and jobs that run when they are told to."""
 
-    def __init__(self, folder, detectors=(1, 2, 3)):
+    def __init__(self, folder, detectors=(1, 2, 3), **places):
         (folder / "data").mkdir(parents=True)
-        self.settings = Settings(root=folder / "data", state=folder / "state", instruments=("tiny",), engine=ENGINE)
+        self.settings = Settings(
+            root=folder / "data", state=folder / "state", instruments=("tiny",), engine=ENGINE, **places
+        )
         self.registry = DirectRegistry(self.settings.registry_url, self.settings.root)
         for detector in detectors:
             tiny.publish_frames(self.settings.root, self.registry, detector, tiny.frames(300, detector))

@@ -8,11 +8,13 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 from hven.archive.closed import closed_folders, why_closed
-from hven.archive.ledger import Ledger
+from hven.archive.completeness import exposures
+from hven.archive.completeness.exposures import logs_below
+from hven.archive.ledger import Ledger, Seen
 from hven.archive.products import ProductMaker
 from hven.archive.raw import RawArchive
 from hven.archive.raw_manifest import RawManifest
-from hven.archive.results import FileResult, FileState, Report
+from hven.archive.results import FileResult, FileState, ProductResult, Report
 from hven.core.errors import CancelledError, ConfigurationError, HvenError, NotFoundError
 from hven.core.logging import get_logger
 from hven.core.settings import Settings
@@ -22,6 +24,9 @@ from hven.model.instrument import Instrument, RawObservation
 from hven.registry.protocol import Registry
 from hven.registry.run_class import run_acl
 from hven.store.staging import clean_staging
+
+_LOG = "exposure log"
+"""Stands in the place of an observation."""
 
 _log = get_logger(__name__)
 
@@ -109,7 +114,35 @@ class Archive:
                 converting = converter.submit(self._convert, instrument, manifest, before) if manifest else None
             if converting:
                 report.add(converting.result())
+        report.files += [result for path in paths for log in logs_below(path) if (result := self._announced(log))]
         return report
+
+    def take(self, instrument: Instrument, observation: RawObservation, *, settle_s: float = 0.0) -> Report:
+        """Archive one observation and bring its L0 products up to date, as `ingest` does."""
+        report, before = Report(), _fingerprint(observation)
+        manifest = self._archive(instrument, observation, report, settle_s=settle_s)
+        if manifest is not None:
+            report.add(self._convert(instrument, manifest, before))
+        return report
+
+    def convert(self, instrument: Instrument, manifest: RawManifest) -> list[ProductResult]:
+        """Bring the L0 products of an observation up to date with its archived files."""
+        return self.maker(instrument).make(manifest)
+
+    def _announced(self, log: Path) -> FileResult | None:
+        """Keep what an exposure log has announced; nothing is said of one that has not changed."""
+        status = log.stat()
+        seen = self._ledger.file(str(log))
+        if seen is not None and (seen.size, seen.mtime_ns) == (status.st_size, status.st_mtime_ns):
+            return None
+        try:
+            new = exposures.take(self.settings.root, log, self.settings.observatory.day_obs_offset_hours)
+        except (OSError, HvenError) as error:
+            _log.error("an exposure log cannot be read", log=str(log), error=str(error))
+            return FileResult(str(log), _LOG, FileState.FAILED, status.st_size, reason=str(error))
+        _log.info("announced", log=str(log), lines=new)
+        self._ledger.record([Seen(str(log), status.st_size, status.st_mtime_ns, _LOG, FileState.ARCHIVED)])
+        return FileResult(str(log), _LOG, FileState.ARCHIVED, status.st_size)
 
     def _closed(self, paths: Sequence[Path]) -> list[FileResult]:
         """Folders that cannot be looked into: what lies in them is neither archived nor known."""
@@ -156,7 +189,7 @@ class Archive:
     def _convert(self, instrument: Instrument, manifest: RawManifest, fingerprint: str) -> Report:
         """Bring the products of an observation up to date."""
         try:
-            products = self._maker(instrument).make(manifest)
+            products = self.convert(instrument, manifest)
         except CancelledError:
             raise
         except (OSError, HvenError) as error:
@@ -168,7 +201,8 @@ class Archive:
     def _acl(self, instrument: Instrument, *, owner: str) -> str:
         return run_acl(self.registry, raw_run(instrument.name), self.settings.server, owner=owner)
 
-    def _maker(self, instrument: Instrument) -> ProductMaker:
+    def maker(self, instrument: Instrument) -> ProductMaker:
+        """What makes L0 products of an instrument."""
         return ProductMaker(
             self.settings.root,
             instrument,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import json
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import accumulate, groupby
 from pathlib import Path
@@ -69,7 +70,7 @@ class ProductMaker:
     def make(self, manifest: RawManifest) -> list[ProductResult]:
         """Bring every dataset of an observation up to date; one that fails never stops the rest."""
         results = []
-        for ref, files in self._datasets(manifest):
+        for ref, files in self.datasets(manifest):
             self.check()
             try:
                 results.append(self._bring_up_to_date(ref, files, manifest))
@@ -80,7 +81,8 @@ class ProductMaker:
                 results.append(ProductResult(str(ref), error=str(error)))
         return results
 
-    def _datasets(self, manifest: RawManifest) -> Iterator[tuple[DatasetRef, list[RawRecord]]]:
+    def datasets(self, manifest: RawManifest) -> Iterator[tuple[DatasetRef, list[RawRecord]]]:
+        """Datasets that archived files hold, with those of each, in order."""
         types = {t.name: t for t in self.instrument.dataset_types if t.level is Level.L0}
         data = [f for f in manifest.files if f.role == "data" and f.dataset_type]
         common: dict[str, str | int] = {
@@ -94,16 +96,11 @@ class ProductMaker:
 
     def _bring_up_to_date(self, ref: DatasetRef, files: list[RawRecord], manifest: RawManifest) -> ProductResult:
         """Find the version made of exactly these files, or make it; then register it and point to it."""
-        configurations = [f for f in manifest.files if f.role == "configuration"]
-        inputs = tuple(_input(f, manifest) for f in (*files, *configurations))
-        key = digest_json(
-            [TASK, TASK_VERSION, str(ref.type), dict(ref.data_id), sorted((i.slot, i.digest) for i in inputs)]
-        )
-        product = self._existing(ref, key)
+        product = self._existing(ref, key_of(ref, files, manifest))
         reused = product is not None
         if product is None:
             self.progress(str(ref))
-            product = self._convert(ref, files, manifest, inputs=inputs, key=key)
+            product = self._convert(ref, files, manifest)
         if product is None:
             return ProductResult(str(ref), error="")
         self.registry.register([product], inputs={product.id: []})
@@ -117,51 +114,52 @@ class ProductMaker:
         products = (read_product(self.root, folder / version) for version in versions)
         return next((p for p in products if p.quantum_key == key), None)
 
-    def _convert(
-        self,
-        ref: DatasetRef,
-        files: list[RawRecord],
-        manifest: RawManifest,
-        *,
-        inputs: tuple[InputRecord, ...],
-        key: str,
-    ) -> Product | None:
-        raw = self.root / raw_folder(manifest.instrument, manifest.day_obs, manifest.observation)
-        paths = tuple(raw / f.name for f in files)
-        dataset_type = next(t for t in self.instrument.dataset_types if t.type_name == ref.type)
-        format_ = self.instrument.formats[ref.type.name]
-        inspection = _together(files)
-        if not inspection.rows:
+    def _convert(self, ref: DatasetRef, files: list[RawRecord], manifest: RawManifest) -> Product | None:
+        if not together(files).rows:
             return None
-        attrs = format_.attrs(paths, _configurations(raw, manifest))
-        flags = ("partial",) if inspection.partial else ()
-        with stage(self.root, ref, acl=self.acl) as staging:
-            digest = convert(staging.path, dataset_type, Source(paths, format_, inspection, attrs), check=self.check)
-            provenance = self._provenance(staging, dataset_type, manifest, inputs=inputs, key=key)
-            product = staging.publish(provenance, dataset_type, flags=flags, digest=digest)
-        _log.info("made an L0 product", dataset=str(ref), rows=product.rows, flags=list(flags))
+        with self.converted(ref, files, manifest) as (staging, digest):
+            product = self.publish(staging, digest, self.provenance(staging, files, manifest), files)
+        _log.info("made an L0 product", dataset=str(ref), rows=product.rows, flags=list(product.flags))
         return product
 
-    def _provenance(
-        self,
-        staging: Staging,
-        dataset_type: DatasetType,
-        manifest: RawManifest,
-        *,
-        inputs: tuple[InputRecord, ...],
-        key: str,
-    ) -> Provenance:
+    @contextmanager
+    def converted(
+        self, ref: DatasetRef, files: list[RawRecord], manifest: RawManifest, *, version: str | None = None
+    ) -> Iterator[tuple[Staging, str]]:
+        """Convert archived files beside the place of a product; gives that and the content digest.
+
+        What is not published in the `with` block is removed.
+        """
+        raw = self.root / raw_folder(manifest.instrument, manifest.day_obs, manifest.observation)
+        paths = tuple(raw / f.name for f in files)
+        format_ = self.instrument.formats[ref.type.name]
+        attrs = format_.attrs(paths, _configurations(raw, manifest))
+        source = Source(paths, format_, together(files), attrs)
+        with stage(self.root, ref, version=version, acl=self.acl) as staging:
+            yield staging, convert(staging.path, self._type(ref), source, check=self.check)
+
+    def publish(self, staging: Staging, digest: str, provenance: Provenance, files: list[RawRecord]) -> Product:
+        """Publish what was converted."""
+        flags = ("partial",) if together(files).partial else ()
+        return staging.publish(provenance, self._type(staging.ref), flags=flags, digest=digest)
+
+    def _type(self, ref: DatasetRef) -> DatasetType:
+        return next(t for t in self.instrument.dataset_types if t.type_name == ref.type)
+
+    def provenance(self, staging: Staging, files: list[RawRecord], manifest: RawManifest) -> Provenance:
+        """Provenance record of what is converted from some files."""
+        inputs = _inputs(files, manifest)
         return Provenance(
             id=staging.id,
             dataset_type=str(staging.ref.type),
-            schema_version=dataset_type.schema_version,
+            schema_version=self._type(staging.ref).schema_version,
             data_id=dict(staging.ref.data_id),
             run=raw_run(manifest.instrument),
             task=TASK,
             task_version=TASK_VERSION,
             config={},
             inputs=inputs,
-            quantum_key=key,
+            quantum_key=key_of(staging.ref, files, manifest),
             output=str(staging.ref.type),
             created_ns=now_ns(),
             user=getpass.getuser(),
@@ -177,10 +175,22 @@ def _raw_bytes(inputs: tuple[InputRecord, ...], manifest: RawManifest) -> int:
     return sum(f.bytes for f in manifest.files if f.role == "data" and f.name in names)
 
 
-def _together(files: list[RawRecord]) -> Inspection:
+def together(files: list[RawRecord]) -> Inspection:
     """What was found in all files of a sequence when they were archived."""
     begins = list(accumulate((f.rows for f in files), initial=0))
     return Inspection(begins[-1], tuple(begins[:-1]), tuple(f.tail_bytes for f in files))
+
+
+def key_of(ref: DatasetRef, files: list[RawRecord], manifest: RawManifest) -> str:
+    """Quantum key of what is converted from some files."""
+    inputs = sorted((i.slot, i.digest) for i in _inputs(files, manifest))
+    return digest_json([TASK, TASK_VERSION, str(ref.type), dict(ref.data_id), inputs])
+
+
+def _inputs(files: list[RawRecord], manifest: RawManifest) -> tuple[InputRecord, ...]:
+    """Data files, and configurations of the observation."""
+    configurations = [f for f in manifest.files if f.role == "configuration"]
+    return tuple(_input(f, manifest) for f in (*files, *configurations))
 
 
 def _input(file: RawRecord, manifest: RawManifest) -> InputRecord:

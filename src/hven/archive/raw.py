@@ -78,7 +78,7 @@ class RawArchive:
         raw.mkdir(parents=True, exist_ok=True)
         if self.acl and not any(raw.iterdir()):
             set_acl(raw, self.acl)
-        with _alone(raw.parent):
+        with alone(raw.parent):
             before = raw_manifest.load(raw.parent)
             known = self._known(raw, before, observation)
             results, seen = [], []
@@ -254,7 +254,7 @@ def _result(
 
 
 @contextmanager
-def _alone(folder: Path) -> Iterator[None]:
+def alone(folder: Path) -> Iterator[None]:
     """Keep other ingest processes out of an observation meanwhile."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:

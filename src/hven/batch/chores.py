@@ -6,12 +6,15 @@ from collections.abc import Sequence
 
 from hven.alarms.outbox import Outbox, Postman
 from hven.alarms.transport import make_transports
+from hven.archive.completeness.chore import LedgerChore
 from hven.batch.account import service_account
 from hven.batch.campaigns.drive import CampaignChore
 from hven.batch.campaigns.store import CampaignStore
 from hven.batch.checks.chore import CheckChore
 from hven.batch.checks.store import CheckStore
 from hven.batch.chore import Chore
+from hven.batch.commands.chore import CommandChore, log_state
+from hven.batch.commands.store import CommandStore
 from hven.batch.jobs import DirectJobs
 from hven.batch.launcher import write_site
 from hven.batch.schedules.chore import ScheduleChore
@@ -34,7 +37,9 @@ def make_chores(settings: Settings, database: Database) -> Sequence[Chore]:
     return (
         ScheduleChore(ScheduleStore(database), campaigns, checks, jobs, outbox),
         CampaignChore(campaigns, jobs, outbox),
+        CommandChore(CommandStore(database), jobs, log_state),
         CheckChore(settings, write_site(settings), checks, outbox),
         RetentionChore(settings, database),
+        LedgerChore(settings, database),
         Postman(outbox),
     )

@@ -9,11 +9,14 @@ import typer
 
 from hven.cli.affected import affected
 from hven.cli.announce import announce
+from hven.cli.audit import audit
 from hven.cli.backup import backup, restore
 from hven.cli.batch import batch
 from hven.cli.calib import calib
 from hven.cli.campaign import campaign
+from hven.cli.catchup import catchup
 from hven.cli.collection import collection
+from hven.cli.command import command
 from hven.cli.contribute import contribute
 from hven.cli.database import database
 from hven.cli.describe import describe
@@ -26,6 +29,7 @@ from hven.cli.get import get
 from hven.cli.hold import hold
 from hven.cli.ingest import ingest
 from hven.cli.jobs import jobs
+from hven.cli.ledger import ledger
 from hven.cli.plan import plan
 from hven.cli.process import process
 from hven.cli.project import project
@@ -58,6 +62,9 @@ app.command()(doctor)
 app.command()(announce)
 app.command()(batch)
 app.command()(ingest)
+app.command()(ledger)
+app.command()(audit)
+app.command()(catchup)
 app.command()(seal)
 app.command()(simulate)
 app.command()(find)
@@ -77,6 +84,7 @@ app.command()(restore)
 app.add_typer(jobs, name="jobs")
 app.add_typer(campaign, name="campaign")
 app.add_typer(schedule, name="schedule")
+app.add_typer(command, name="command")
 app.add_typer(calib, name="calib")
 app.add_typer(registry, name="registry")
 app.add_typer(collection, name="collection")

@@ -81,6 +81,15 @@ class IngestSettings(_Strict):
     settle_s: Annotated[float, Field(ge=0, description="A file is finished when it has not changed for so long.")] = (
         60.0
     )
+    sources: Annotated[
+        tuple[str, ...],
+        Field(description="Folders, or host:/folder, from which `hven catchup` heals; `incoming/` if left out."),
+    ] = ()
+    ssh_config: Annotated[Path | None, Field(description="File for `ssh -F` to them; ssh's own if left out.")] = None
+    reread_days: Annotated[
+        float, Field(gt=0, description="Every archived file and product is read again once in so many days.")
+    ] = 90.0
+    reread_mb_s: Annotated[float, Field(gt=0, description="No faster than this, so that others can work.")] = 20.0
     seal_after_days: Annotated[float, Field(ge=0, description="A night is closed so long after its end.")] = 3.0
 
 

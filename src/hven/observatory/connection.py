@@ -46,6 +46,7 @@ def _direct(settings: Settings) -> Observatory:
 
 def _through_api(settings: Settings, url: str, environ: Mapping[str, str]) -> Observatory:
     from hven.batch.campaigns.remote import RemoteCampaigns
+    from hven.batch.commands.remote import RemoteCommands
     from hven.batch.remote import RemoteJobs
     from hven.batch.schedules.remote import RemoteSchedules
     from hven.registry.remote import RemoteRegistry
@@ -64,4 +65,5 @@ def _through_api(settings: Settings, url: str, environ: Mapping[str, str]) -> Ob
         jobs=RemoteJobs(url, token),
         campaigns=RemoteCampaigns(url, token),
         schedules=RemoteSchedules(url, token),
+        commands=RemoteCommands(url, token),
     )

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from intake.readers.entry import Catalog
 
     from hven.batch.campaigns.campaigns import Campaigns
+    from hven.batch.commands.commands import Commands
     from hven.batch.jobs import JobHandle, Jobs
     from hven.batch.model import Estimate, JobRequest
     from hven.batch.schedules.schedules import Schedules
@@ -52,7 +53,7 @@ class Observatory(Calibrated):
         Who works with it; the Unix user by default.
     jobs
         The batch service in that user's name; by default its table is opened.
-    campaigns, schedules
+    campaigns, schedules, commands
         As of `Operations`.
     """
 
@@ -65,8 +66,9 @@ class Observatory(Calibrated):
         jobs: Jobs | None = None,
         campaigns: Campaigns | None = None,
         schedules: Schedules | None = None,
+        commands: Commands | None = None,
     ) -> None:
-        super().__init__(settings, registry, user=user, campaigns=campaigns, schedules=schedules)
+        super().__init__(settings, registry, user=user, campaigns=campaigns, schedules=schedules, commands=commands)
         self._jobs = jobs
 
     def save(

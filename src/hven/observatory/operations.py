@@ -1,4 +1,4 @@
-"""What runs without anybody watching: campaigns and schedules."""
+"""What runs without anybody watching: campaigns, schedules and commands."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from hven.observatory.versions import Versions
 
 if TYPE_CHECKING:
     from hven.batch.campaigns.campaigns import Campaigns
+    from hven.batch.commands.commands import Commands
     from hven.batch.schedules.schedules import Schedules
     from hven.core.settings import Settings
     from hven.registry.protocol import Registry
@@ -21,7 +22,7 @@ class Operations(Versions):
     ----------
     settings, registry, user
         As of `Observatory`.
-    campaigns, schedules
+    campaigns, schedules, commands
         Those in the user's name; by default their tables are opened.
     """
 
@@ -33,10 +34,12 @@ class Operations(Versions):
         user: str = "",
         campaigns: Campaigns | None = None,
         schedules: Schedules | None = None,
+        commands: Commands | None = None,
     ) -> None:
         super().__init__(settings, registry, user=user)
         self._campaigns = campaigns
         self._schedules = schedules
+        self._commands = commands
 
     @cached_property
     def campaigns(self) -> Campaigns:
@@ -73,8 +76,22 @@ class Operations(Versions):
         store = ScheduleStore(Database(self.settings.platform_url))
         return DirectSchedules(self.settings, store, user=self.user, operator=True)
 
+    @cached_property
+    def commands(self) -> Commands:
+        """Commands of a control system: `send`, `get`, `find`, `abort`."""
+        if self._commands is not None:
+            return self._commands
+        from hven.batch.commands.commands import DirectCommands
+        from hven.batch.commands.store import CommandStore
+        from hven.registry.database import Database
+
+        store = CommandStore(Database(self.settings.platform_url))
+        return DirectCommands(self.settings, store, user=self.user, operator=True)
+
     def close(self) -> None:
         """Give connections back."""
+        if self._commands is not None or "commands" in self.__dict__:
+            self.commands.close()
         if self._campaigns is not None or "campaigns" in self.__dict__:
             self.campaigns.close()
         if self._schedules is not None or "schedules" in self.__dict__:

@@ -88,6 +88,11 @@ class DirectRegistry:
         if added >= _MANY:
             self.database.optimize()
 
+    def refresh(self, product: Product) -> None:
+        """Put a product's record right after it was made again with the same content; ConflictError for another."""
+        with self.database.write() as connection:
+            products.refresh(connection, product)
+
     def get(self, product_id: str) -> Product:
         """Product by id; raises DatasetNotFoundError."""
         with self.database.read() as connection:

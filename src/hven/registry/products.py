@@ -82,6 +82,15 @@ def add(connection: Connection, products: Sequence[Product], inputs: Mapping[str
     return list(new.values())
 
 
+def refresh(connection: Connection, one: Product) -> None:
+    """Put a product's record right after it was made again; ConflictError when it is not the same product."""
+    same = ("ref", "run", "path", "digest", "quantum_key", "output", "created_ns")
+    known = get(connection, one.id)
+    if different := [name for name in same if getattr(known, name) != getattr(one, name)]:
+        raise ConflictError(f"product {one.id} was made again with another {', '.join(different)}")
+    connection.execute(sa.update(product).where(product.c.id == one.id).values(product_row(one)))
+
+
 def by_defaults(products: Iterable[Product]) -> dict[str, list[Product]]:
     """Products by the collection in which `find` and `open` look by default; what users saved is in none."""
     found: dict[str, list[Product]] = {}

@@ -20,6 +20,7 @@ from hven.service.auth import Auths, Caller
 from hven.service.handlers import (
     campaigns,
     collections,
+    commands,
     gateway,
     identity,
     jobs,
@@ -38,7 +39,7 @@ from hven.service.limits import LimitBody
 
 _HANDLERS = (
     identity, products, lookup, collections, quanta, types, pipelines, jobs, campaigns, schedules, triage, runner,
-    status, retention, gateway,
+    status, retention, gateway, commands,
 )  # fmt: skip
 Next = Callable[[Request], Awaitable[Response]]
 

@@ -36,6 +36,12 @@ def product_paths(root: Path, onerror: Callable[[OSError], None] | None = None) 
             yield PurePosixPath(folder.relative_to(root))
 
 
+def versions_below(root: Path, folder: PurePosixPath) -> Iterator[PurePosixPath]:
+    """Version folders of all published products below a folder that is named relative to the data root, in order."""
+    for found in _versions(root / folder, _raise):
+        yield PurePosixPath(found.relative_to(root))
+
+
 def read_product(root: Path, path: PurePosixPath) -> Product:
     """Index entry of one product, from its provenance record and manifest.
 

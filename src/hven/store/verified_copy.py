@@ -40,6 +40,7 @@ def verified_copy(
     source: Path,
     target: Path,
     *,
+    sha256: str = "",
     check: Callable[[], None] = lambda: None,
     approve: Callable[[], object] = lambda: None,
 ) -> Copied:
@@ -52,6 +53,8 @@ def verified_copy(
     ----------
     source, target
         Paths; the target must not be there.
+    sha256
+        Only these bytes are published; whatever they are, if empty.
     check
         Called between blocks; may raise to stop.
     approve
@@ -64,7 +67,7 @@ def verified_copy(
     ChangedWhileReadError
         When the source changed meanwhile.
     ChecksumError
-        When the disk gives other bytes back.
+        When the disk gives other bytes back, or they are not those of `sha256`.
     """
     part, descriptor = make_part_file(target.parent, new_version())
     try:
@@ -77,6 +80,8 @@ def verified_copy(
                 raise ChangedWhileReadError(f"{source} changed while it was read")
         if not equal:
             raise ChecksumError(f"{target}: the disk gives other bytes back than {source} has")
+        if sha256 not in {"", digest}:
+            raise ChecksumError(f"{source} has other bytes than are wanted for {target}")
         approve()
         _publish(part, descriptor, target)
     finally:

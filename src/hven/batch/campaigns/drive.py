@@ -16,7 +16,7 @@ from hven.alarms.message import Message, Severity
 from hven.alarms.outbox import Outbox
 from hven.batch.campaigns.grouping import groups_of
 from hven.batch.campaigns.jobs_of_groups import states_of
-from hven.batch.campaigns.judge import Quality, quality_of, verdict
+from hven.batch.campaigns.judge import verdict
 from hven.batch.campaigns.model import Campaign, Group, State, Step, Tally
 from hven.batch.campaigns.names import input_collection
 from hven.batch.campaigns.progress import Progress
@@ -24,6 +24,7 @@ from hven.batch.campaigns.spec import CampaignSpec, StepSpec
 from hven.batch.campaigns.store import GOING, CampaignStore
 from hven.batch.jobs import DirectJobs
 from hven.batch.model import Job, JobRequest, JobState
+from hven.batch.quality import Quality, quality_of
 from hven.core.clock import now_ns
 from hven.core.errors import DatasetNotFoundError, HvenError, InfrastructureError
 from hven.core.logging import get_logger

@@ -2,53 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
-
-import pandas as pd
-
 from hven.batch.campaigns.model import State, Step
 from hven.batch.campaigns.spec import StepSpec
-from hven.model.events import METRICS
-from hven.model.instrument import Instrument
-from hven.model.metric import Status
-from hven.model.product import Product
-from hven.qc.queries import UNLIMITED, judged
-from hven.store.read import open_product
-
-_THRESHOLDS = "thresholds.yaml"
-
-
-@dataclass(frozen=True, slots=True)
-class Quality:
-    """Metrics that have limits, and how many of them are `error`."""
-
-    judged: int = 0
-    errors: int = 0
-
-
-def quality_of(products: Sequence[Product], root: Path, instrument: Instrument) -> Quality:
-    """Judge the metrics of whole observations among some products by the thresholds of the instrument."""
-    columns = {variable.name for variable in METRICS}
-    tables = {
-        str(t.type_name) for t in instrument.dataset_types if columns <= {variable.name for variable in t.variables}
-    }
-    total = Quality()
-    for product in products:
-        if str(product.ref.type) in tables:
-            one = _quality(product, root, instrument.resources / _THRESHOLDS)
-            total = Quality(total.judged + one.judged, total.errors + one.errors)
-    return total
-
-
-def _quality(product: Product, root: Path, thresholds: Path) -> Quality:
-    dataset = open_product(root / product.path, chunks=None)
-    metrics = pd.DataFrame({variable.name: dataset[variable.name].to_numpy() for variable in METRICS})
-    whole = metrics[metrics["grain"] == "observation"]
-    status = judged(whole, thresholds, product.ref.type.name.removesuffix(".qc"))["status"]
-    limited = status[status != UNLIMITED]
-    return Quality(len(limited), int((limited == str(Status.ERROR)).sum()))
 
 
 def verdict(spec: StepSpec, step: Step) -> tuple[State, str]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from hven.alarms import tables as notifications
 from hven.archive import ledger
+from hven.archive.completeness import tables as completeness
 from hven.batch import tables as batch
 from hven.batch.campaigns import tables as campaigns
+from hven.batch.commands import tables as commands
 from hven.batch.schedules import tables as schedules
 from hven.batch.triage import tables as triage
 from hven.registry import schema
@@ -20,9 +22,11 @@ PLATFORM = (
     Tables(batch.NAME, batch.VERSION, batch.METADATA, batch.MIGRATIONS),
     Tables(triage.NAME, triage.VERSION, triage.METADATA),
     Tables(campaigns.NAME, campaigns.VERSION, campaigns.METADATA),
+    Tables(commands.NAME, commands.VERSION, commands.METADATA),
     Tables(schedules.NAME, schedules.VERSION, schedules.METADATA),
     Tables(notifications.NAME, notifications.VERSION, notifications.METADATA),
     Tables(ledger.NAME, ledger.VERSION, ledger.METADATA),
+    Tables(completeness.NAME, completeness.VERSION, completeness.METADATA),
     Tables(retention.NAME, retention.VERSION, retention.METADATA),
     Tables(gateway.NAME, gateway.VERSION, gateway.METADATA),
 )

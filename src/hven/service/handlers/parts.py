@@ -9,6 +9,7 @@ from fastapi import Depends, HTTPException, Request
 
 from hven.access.viewers import viewer_of
 from hven.batch.campaigns.campaigns import Campaigns, DirectCampaigns
+from hven.batch.commands.commands import Commands, DirectCommands
 from hven.batch.jobs import Jobs
 from hven.batch.schedules.schedules import DirectSchedules, Schedules
 from hven.core.errors import AccessDeniedError, describe
@@ -132,6 +133,20 @@ def _schedules_changed(
     return schedules
 
 
+def _commands_read(
+    whole: Annotated[Observatory, Depends(_whole)], caller: Annotated[Caller, Depends(_reader)]
+) -> Commands:
+    direct = cast("DirectCommands", whole.commands)
+    return DirectCommands(direct.settings, direct.store, user=caller.name, operator=caller.may("operate"))
+
+
+def _commands_changed(
+    commands: Annotated[Commands, Depends(_commands_read)], caller: Annotated[Caller, Depends(_reader)]
+) -> Commands:
+    caller.must("operate")
+    return commands
+
+
 Anyone = Annotated[Caller, Depends(_caller)]
 """Somebody the hub knows."""
 
@@ -171,3 +186,9 @@ ChangeSchedules = Annotated[Schedules, Depends(_schedules_changed)]
 
 ReadGateway = Annotated[Gateway, Depends(_gateway)]
 """The telemetry gateway, for somebody who may read."""
+
+ReadCommands = Annotated[Commands, Depends(_commands_read)]
+"""Commands, for somebody who may read."""
+
+ChangeCommands = Annotated[Commands, Depends(_commands_changed)]
+"""Commands in the name of somebody who may operate."""

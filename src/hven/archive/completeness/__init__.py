@@ -1,0 +1,1 @@
+"""Is everything there? Announced, on disk, registered, processed: compared by night, and healed from a source."""

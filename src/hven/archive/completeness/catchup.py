@@ -1,0 +1,196 @@
+"""Catch up: heal a night from where its files came, and say what could not be healed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
+
+from hven import instruments
+from hven.archive.completeness.auditor import Auditor
+from hven.archive.completeness.facts import Facts, gather
+from hven.archive.completeness.heal_products import ProductHealer
+from hven.archive.completeness.heal_raw import RawHealer
+from hven.archive.completeness.model import Depth, Finding, Kind, Place
+from hven.archive.completeness.raw_audit import LIES_AT
+from hven.archive.completeness.source import Source
+from hven.archive.ingest import Archive
+from hven.archive.raw_manifest import RawRecord
+from hven.archive.results import FileState
+from hven.core.clock import day_obs
+from hven.core.errors import DatasetNotFoundError, HvenError
+from hven.model.instrument import Instrument, RawFile, RawObservation
+
+_FROM_SOURCE = {Kind.MISSING, Kind.TRUNCATED, Kind.ALTERED}
+_NEW = {Kind.NOT_ARCHIVED, Kind.SHORT}
+_ORDER = (Kind.RENAMED, *_FROM_SOURCE, *_NEW, Kind.GONE, Kind.DAMAGED, Kind.UNREGISTERED, Kind.NOT_CONVERTED)
+"""Raw files first: products are made of them."""
+
+_LEFT = {
+    Kind.OTHER_BYTES: "nobody here knows which of the two is right; the delivered file is in the archive",
+    Kind.UNANNOUNCED: "it is archived; the instrument's log does not name it",
+    Kind.UNKNOWN: "nobody knows whose it is; it is left as it is",
+    Kind.UNREADABLE: "the disk or the rights of this account do not give it back",
+    Kind.BAD_MANIFEST: "bring manifest.json back from a backup",
+}
+_RIGHTS = "the archive's own account may do it, and root in a sealed night"
+_TAKEN = {FileState.ARCHIVED, FileState.KNOWN}
+
+
+class Outcome(NamedTuple):
+    """What became of something amiss."""
+
+    finding: Finding
+    text: str
+
+
+@dataclass(slots=True)
+class CatchupReport:
+    """What was healed, and what could not be."""
+
+    healed: list[Outcome] = field(default_factory=list)
+    left: list[Outcome] = field(default_factory=list)
+
+
+class _Offer(NamedTuple):
+    source: Source
+    observation: RawObservation
+    file: RawFile
+
+
+class Catchup:
+    """Heals nights.
+
+    Parameters
+    ----------
+    auditor
+        Finds what is amiss.
+    archive
+        Takes new files, exactly as ingest does.
+    sources
+        Where files came from, in the order in which they are asked; they are asked only when something is missing.
+    progress
+        Called with what is being done.
+    """
+
+    def __init__(
+        self,
+        auditor: Auditor,
+        archive: Archive,
+        sources: Sequence[Source],
+        *,
+        progress: Callable[[str], None] = lambda _text: None,
+    ) -> None:
+        self.auditor = auditor
+        self.archive = archive
+        self.sources = sources
+        self.progress = progress
+        self._offered: dict[str, list[_Offer]] = {}
+
+    def heal(self, place: Place, depth: Depth = Depth.LISTING) -> CatchupReport:
+        """Look at a night, heal what can be healed, look again.
+
+        Parameters
+        ----------
+        place
+            Which night.
+        depth
+            How closely it is looked at.
+        """
+        before = self.auditor.audit(place, depth)
+        if not before:
+            return CatchupReport()
+        done, why = self._try_all(place, before)
+        after = {(f.kind, f.path): f for f in self.auditor.audit(place, depth)}
+        report = CatchupReport(healed=[o for o in done if (o.finding.kind, o.finding.path) not in after])
+        for key, finding in after.items():
+            text = why.get(key) or _LEFT.get(finding.kind, "it came to light only now; run it again")
+            report.left.append(Outcome(finding, text))
+        return report
+
+    def _try_all(self, place: Place, found: Iterable[Finding]) -> tuple[list[Outcome], dict[tuple[Kind, str], str]]:
+        done: list[Outcome] = []
+        why: dict[tuple[Kind, str], str] = {}
+        for finding in sorted((f for f in found if f.kind in _ORDER), key=lambda f: _ORDER.index(f.kind)):
+            self.progress(f"{finding.kind}: {finding.path}")
+            try:
+                done.append(Outcome(finding, self._try(place, finding)))
+            except HvenError as error:
+                why[finding.kind, finding.path] = str(error)
+            except OSError as error:
+                why[finding.kind, finding.path] = f"{error.strerror}: {error.filename}; {_RIGHTS}"
+        return done, why
+
+    def _try(self, place: Place, finding: Finding) -> str:
+        instrument = instruments.load(place.instrument)
+        facts = gather(self.auditor.settings.root, self.auditor.registry, place)
+        if finding.kind == Kind.RENAMED or finding.kind in _FROM_SOURCE:
+            return self._mend_raw(instrument, facts, finding)
+        if finding.kind in _NEW:
+            return self._take(instrument, facts, finding)
+        products = ProductHealer(self.archive, self.auditor.registry, instrument, facts)
+        if finding.kind == Kind.UNREGISTERED:
+            return products.register(PurePosixPath(finding.path))
+        if finding.kind == Kind.NOT_CONVERTED:
+            return products.convert(finding.observation)
+        product = next(p for p in facts.products if str(p.path) == finding.path)
+        return products.make_again(product) if finding.kind == Kind.GONE else products.mend(product)
+
+    def _mend_raw(self, instrument: Instrument, facts: Facts, finding: Finding) -> str:
+        manifest = facts.manifests[finding.observation]
+        if manifest is None:
+            raise DatasetNotFoundError("there is no raw manifest that can be trusted")
+        name = Path(finding.path).relative_to(facts.raw(finding.observation)).as_posix()
+        record = next(r for r in manifest.files if r.name == name)
+        healer = RawHealer(facts.root, instrument, manifest)
+        if finding.kind == Kind.RENAMED:
+            return healer.rename_back(record, finding.detail.removeprefix(LIES_AT))
+        return healer.restore(record, self._candidates(instrument, facts.place, finding.observation, record))
+
+    def _candidates(self, instrument: Instrument, place: Place, observation: str, record: RawRecord) -> list[Path]:
+        found = []
+        for offer in self._offers(instrument, place):
+            if (offer.observation.observation, offer.file.name) == (observation, record.name):
+                found += offer.source.fetch([offer.file.path]).values()
+        return found
+
+    def _take(self, instrument: Instrument, facts: Facts, finding: Finding) -> str:
+        """Archive what a source has of an observation and the archive has not, exactly as ingest does."""
+        manifest = facts.manifests.get(finding.observation)
+        known = {r.name for r in manifest.files} if manifest else set()
+        of_it = [o for o in self._offers(instrument, facts.place) if o.observation.observation == finding.observation]
+        new = [offer for offer in of_it if offer.file.name not in known]
+        problems = []
+        for source, observation in {(o.source, o.observation) for o in new}:
+            files = [o.file for o in new if (o.source, o.observation) == (source, observation)]
+            problems += self._ingest(instrument, source, observation, files)
+        if problems:
+            raise DatasetNotFoundError(problems[0])
+        if not new:
+            raise DatasetNotFoundError("no source has more of it" if of_it else "no source has anything of it")
+        return f"archived {len(new)} files from {', '.join(sorted({o.source.name for o in new}))}"
+
+    def _ingest(
+        self, instrument: Instrument, source: Source, observation: RawObservation, files: Sequence[RawFile]
+    ) -> list[str]:
+        here = source.fetch([f.path for f in files])
+        brought = tuple(replace(f, path=here[f.path]) for f in files if f.path in here)
+        settle_s = self.auditor.settings.ingest.settle_s
+        report = self.archive.take(instrument, replace(observation, files=brought), settle_s=settle_s)
+        names = {str(f.path): f.name for f in brought}
+        bad = [f"{source.name}: {names[f.path]}: {f.reason}" for f in report.files if f.state not in _TAKEN]
+        return bad + report.errors + [p.error for p in report.products if p.error]
+
+    def _offers(self, instrument: Instrument, place: Place) -> list[_Offer]:
+        """Everything that the sources have of a night; asked once for each instrument."""
+        if instrument.name not in self._offered:
+            self._offered[instrument.name] = [
+                _Offer(source, observation, file)
+                for source in self.sources
+                for observation in source.observations(instrument)
+                for file in observation.files
+            ]
+        hours = self.auditor.settings.observatory.day_obs_offset_hours
+        offered = self._offered[instrument.name]
+        return [offer for offer in offered if day_obs(offer.observation.start_ns, hours) == place.day_obs]

@@ -1,0 +1,199 @@
+"""Bring products back: register what the registry lost, and make L0 products again from their raw files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from hven.archive.completeness.facts import Facts, unit_of_product
+from hven.archive.ingest import Archive
+from hven.archive.products import ProductMaker, key_of
+from hven.archive.raw_manifest import RawManifest, RawRecord
+from hven.core.clock import now_ns
+from hven.core.errors import ChecksumError, ConflictError, DataError, DatasetNotFoundError
+from hven.core.logging import get_logger
+from hven.model.data_id import Level
+from hven.model.instrument import Instrument
+from hven.model.product import Product
+from hven.registry.direct import DirectRegistry
+from hven.store import overviews
+from hven.store.current import set_current
+from hven.store.inspect import inspect
+from hven.store.manifest import MANIFEST, FileRecord, Manifest, check_files
+from hven.store.publish import Staging
+from hven.store.read import form_of
+from hven.store.verified_copy import sha256_of, verified_copy
+
+_AGAIN = "`hven registry rebuild` forgets it, and then the pipeline makes it again"
+_log = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class ProductHealer:
+    """Mends products of a night.
+
+    Parameters
+    ----------
+    archive
+        Makes L0 products.
+    registry
+        Index of products.
+    instrument
+        Whose they are.
+    facts
+        Of the night.
+    """
+
+    archive: Archive
+    registry: DirectRegistry
+    instrument: Instrument
+    facts: Facts
+
+    @property
+    def root(self) -> Path:
+        """Data root."""
+        return self.facts.root
+
+    def register(self, path: PurePosixPath) -> str:
+        """Register a published product that the registry does not know.
+
+        Raises
+        ------
+        ConflictError
+            When a newer version is current.
+        HvenError
+            When it is not whole, or the registry has another of its quantum.
+        """
+        found = inspect(self.root, path)
+        product, current = found.product, self.registry.find_one(found.product.ref)
+        if current is not None and current.created_ns > product.created_ns:
+            raise ConflictError(f"{current.id} is newer and current; `hven registry rebuild` brings older ones in")
+        self.registry.register([product], inputs={product.id: sorted(found.inputs)})
+        set_current(self.root, product)
+        return "registered"
+
+    def convert(self, observation: str) -> str:
+        """Make the L0 products of an observation that are not there.
+
+        Raises
+        ------
+        DataError
+            When one cannot be made.
+        """
+        made = self.archive.convert(self.instrument, self._manifest(observation))
+        if errors := [p.error for p in made if p.error]:
+            raise DataError(errors[0])
+        return "converted"
+
+    def make_again(self, product: Product) -> str:
+        """Make an L0 product whose folder is gone again, under its id, if it comes out with the same content.
+
+        Raises
+        ------
+        ChecksumError
+            When it does not.
+        DatasetNotFoundError
+            For what only a pipeline makes.
+        """
+        manifest, files = self._raw_of(product)
+        maker = self._maker
+        with maker.converted(product.ref, files, manifest, version=product.id) as (staging, digest):
+            if digest != product.digest:
+                raise ChecksumError(f"made again it has other content than {product.digest[:16]}")
+            record = maker.provenance(staging, files, manifest)
+            same = {"created_ns": product.created_ns, "user": product.user, "site": product.site}
+            notes = {**record.notes, "made_again_ns": now_ns()}
+            again = maker.publish(staging, digest, record.model_copy(update={**same, "notes": notes}), files)
+        self.registry.refresh(again)
+        _log.warning("made again", product=product.id, dataset=str(product.ref))
+        return "made again from its raw files"
+
+    def mend(self, product: Product) -> str:
+        """Put the files of an L0 product right, as far as converting gives the bytes that its manifest names.
+
+        Raises
+        ------
+        ChecksumError
+            When something in it still differs.
+        DatasetNotFoundError
+            For what only a pipeline makes.
+        """
+        folder = self.root / product.path
+        known = Manifest.model_validate_json((folder / MANIFEST).read_text())
+        if known.sealed() != known:
+            raise ChecksumError("its manifest is not what its digest says, so that nobody knows what belongs there")
+        wrong = [f for f in known.files if not _is_whole(folder, f)]
+        manifest, files = self._raw_of(product)
+        with self._maker.converted(product.ref, files, manifest) as (staging, _digest):
+            _finish(staging)
+            for file in wrong:
+                self._replace(staging.path / file.path, folder / file.path, file, product)
+        check_files(folder, known)
+        _log.warning("mended", product=product.id, files=[f.path for f in wrong])
+        return f"{len(wrong)} files made again from its raw files"
+
+    def _replace(self, source: Path, target: Path, file: FileRecord, product: Product) -> None:
+        if not source.is_file() or sha256_of(source) != file.sha256:
+            raise ChecksumError(f"converting does not give the bytes of {file.path}")
+        with _writable(self.root / product.path, target.parent):
+            if target.exists():
+                kept = self.root / "quarantine" / product.path / file.path
+                kept.parent.mkdir(parents=True, exist_ok=True)
+                target.rename(kept)
+            verified_copy(source, target, sha256=file.sha256)
+
+    def _raw_of(self, product: Product) -> tuple[RawManifest, list[RawRecord]]:
+        """Manifest and raw files from which an L0 product was made, all of them whole."""
+        if product.ref.type.level != Level.L0:
+            raise DatasetNotFoundError(f"a pipeline made it: {_AGAIN}")
+        manifest = self._manifest(unit_of_product(product).observation)
+        files = dict(self._maker.datasets(manifest)).get(product.ref, [])
+        if key_of(product.ref, files, manifest) != product.quantum_key:
+            raise DatasetNotFoundError("the archive holds other raw files by now than it was made from")
+        for file in files:
+            path = self.root / self.facts.raw(manifest.observation) / file.name
+            if not path.is_file() or sha256_of(path) != file.sha256:
+                raise ChecksumError(f"its raw file {file.name} is not whole")
+        return manifest, files
+
+    def _manifest(self, observation: str) -> RawManifest:
+        manifest = self.facts.manifests.get(observation)
+        if manifest is None:
+            raise DatasetNotFoundError("there is no raw manifest that can be trusted")
+        return manifest
+
+    @property
+    def _maker(self) -> ProductMaker:
+        return self.archive.maker(self.instrument)
+
+
+def _is_whole(folder: Path, file: FileRecord) -> bool:
+    path = folder / file.path
+    try:
+        return path.stat().st_size == file.bytes and sha256_of(path) == file.sha256
+    except OSError:
+        return False
+
+
+def _finish(staging: Staging) -> None:
+    """Bring what was converted into the form in which it is published."""
+    if form_of(staging.path) == "array":
+        overviews.join(staging.path)
+
+
+@contextmanager
+def _writable(top: Path, folder: Path) -> Iterator[None]:
+    """Let names in a folder of a published product change meanwhile; folders that are missing are made."""
+    missing = [f for f in (folder, *folder.parents) if f.is_relative_to(top) and not f.exists()]
+    opened = missing[-1].parent if missing else folder
+    mode = opened.stat().st_mode
+    opened.chmod(mode | 0o200)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        yield
+    finally:
+        for made in missing:
+            made.chmod(mode)
+        opened.chmod(mode)

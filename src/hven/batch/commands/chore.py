@@ -1,0 +1,102 @@
+"""What carries commands out: a chore of the batch service.
+
+Whatever it does can be done again: the name of a command's RUN collection lets its job be submitted once, and a state
+is left once. A service that is killed in the middle loses nothing, and another goes on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from hven.batch.commands.model import Command, CommandState, Summary
+from hven.batch.commands.outcome import certify_all, products_of, summary_of
+from hven.batch.commands.store import OPEN, CommandStore
+from hven.batch.jobs import DirectJobs
+from hven.batch.model import Job, JobState
+from hven.core.errors import ConflictError, HvenError, InfrastructureError
+from hven.core.logging import get_logger
+
+_log = get_logger(__name__)
+
+
+def log_state(command: Command) -> None:
+    """Tell the log how a command stands."""
+    _log.info("command", id=command.request.id, state=str(command.state), job=command.job, error=command.error)
+
+
+class CommandChore:
+    """Submits what was commanded, follows the jobs, and says what came of them.
+
+    Parameters
+    ----------
+    store
+        Table of commands.
+    jobs
+        Batch service in the name of the service account.
+    tell
+        Publishes a command as it stands; called once for each state, or once more after a crash.
+    """
+
+    name = "commands"
+
+    def __init__(self, store: CommandStore, jobs: DirectJobs, tell: Callable[[Command], object]) -> None:
+        self.store = store
+        self.jobs = jobs
+        self.tell = tell
+
+    def step(self) -> None:
+        """Move every open command on, then publish what has changed."""
+        for command in self.store.find(OPEN)[::-1]:
+            try:
+                self._move(command)
+            except InfrastructureError:
+                raise
+            except (HvenError, OSError) as error:
+                self.store.end(command, CommandState.FAILED, error=str(error))
+        for command in self.store.untold():
+            self.tell(command)
+            self.store.told(command)
+
+    def _move(self, command: Command) -> None:
+        if command.state == CommandState.ACK:
+            self._begin(command)
+        elif command.job is not None:
+            self._follow(command, self.jobs.get(command.job))
+
+    def _begin(self, command: Command) -> None:
+        if command.aborting:
+            self.store.end(command, CommandState.ABORTED, error=command.error)
+        else:
+            self.store.begin(command, self.jobs.submit(command.request.job).id)
+
+    def _follow(self, command: Command, job: Job) -> None:
+        if job.state.ended:
+            self._end(command, job)
+        elif command.aborting and not job.cancelling:
+            try:
+                self.jobs.cancel(job.id)
+            except ConflictError:
+                return  # it has ended meanwhile, and the next round sees how
+
+    def _end(self, command: Command, job: Job) -> None:
+        summary = summary_of(command, job, self.jobs)
+        if job.state == JobState.DELETED:
+            by = command.error or f"job {job.id} was cancelled"
+            self.store.end(command, CommandState.ABORTED, summary=summary, error=by)
+        elif job.state == JobState.FAILED:
+            self.store.end(command, CommandState.FAILED, summary=summary, error=job.error, hint=job.hint)
+        else:
+            self._complete(command, job, summary)
+
+    def _complete(self, command: Command, job: Job, summary: Summary) -> None:
+        wanted = command.request.certify
+        try:
+            if wanted is not None:
+                summary = certify_all(wanted, products_of(job, self.jobs), summary, self.jobs.registry)
+        except InfrastructureError:
+            raise
+        except HvenError as error:
+            said = {"error": error.message, "hint": error.hint}
+            self.store.end(command, CommandState.FAILED, summary=summary, **said)
+        else:
+            self.store.end(command, CommandState.COMPLETED, summary=summary)

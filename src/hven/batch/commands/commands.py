@@ -1,0 +1,131 @@
+"""Commands as a control system uses them: the same verbs at the table itself and through the API."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Protocol
+
+from hven import instruments
+from hven.batch.commands.model import Command, CommandRequest, CommandState, Summary
+from hven.batch.commands.store import CommandStore
+from hven.batch.store import JobStore
+from hven.core.errors import AccessDeniedError, NotFoundError, UnknownNameError
+from hven.core.settings import Settings
+from hven.model.collection import owner_of
+from hven.pipeline.bind import bind
+from hven.pipeline.load import load_pipeline
+
+
+class Commands(Protocol):
+    """Takes commands, in the name of one user; `send` and `abort` are for those who may operate."""
+
+    def send(self, request: CommandRequest) -> Command:
+        """Take a command down and come back; the batch service does it.
+
+        The same request again, after an answer was lost, gives the same command.
+
+        Raises
+        ------
+        UnknownNameError
+            For an instrument, pipeline, subset, step or data ID key that does not exist; nothing is taken down.
+        ConfigurationError
+            When the configuration does not fit, or calibrations would go into somebody's own collection.
+        ConflictError
+            When another command has this id.
+        AccessDeniedError
+            For those who may not operate.
+        """
+        ...
+
+    def get(self, command: str) -> Command:
+        """Command by id; raises NotFoundError."""
+        ...
+
+    def find(self, states: Collection[CommandState] = (), *, limit: int | None = None) -> list[Command]:
+        """Commands in some states (in any if empty), newest first."""
+        ...
+
+    def abort(self, command: str) -> Command:
+        """Stop a command; what its job has made stays. ConflictError when it has ended."""
+        ...
+
+    def close(self) -> None:
+        """Give connections back."""
+        ...
+
+
+class DirectCommands:
+    """Commands at the table itself.
+
+    Parameters
+    ----------
+    settings
+        Of the site.
+    store
+        Table of commands.
+    user
+        In whose name.
+    operator
+        Whether they may command.
+    """
+
+    def __init__(self, settings: Settings, store: CommandStore, *, user: str, operator: bool) -> None:
+        self.settings = settings
+        self.store = store
+        self.user = user
+        self.operator = operator
+
+    def send(self, request: CommandRequest) -> Command:
+        """Check the request and take it down."""
+        self._must_operate()
+        _check(self.settings, request)
+        return self.store.put(request, who=self.user)
+
+    def get(self, command: str) -> Command:
+        """Command by id."""
+        return self._living(self.store.get(command))
+
+    def find(self, states: Collection[CommandState] = (), *, limit: int | None = None) -> list[Command]:
+        """Commands, newest first."""
+        return [self._living(command) for command in self.store.find(states, limit=limit)]
+
+    def abort(self, command: str) -> Command:
+        """Stop a command."""
+        self._must_operate()
+        return self.store.abort(command, who=self.user)
+
+    def close(self) -> None:
+        """Close the table's connections."""
+        self.store.database.close()
+
+    def _living(self, command: Command) -> Command:
+        """With the counts of its job, while that goes on."""
+        if command.state != CommandState.IN_PROGRESS or command.job is None:
+            return command
+        try:
+            job = JobStore(self.store.database, self.settings.batch).get(command.job)
+        except NotFoundError:
+            return command
+        return command.model_copy(update={"summary": Summary(counts=job.counts, collection=job.run)})
+
+    def _must_operate(self) -> None:
+        if not self.operator:
+            raise AccessDeniedError(
+                f"{self.user} may not command the observatory's processing",
+                hint="Commands are for control systems and operators; `hven submit` is for everybody.",
+            )
+
+
+def _check(settings: Settings, request: CommandRequest) -> None:
+    """Raise where a request names what does not exist, before anything is taken down."""
+    name = request.pipeline.partition("/")[0]
+    if name not in settings.instruments:
+        raise UnknownNameError("instrument", name, settings.instruments)
+    instrument = instruments.load(name)
+    bind(load_pipeline(instrument, request.pipeline), instrument, request.config)
+    _ = request.job.query  # raises for an unknown data ID key
+    if request.certify and owner_of(request.certify.collection):
+        raise AccessDeniedError(
+            f"{request.certify.collection} is somebody's own",
+            hint=f"A command certifies for the observatory, e.g. in {name}/calib/....",
+        )

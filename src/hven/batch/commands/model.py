@@ -1,0 +1,182 @@
+"""What a control system commands, and what becomes of it."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from hven.batch.model import Counts, JobClass, JobRequest
+from hven.core.clock import parse_utc
+from hven.core.errors import ConfigurationError
+from hven.model.data_id import TypeName, Value
+from hven.model.digest import digest_json
+from hven.model.metric import Status
+
+
+class CommandState(StrEnum):
+    """ACK has been taken down; IN_PROGRESS has a job; COMPLETED, FAILED and ABORTED are for good."""
+
+    ACK = "ack"
+    IN_PROGRESS = "in progress"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    ABORTED = "aborted"
+
+    @property
+    def ended(self) -> bool:
+        """Nothing more happens to it."""
+        return self in {CommandState.COMPLETED, CommandState.FAILED, CommandState.ABORTED}
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Certification(_Record):
+    """Which products of a command become calibrations, unless their quality is `error`.
+
+    Examples
+    --------
+    >>> when = {"begin": "2025-10-22T00:00:00Z", "end": "2025-10-23T00:00:00Z"}
+    >>> Certification(collection="panoseti/calib/gain", types=("L1/panoseti.gain",), **when).begin_ns
+    1761091200000000000
+    """
+
+    collection: Annotated[
+        str, Field(pattern=r"^[A-Za-z0-9._+/-]{1,300}$", description="CALIBRATION collection; made if it is not there.")
+    ]
+    types: Annotated[tuple[str, ...], Field(min_length=1, description="Dataset types, e.g. L1/panoseti.gain.")]
+    begin: Annotated[str, Field(description="UTC, ISO 8601; valid for data taken from then on.")]
+    end: Annotated[str, Field(description="UTC, not included.")]
+
+    @property
+    def begin_ns(self) -> int:
+        """UTC nanoseconds."""
+        return parse_utc(self.begin)
+
+    @property
+    def end_ns(self) -> int:
+        """UTC nanoseconds."""
+        return parse_utc(self.end)
+
+    @model_validator(mode="after")
+    def _can_be_read(self) -> Self:
+        try:
+            for name in self.types:
+                TypeName.parse(name)
+            if self.begin_ns >= self.end_ns:
+                raise ValueError("the validity is empty: it is [begin, end) with begin before end")
+        except ConfigurationError as error:
+            raise ValueError(str(error)) from None
+        return self
+
+
+class CommandRequest(_Record):
+    """Process a data query by a pipeline into the observatory's collections.
+
+    Examples
+    --------
+    >>> request = CommandRequest(id="cal.20251021.1", pipeline="panoseti/calibrate", values={"day_obs": [20251021]})
+    >>> request.run, str(request.job.job_class)
+    ('panoseti/runs/commands/cal.20251021.1', 'ocs-driven')
+    """
+
+    id: Annotated[
+        str,
+        Field(
+            pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]{0,99}$",
+            description="Chosen by who commands: the same again is the same command.",
+        ),
+    ]
+    pipeline: Annotated[str, Field(min_length=1, description="<instrument>/<pipeline>, or one of its subsets.")]
+    values: Annotated[dict[str, tuple[Value, ...]], Field(description="Allowed values of data ID keys.")] = {}
+    where: Annotated[str, Field(description="Condition on data ID keys, times and sizes.")] = ""
+    config: Annotated[
+        dict[str, dict[str, Any]], Field(description="By step: configuration values that differ from the pipeline's.")
+    ] = {}
+    priority: Annotated[JobClass, Field(description="Class of its job.")] = JobClass.OCS_DRIVEN
+    certify: Annotated[Certification | None, Field(description="What becomes a calibration; nothing if left out.")] = (
+        None
+    )
+
+    @property
+    def digest(self) -> str:
+        """Tells two requests apart."""
+        return digest_json(self.model_dump(mode="json"))
+
+    @property
+    def run(self) -> str:
+        """RUN collection of its products: it lets the job be submitted once, however often that is tried."""
+        return f"{self.pipeline.partition('/')[0]}/runs/commands/{self.id}"
+
+    @property
+    def job(self) -> JobRequest:
+        """The job that does it."""
+        return JobRequest(
+            pipeline=self.pipeline,
+            values=self.values,
+            where=self.where,
+            config=self.config,
+            job_class=self.priority,
+            shared=True,
+            run=self.run,
+        )
+
+
+class Summary(_Record):
+    """What came of a command.
+
+    Parameters
+    ----------
+    counts
+        Quanta by outcome.
+    collection
+        RUN collection of its products.
+    products
+        How many there are, those that were there before with them.
+    qc, judged, errors, warnings
+        Worst status of the metrics of whole observations that have limits; how many there are, and how many are bad.
+    certified
+        Ids of the products that became calibrations.
+    """
+
+    counts: Counts = Counts()
+    collection: str = ""
+    products: int = 0
+    qc: Status = Status.MISSING
+    judged: int = 0
+    errors: int = 0
+    warnings: int = 0
+    certified: tuple[str, ...] = ()
+
+
+class Command(_Record):
+    """A command as it stands.
+
+    Parameters
+    ----------
+    request, who
+        What was commanded, by whom.
+    aborting
+        Somebody asked it to stop and it has not done so yet.
+    job
+        Number of its job.
+    summary
+        While it goes on only its counts and its collection.
+    error, hint
+        Why it failed, or who aborted it.
+    """
+
+    request: CommandRequest
+    who: str
+    state: CommandState
+    aborting: bool = False
+    job: int | None = None
+    summary: Summary = Summary()
+    error: str = ""
+    hint: str = ""
+    sent_ns: int = 0
+    began_ns: int = 0
+    ended_ns: int = 0

@@ -1,0 +1,159 @@
+"""`hven command`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from hven.cli.options import Changes, DayObs, Detector, Json, Observation, Site, Where
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from hven.batch.commands.model import Command, CommandRequest
+
+command = typer.Typer(help="OCS-driven batch: what control systems command.", no_args_is_help=True)
+
+Id = Annotated[str, typer.Argument(help="Id of the command; the same id is the same command.")]
+_SHOWN = 20
+_POLL_S = 0.5
+
+
+@command.command()
+def send(
+    command_id: Id,
+    pipeline: Annotated[str, typer.Argument(help="E.g. panoseti/calibrate.")],
+    *,
+    day_obs: DayObs = None,
+    observation: Observation = None,
+    detector: Detector = None,
+    where: Where = "",
+    config: Changes = None,
+    priority: Annotated[str, typer.Option(help="Class of its job.")] = "ocs-driven",
+    certify: Annotated[str, typer.Option(help="CALIBRATION collection into which products go; none if empty.")] = "",
+    types: Annotated[
+        list[str] | None, typer.Option("--type", help="Dataset type that is certified; may be given several times.")
+    ] = None,
+    begin: Annotated[str, typer.Option(help="UTC from which they are valid.")] = "",
+    end: Annotated[str, typer.Option(help="UTC until which they are valid, not included.")] = "",
+    wait: Annotated[bool, typer.Option("--wait", help="Come back when it has ended.")] = False,
+    as_json: Json = False,
+    site: Site = None,
+) -> None:
+    """Command a pipeline on a data query, for the observatory; the batch service does it.
+
+    The same again is no second command. With --wait the exit code is 8 unless it is completed.
+    """
+    from hven.batch.commands.model import CommandState
+    from hven.batch.model import job_class_of
+    from hven.cli.options import data_id, read_changes
+    from hven.model.query import DataQuery
+    from hven.observatory import connect
+
+    wanted = {"collection": certify, "types": types or [], "begin": begin, "end": end}
+    request = _request(
+        id=command_id,
+        pipeline=pipeline,
+        values=dict(DataQuery.of(**data_id(day_obs, observation, detector)).values),
+        where=where,
+        config=read_changes(config or []),
+        priority=job_class_of(priority),
+        certify=wanted if any(wanted.values()) else None,
+    )
+    with connect(site) as obs:
+        found = obs.commands.send(request)
+        if wait:
+            found = _wait(obs.commands.get, command_id)
+    _tell(found, as_json=as_json)
+    if wait and found.state != CommandState.COMPLETED:
+        raise typer.Exit(8)
+
+
+@command.command()
+def show(command_id: Id, *, as_json: Json = False, site: Site = None) -> None:
+    """Show how a command stands and what came of it."""
+    from hven.observatory import connect
+
+    with connect(site) as obs:
+        _tell(obs.commands.get(command_id), as_json=as_json)
+
+
+@command.command("list")
+def list_(
+    *,
+    limit: Annotated[int, typer.Option(min=1, help="So many of the newest.")] = _SHOWN,
+    as_json: Json = False,
+    site: Site = None,
+) -> None:
+    """List commands, the newest first."""
+    import json
+
+    from rich.console import Console
+    from rich.table import Column, Table
+
+    from hven.core.clock import NS, format_utc
+    from hven.observatory import connect
+
+    with connect(site) as obs:
+        found = obs.commands.find(limit=limit)
+    if as_json:
+        print(json.dumps([one.model_dump(mode="json") for one in found], indent=1))
+        return
+    table = Table(Column("command", no_wrap=True), "state", "pipeline", "job", "quality", "sent (UTC)", box=None)
+    for one in found:
+        sent = format_utc(one.sent_ns // NS * NS)
+        job = "" if one.job is None else str(one.job)
+        table.add_row(one.request.id, one.state, one.request.pipeline, job, one.summary.qc, sent)
+    Console(highlight=False).print(table)
+
+
+@command.command()
+def abort(command_id: Id, *, site: Site = None) -> None:
+    """Stop a command; what its job has made stays."""
+    from hven.observatory import connect
+
+    with connect(site) as obs:
+        _tell(obs.commands.abort(command_id), as_json=False)
+
+
+def _request(**values: Any) -> CommandRequest:
+    from pydantic import ValidationError
+
+    from hven.batch.commands.model import CommandRequest
+    from hven.core.errors import ConfigurationError
+
+    try:
+        return CommandRequest.model_validate(values)
+    except ValidationError as error:
+        problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        raise ConfigurationError(
+            f"this is no command: {problems}", hint="To certify, give --certify, --type, --begin and --end together."
+        ) from None
+
+
+def _wait(get: Callable[[str], Command], command_id: str) -> Command:
+    import time
+
+    while not (found := get(command_id)).state.ended:
+        time.sleep(_POLL_S)
+    return found
+
+
+def _tell(found: Command, *, as_json: bool) -> None:
+    if as_json:
+        print(found.model_dump_json(indent=1))
+        return
+    counts, summary = found.summary.counts, found.summary
+    print(f"{found.request.id}: {found.state}{', stopping' if found.aborting and not found.state.ended else ''}")
+    if found.job is not None:
+        print(f"  job {found.job}: {counts.done} of {counts.total} quanta done, {counts.failed} failed, "
+              f"{counts.blocked} blocked, {counts.no_work} without work; in {summary.collection}")  # fmt: skip
+    if found.state.ended and found.job is not None:
+        print(f"  quality {summary.qc}: {summary.judged} metrics, {summary.warnings} warnings, {summary.errors} errors")
+    for product in summary.certified:
+        print(f"  certified {product}")
+    if found.error:
+        print(f"  {found.error}")
+    if found.hint:
+        print(f"  {found.hint}")

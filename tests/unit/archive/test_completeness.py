@@ -1,0 +1,302 @@
+"""The completeness ledger: whatever is lost or altered is found, named and healed, and nothing else is touched."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from contextlib import ExitStack, closing
+from pathlib import Path
+
+import pytest
+import tiny_plugin
+from tiny_instrument import make_run
+
+from hven.archive.completeness import exposures
+from hven.archive.completeness.auditor import Auditor
+from hven.archive.completeness.catchup import Catchup
+from hven.archive.completeness.chore import LedgerChore
+from hven.archive.completeness.model import Depth, Kind, Place
+from hven.archive.completeness.source import open_sources
+from hven.archive.completeness.store import CompletenessStore
+from hven.archive.ingest import Archive
+from hven.core.errors import ConfigurationError, DataError, NotFoundError, ServiceUnavailableError
+from hven.core.settings import EngineSettings, IngestSettings, Profile, Settings
+from hven.model.exposure_log import SUFFIX, announce, encode
+from hven.observatory import connect
+from hven.registry.database import Database
+from hven.registry.direct import DirectRegistry
+from hven.store.staging import unlock
+
+NIGHT = Place("tiny", 20251021)
+RUNS = ("altered", "cut", "damaged", "gone", "good", "hidden", "lost", "renamed", "secret", "strange")
+ENGINE = EngineSettings(kind="inprocess", profiles={"one": Profile()}, default_profile="one")
+
+
+class Night:
+    """A night of the tiny instrument: delivered to `source`, announced in its log, archived but for the run `late`."""
+
+    def __init__(self, folder, opened, instrument, databases, runs=RUNS):
+        self.root, self.source, self.instrument = folder / "data", folder / "source", instrument
+        self.root.mkdir()
+        self.settings = Settings(
+            root=self.root, state=folder / "state", instruments=("tiny",), engine=ENGINE,
+            ingest=IngestSettings(settle_s=0, reread_days=1e-9), **databases,
+        )  # fmt: skip
+        for name in (*runs, "late"):
+            make_run(self.source / f"{name}.tiny", frames=20)
+        self.announced = [
+            entry
+            for run in instrument.recognise(self.source)
+            for entry in announce(run, instrument.formats.__getitem__, Path.read_bytes)
+        ]
+        self.log = self.source / f"night{SUFFIX}"
+        self.log.write_text(encode(self.announced))
+        self.registry = opened.enter_context(DirectRegistry(self.settings.registry_url, self.root))
+        self.database = opened.enter_context(closing(Database(self.settings.platform_url)))
+        self.archive = opened.enter_context(closing(Archive(self.settings, self.registry, [instrument])))
+        self.store = CompletenessStore(self.database)
+        self.auditor = Auditor(self.settings, self.registry, self.store, young_s=0)
+        report = self.archive.ingest([self.log, *(self.source / f"{name}.tiny" for name in runs)])
+        assert report.exit_code == 0
+
+    def raw(self, run, name):
+        return self.root / "L0/tiny/20251021" / run / "raw" / name
+
+    def product(self, run, level="L0"):
+        return next(
+            p for p in self.registry.find() if p.ref.data_id["observation"] == run and p.ref.type.level == level
+        )
+
+    def heal(self, *sources, depth=Depth.BYTES, **more):
+        with open_sources([str(s) for s in sources], self.root / "incoming", **more) as opened:
+            return Catchup(self.auditor, self.archive, opened).heal(NIGHT, depth)
+
+    def audit(self, depth=Depth.BYTES):
+        return {(str(f.kind), Path(f.path).relative_to("L0/tiny/20251021").as_posix()): f
+                for f in self.auditor.audit(NIGHT, depth)}  # fmt: skip
+
+    def tree(self):
+        """Digest of every file below the data root."""
+        return {str(p.relative_to(self.root)): hashlib.sha256(p.read_bytes()).hexdigest()
+                for p in sorted(self.root.rglob("*")) if p.is_file()}  # fmt: skip
+
+
+@pytest.fixture
+def make_night(tmp_path, monkeypatch, database_settings):
+    with ExitStack() as opened:
+        instrument = opened.enter_context(tiny_plugin.installed(tmp_path / "plugin", monkeypatch, tiny_plugin.RAW))
+        yield lambda **more: Night(tmp_path, opened, instrument, database_settings, **more)
+
+
+def write(path, content):
+    path.chmod(0o644)
+    path.write_bytes(content)
+    path.chmod(0o444)
+
+
+def inject(night):
+    """Every trouble in a run of its own; gives what an audit must find."""
+    altered = bytearray(night.raw("altered", "cam1.0.raw").read_bytes())
+    altered[30] ^= 1
+    write(night.raw("altered", "cam1.0.raw"), altered)
+    write(night.raw("cut", "cam1.0.raw"), night.raw("cut", "cam1.0.raw").read_bytes()[:100])
+    night.raw("lost", "cam2.1.raw").unlink()
+    night.raw("secret", "log.txt").unlink()
+    night.raw("renamed", "cam1.1.raw").rename(night.raw("renamed", "cam1.1.raw.bak"))
+    night.raw("strange", "notes.txt").write_text("whose is it?")
+    damaged, gone, hidden = (night.product(run) for run in ("damaged", "gone", "hidden"))
+    chunk = max((p for p in (night.root / damaged.path).rglob("*") if p.is_file()), key=lambda p: p.stat().st_size)
+    write(chunk, chunk.read_bytes()[:-1])
+    unlock(night.root / gone.path)
+    shutil.rmtree(night.root / gone.path)
+    night.registry.remove([hidden.id])
+    return {
+        ("altered", "altered/raw/cam1.0.raw"),
+        ("truncated", "cut/raw/cam1.0.raw"),
+        ("missing", "lost/raw/cam2.1.raw"),
+        ("missing", "secret/raw/log.txt"),
+        ("renamed", "renamed/raw/cam1.1.raw"),
+        ("unknown", "strange/raw/notes.txt"),
+        *(("not archived", f"late/raw/cam{camera}.{part}.raw") for camera in (1, 2) for part in (0, 1)),
+        *((kind, p.path.relative_to("L0/tiny/20251021").as_posix())
+          for kind, p in (("damaged", damaged), ("gone", gone), ("unregistered", hidden))),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("source", ["folder", "ssh"])
+def test_every_trouble_is_found_named_and_healed_and_nothing_else_is_touched(make_night, source, request):
+    night = make_night()
+    name = f"node1:{night.source}" if source == "ssh" else night.source
+    given = {"ssh_config": request.getfixturevalue("ssh_config")} if source == "ssh" else {}
+    whole, delivered = night.tree(), {p: p.stat().st_mtime_ns for p in night.source.rglob("*")}
+    gone, late = night.product("gone"), "L0/tiny/20251021/late/"
+    expected = inject(night)
+    strange = night.raw("strange", "notes.txt")
+
+    assert set(night.audit()) == {e for e in expected if e[0] != "not converted"}
+    report = night.heal(name, **given)
+
+    assert {(str(o.finding.kind), o.finding.path) for o in report.left} == {
+        ("unknown", str(strange.relative_to(night.root)))
+    }
+    assert "left as it is" in report.left[0].text
+    healed = night.tree()
+    added = {p for p in healed.keys() - whole.keys() if not p.startswith(late)}
+    kept = {p for p in added if p.startswith("quarantine/")}
+    assert added - kept == {str(strange.relative_to(night.root))}
+    assert sorted(Path(p).suffix for p in kept if "/tiny/20251021/" in p and "/L0/" not in p) == [
+        ".bytes", ".bytes", ".json", ".json"]  # fmt: skip
+    made_again = {
+        p for p in whole if p.startswith(f"{gone.path}/") and p.endswith(("manifest.json", "provenance.json"))
+    }
+    changed = {p for p in whole if healed.get(p) != whole[p]}
+    assert changed <= made_again
+    assert night.registry.get(gone.id).digest == gone.digest
+    assert {p: p.stat().st_mtime_ns for p in night.source.rglob("*")} == delivered
+
+    assert set(night.audit()) == {("unknown", "strange/raw/notes.txt")}
+    again = night.heal(name, **given)
+    assert ([o.finding.kind for o in again.left], again.healed) == ([Kind.UNKNOWN], [])
+    assert night.tree() == healed
+    assert not list((night.root / "incoming").glob(".*"))
+
+
+def test_the_same_metadata_come_of_archiving_and_of_catching_up(make_night, tmp_path):
+    night = make_night(runs=("good",))
+    night.heal(night.source)
+    late, good = night.product("late"), night.product("good")
+
+    assert late.digest == good.digest
+    assert night.raw("late", "config.json").read_bytes() == night.raw("good", "config.json").read_bytes()
+    assert b"hunter2" not in night.raw("late", "log.txt").read_bytes()
+
+
+def test_what_the_source_has_not_or_has_otherwise_is_left_and_said(make_night):
+    night = make_night(runs=("good", "lost"))
+    shutil.rmtree(night.source / "late.tiny")
+    night.raw("good", "cam1.0.raw").unlink()
+    (night.source / "good.tiny" / "cam1.0.raw").write_bytes(b"something else")
+    night.raw("lost", "cam1.0.raw").unlink()
+    (night.source / "lost.tiny" / "cam1.0.raw").unlink()
+    before = night.tree()
+    report = night.heal(night.source)
+
+    said = {Path(o.finding.path).parts[3]: o.text for o in report.left if o.finding.kind == Kind.MISSING}
+    sha256 = next(f.sha256 for a in night.announced if a.observation == "good" for f in a.files)
+    assert said == {
+        "good": f"what the source has (1) has other bytes than sha256 {sha256[:16]}",
+        "lost": "no source has a file of this name",
+    }
+    assert {o.text for o in report.left if o.finding.kind == Kind.NOT_ARCHIVED} == {"no source has anything of it"}
+    assert night.tree() == before
+
+
+def test_a_sealed_night_is_opened_to_nobody_but_root(make_night, monkeypatch):
+    night = make_night(runs=("good",))
+    (night.root / "L0/tiny/20251021/sealed.json").write_text("{}")
+    night.raw("good", "cam1.0.raw").unlink()
+    with monkeypatch.context() as other:
+        other.setattr(os, "geteuid", lambda: 1000)
+        report = night.heal(night.source)
+    assert any("is sealed" in o.text for o in report.left if o.finding.kind == Kind.MISSING)
+    assert any("--reopen" in o.text for o in report.left if o.finding.kind == Kind.NOT_ARCHIVED)
+
+    report = night.heal(night.source)
+    assert [o.finding.kind for o in report.healed] == [Kind.MISSING]
+    assert night.raw("good", "cam1.0.raw").is_file()
+
+
+def test_records_are_compared_with_what_was_announced(make_night):
+    night = make_night(runs=("good",))
+    good = next(a for a in night.announced if a.observation == "good")
+    wrong = good.files[0].model_copy(update={"sha256": "0" * 64})
+    longer = good.model_copy(update={"frames": 99, "files": ()})
+    night.log.write_text(encode([longer]))
+    night.archive.ingest([night.log])
+    assert ("short", "good/raw/cam1.0.raw") in night.audit(Depth.COUNT)
+
+    night.log.write_text(encode([good.model_copy(update={"files": (wrong, *good.files[1:])})]) + '{"torn": ')
+    assert exposures.take(night.root, night.log, -20) == 1
+    found = night.audit(Depth.COUNT)
+    assert ("short", "good/raw/cam1.0.raw") not in found
+    assert "announced with sha256 0000000000000000" in found["other bytes", "good/raw/cam1.0.raw"].detail
+
+    make_run(night.source / "more.tiny", frames=5)
+    night.archive.ingest([night.source / "more.tiny"])
+    assert ("unannounced", "more/raw/cam1.0.raw") in night.audit(Depth.COUNT)
+
+
+def test_a_log_with_a_wrong_line_is_refused_and_named(make_night):
+    night = make_night(runs=("good",))
+    night.log.write_text(encode(night.announced[:1]) + '{"instrument": "tiny"}\n')
+    report = night.archive.ingest([night.log])
+
+    assert [(f.state, "line 2" in f.reason) for f in report.files] == [("failed", True)]
+    with pytest.raises(DataError, match="line 2: observation"):
+        exposures.take(night.root, night.log, -20)
+
+
+def test_the_ledger_follows_a_night_to_l2_and_names_a_product_that_only_a_pipeline_brings_back(make_night):
+    night = make_night(runs=("good",))
+    night.heal(night.source)
+    night.auditor.reconcile(NIGHT)
+    before = night.store.nights()[0]
+    with closing(connect(night.settings)) as obs:
+        obs.process("tiny/all", observation="good", shared=True)
+    assert list(night.auditor.changed()) == [NIGHT]
+    night.auditor.reconcile(NIGHT)
+    (after,) = night.store.nights(day_obs=NIGHT.day_obs)
+
+    assert (before.datasets, before.announced, before.whole, before.registered, before.l1) == (4, 4, 4, 4, 0)
+    assert (after.l1_wanted, after.l1, after.l2_wanted, after.l2, after.findings) == (4, 2, 4, 2, 0)
+    lines = {(line.observation, line.data_id): line for line in night.store.lines(NIGHT)}
+    assert all(line.safe and (line.announced, line.archived) == (40, 40) for line in lines.values())
+    assert {line.done for (run, _), line in lines.items() if run == "good"} == {("L1", "L2")}
+    assert list(night.auditor.changed()) == []
+
+    gone = night.product("good", "L1")
+    unlock(night.root / gone.path)
+    shutil.rmtree(night.root / gone.path)
+    report = night.heal(night.source)
+    assert [(o.finding.kind, o.finding.path) for o in report.left] == [(Kind.GONE, str(gone.path))]
+    assert "registry rebuild" in report.left[0].text
+
+
+def test_the_batch_service_finds_losses_by_itself_and_forgets_what_is_mended(make_night):
+    night = make_night(runs=("good",))
+    chore = LedgerChore(night.settings, night.database)
+    chore.look()
+    assert [f.kind for f in night.store.findings()] == [Kind.NOT_ARCHIVED] * 4
+    path = night.raw("good", "cam1.0.raw")
+    content = path.read_bytes()
+    write(path, content[:-1] + bytes([content[-1] ^ 1]))
+    chore._read_ns = 0
+    chore.look()
+    assert ("altered", "good/raw/cam1.0.raw") in {(str(f.kind), f.path[18:]) for f in night.store.findings()}
+
+    write(path, content)
+    chore._read_ns = 0
+    chore.look()
+    assert {f.kind for f in night.store.findings()} == {Kind.NOT_ARCHIVED}
+    path.unlink()
+    chore._look_ns = 0
+    chore.look()
+    assert {f.kind for f in night.store.findings()} == {Kind.NOT_ARCHIVED, Kind.MISSING}
+
+
+def test_sources_that_are_none_or_do_not_answer_are_named(make_night, tmp_path, ssh_config):
+    night = make_night(runs=("good",))
+    with pytest.raises(NotFoundError, match="there is no folder"):
+        night.heal(tmp_path / "nowhere")
+    for name in ("-oProxyCommand=x:/a", "host:relative"):
+        with pytest.raises(ConfigurationError, match="is no source"):
+            night.heal(name)
+    report = night.heal("nowhere:/data", ssh_config=ssh_config)
+    assert {o.finding.kind for o in report.left} == {Kind.NOT_ARCHIVED}
+    assert all("nowhere:/data does not give its files" in o.text for o in report.left)
+    with (
+        open_sources([f"nowhere:{tmp_path}"], tmp_path, ssh_config=ssh_config) as (source,),
+        pytest.raises(ServiceUnavailableError),
+    ):
+        source.observations(night.instrument)
