@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from hven.alarms.outbox import Outbox, Postman
 from hven.alarms.transport import make_transports
@@ -13,7 +14,7 @@ from hven.batch.campaigns.store import CampaignStore
 from hven.batch.checks.chore import CheckChore
 from hven.batch.checks.store import CheckStore
 from hven.batch.chore import Chore
-from hven.batch.commands.chore import CommandChore, log_state
+from hven.batch.commands.chore import CommandChore, publish
 from hven.batch.commands.store import CommandStore
 from hven.batch.jobs import DirectJobs
 from hven.batch.launcher import write_site
@@ -24,6 +25,7 @@ from hven.core.settings import Settings
 from hven.registry.database import Database
 from hven.registry.direct import DirectRegistry
 from hven.retention.chore import RetentionChore
+from hven.telemetry.gateway import Gateway
 
 
 def make_chores(settings: Settings, database: Database) -> Sequence[Chore]:
@@ -37,7 +39,7 @@ def make_chores(settings: Settings, database: Database) -> Sequence[Chore]:
     return (
         ScheduleChore(ScheduleStore(database), campaigns, checks, jobs, outbox),
         CampaignChore(campaigns, jobs, outbox),
-        CommandChore(CommandStore(database), jobs, log_state),
+        CommandChore(CommandStore(database), jobs, partial(publish, Gateway(database))),
         CheckChore(settings, write_site(settings), checks, outbox),
         RetentionChore(settings, database),
         LedgerChore(settings, database),

@@ -24,6 +24,7 @@ from hven.service.handlers import (
     gateway,
     identity,
     jobs,
+    ledger,
     lookup,
     pipelines,
     products,
@@ -39,7 +40,7 @@ from hven.service.limits import LimitBody
 
 _HANDLERS = (
     identity, products, lookup, collections, quanta, types, pipelines, jobs, campaigns, schedules, triage, runner,
-    status, retention, gateway, commands,
+    status, retention, gateway, commands, ledger,
 )  # fmt: skip
 Next = Callable[[Request], Awaitable[Response]]
 

@@ -27,6 +27,7 @@ PAGES = {
     "campaigns": "Campaigns",
     "schedules": "Schedules",
     "calibrations": "Calibrations",
+    "ledger": "Ledger",
     "storage": "Storage",
     "system": "System",
 }

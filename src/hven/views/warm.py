@@ -10,6 +10,7 @@ from hven.views.pages import (
     calibrations,
     campaigns,
     jobs,
+    ledger,
     observation,
     observations,
     schedules,
@@ -29,6 +30,7 @@ PAGES = {
     "campaigns": campaigns.page,
     "schedules": schedules.page,
     "calibrations": calibrations.page,
+    "ledger": ledger.page,
     "storage": storage.page,
     "system": system.page,
 }

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shutil
 from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 import tiny_plugin
 from tiny_instrument import make_run
+from typer.testing import CliRunner
 
 from hven.archive.completeness import exposures
 from hven.archive.completeness.auditor import Auditor
@@ -20,10 +23,13 @@ from hven.archive.completeness.model import Depth, Kind, Place
 from hven.archive.completeness.source import open_sources
 from hven.archive.completeness.store import CompletenessStore
 from hven.archive.ingest import Archive
+from hven.batch.launcher import write_site
+from hven.cli.main import app
 from hven.core.errors import ConfigurationError, DataError, NotFoundError, ServiceUnavailableError
 from hven.core.settings import EngineSettings, IngestSettings, Profile, Settings
 from hven.model.exposure_log import SUFFIX, announce, encode
 from hven.observatory import connect
+from hven.registry import schema
 from hven.registry.database import Database
 from hven.registry.direct import DirectRegistry
 from hven.store.staging import unlock
@@ -83,10 +89,15 @@ class Night:
 
 
 @pytest.fixture
-def make_night(tmp_path, monkeypatch, database_settings):
+def make_night(tmp_path, monkeypatch, new_database):
     with ExitStack() as opened:
         instrument = opened.enter_context(tiny_plugin.installed(tmp_path / "plugin", monkeypatch, tiny_plugin.RAW))
-        yield lambda **more: Night(tmp_path, opened, instrument, database_settings, **more)
+
+        def make(kind="sqlite", **more):
+            url = opened.enter_context(new_database(kind, tmp_path))
+            return Night(tmp_path, opened, instrument, {"registry_url": url, "platform_url": url}, **more)
+
+        yield make
 
 
 def write(path, content):
@@ -110,7 +121,9 @@ def inject(night):
     write(chunk, chunk.read_bytes()[:-1])
     unlock(night.root / gone.path)
     shutil.rmtree(night.root / gone.path)
-    night.registry.remove([hidden.id])
+    with night.registry.database.write() as connection:
+        connection.execute(sa.delete(schema.member).where(schema.member.c.product_id == hidden.id))
+        connection.execute(sa.delete(schema.product).where(schema.product.c.id == hidden.id))
     return {
         ("altered", "altered/raw/cam1.0.raw"),
         ("truncated", "cut/raw/cam1.0.raw"),
@@ -124,9 +137,9 @@ def inject(night):
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("source", ["folder", "ssh"])
-def test_every_trouble_is_found_named_and_healed_and_nothing_else_is_touched(make_night, source, request):
-    night = make_night()
+@pytest.mark.parametrize(("kind", "source"), [("sqlite", "folder"), ("postgresql", "ssh")])
+def test_every_trouble_is_found_named_and_healed_and_nothing_else_is_touched(make_night, kind, source, request):
+    night = make_night(kind)
     name = f"node1:{night.source}" if source == "ssh" else night.source
     given = {"ssh_config": request.getfixturevalue("ssh_config")} if source == "ssh" else {}
     whole, delivered = night.tree(), {p: p.stat().st_mtime_ns for p in night.source.rglob("*")}
@@ -273,7 +286,7 @@ def test_the_batch_service_finds_losses_by_itself_and_forgets_what_is_mended(mak
     write(path, content[:-1] + bytes([content[-1] ^ 1]))
     chore._read_ns = 0
     chore.look()
-    assert ("altered", "good/raw/cam1.0.raw") in {(str(f.kind), f.path[18:]) for f in night.store.findings()}
+    assert ("altered", "good/raw/cam1.0.raw") in {(str(f.kind), f.path[17:]) for f in night.store.findings()}
 
     write(path, content)
     chore._read_ns = 0
@@ -300,3 +313,27 @@ def test_sources_that_are_none_or_do_not_answer_are_named(make_night, tmp_path, 
         pytest.raises(ServiceUnavailableError),
     ):
         source.observations(night.instrument)
+
+
+def test_commands_name_what_is_amiss_heal_it_and_show_the_ledger(make_night):
+    night = make_night(runs=("good",))
+    site = write_site(night.settings)
+
+    def hven(*words):
+        done = CliRunner().invoke(app, [*words, "--site", str(site)])
+        assert not done.exception or isinstance(done.exception, SystemExit), done.exception
+        return done.exit_code, done.stdout
+
+    night.raw("good", "cam1.0.raw").unlink()
+    code, said = hven("audit", "20251021")
+    assert (code, "missing: L0/tiny/20251021/good/raw/cam1.0.raw" in said) == (3, True)
+    code, said = hven("catchup", "20251021", "--from", str(night.source))
+    assert (code, "tiny 20251021: 5 healed, 0 left" in said) == (0, True)
+    assert hven("catchup", "20251021", "--from", str(night.source)) == (0, "tiny 20251021: 0 healed, 0 left\n")
+    assert hven("audit", "--level", "bytes") == (0, "nothing is amiss\n")
+    code, said = hven("ledger", "20251021", "--json")
+    shown = json.loads(said)
+    assert (code, shown["nights"][0]["registered"], len(shown["lines"]), shown["findings"]) == (0, 4, 4, [])
+    assert "4 of 4" in hven("ledger")[1]
+    with pytest.raises(NotFoundError, match="20251022"):
+        CliRunner().invoke(app, ["audit", "20251022", "--site", str(site)], catch_exceptions=False)

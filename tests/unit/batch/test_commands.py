@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from contextlib import ExitStack, closing
+from functools import partial
 
 import pytest
 import tiny_site
 from api_server import serving
 from control_system import ControlSystem
 
-from hven.batch.commands.chore import CommandChore
+from hven.batch.commands.chore import CommandChore, publish
 from hven.batch.commands.model import CommandState
 from hven.batch.commands.store import CommandStore
 from hven.batch.model import JobClass, JobState
@@ -18,6 +19,7 @@ from hven.core.errors import ServiceUnavailableError
 from hven.observatory import connect
 from hven.registry.database import Database
 from hven.service.auth import Caller
+from hven.telemetry.gateway import Gateway
 
 SIGNAL = {"pipeline": "tiny/all#first", "values": {"detector": [1, 2]}}
 VALID = {"begin": "2025-10-22T00:00:00Z", "end": "2025-10-23T00:00:00Z"}
@@ -35,20 +37,27 @@ class Observatory:
     """A tiny site with its API, a control system, and a batch service that can be killed between any two steps."""
 
     def __init__(self, site, ocs, opened):
-        self.site, self.ocs, self.opened, self.told = site, ocs, opened, []
+        self.site, self.ocs, self.opened = site, ocs, opened
         self.start_service()
 
     def start_service(self, tell=None):
         """A new process of the batch service knows nothing but what is in the database."""
         database = self.opened.enter_context(closing(Database(self.site.settings.platform_url)))
         store = CommandStore(database)
-        self.chore = CommandChore(store, self.site.jobs_of("hven-batch", operator=True), tell or self.tell)
+        self.gateway = Gateway(database)
+        tell = tell or partial(publish, self.gateway)
+        self.chore = CommandChore(store, self.site.jobs_of("hven-batch", operator=True), tell)
 
-    def tell(self, command):
-        self.told.append((command.request.id, str(command.state)))
+    def told(self, command):
+        """States that those who follow the gateway have seen."""
+        return [r.value["state"] for r in self.gateway.since(0) if (r.channel, r.name) == ("commands", command)]
 
     def step(self):
         self.chore.step()
+
+    def jobs(self, command):
+        """Jobs that were submitted for a command."""
+        return [j for j in self.site.jobs.find() if j.run == f"tiny/runs/commands/{command}"]
 
     def until_ended(self, command):
         """Let service and runner work until a command has ended; gives it as it ended."""
@@ -61,80 +70,90 @@ class Observatory:
         raise AssertionError(found)
 
 
-@pytest.fixture
-def place(tmp_path, monkeypatch, database_settings):
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def site(request, tmp_path_factory, new_database):
+    """A site for all tests; each gives its commands other names."""
+    folder = tmp_path_factory.mktemp("commands")
     with ExitStack() as opened:
-        site = opened.enter_context(tiny_site.opened(tmp_path, monkeypatch, **database_settings))
+        url = opened.enter_context(new_database(request.param, folder))
+        patch = opened.enter_context(pytest.MonkeyPatch.context())
+        site = opened.enter_context(tiny_site.opened(folder / "site", patch, registry_url=url, platform_url=url))
         obs = opened.enter_context(closing(connect(site.settings)))
-        api = opened.enter_context(serving(obs, token=Everybody()))
-        yield Observatory(site, opened.enter_context(closing(ControlSystem(api.url))), opened)
+        site.url = opened.enter_context(serving(obs, token=Everybody())).url
+        yield site
+
+
+@pytest.fixture
+def place(site):
+    with ExitStack() as opened:
+        yield Observatory(site, opened.enter_context(closing(ControlSystem(site.url))), opened)
 
 
 def test_a_command_is_acknowledged_done_once_and_told_of(place):
-    answer = place.ocs.command("c1", **SIGNAL)
+    answer = place.ocs.command("once", **SIGNAL)
     assert (answer.status_code, answer.json()["state"], answer.json()["who"]) == (202, "ack", "ocs")
     place.step()
-    going = place.ocs.look("c1")
-    assert (going["state"], going["summary"]["collection"]) == ("in progress", "tiny/runs/commands/c1")
-    (job,) = place.site.jobs.find()
+    going = place.ocs.look("once")
+    assert (going["state"], going["summary"]["collection"]) == ("in progress", "tiny/runs/commands/once")
+    (job,) = place.jobs("once")
     assert (job.request.job_class, job.user, job.request.shared) == (JobClass.OCS_DRIVEN, "hven-batch", True)
 
-    ended = place.until_ended("c1")
+    ended = place.until_ended("once")
 
-    assert place.ocs.seen == {"c1": ["ack", "in progress", "completed"]}
+    assert place.ocs.seen == {"once": ["ack", "in progress", "completed"]}
     summary = ended["summary"]
     assert (summary["counts"]["done"], summary["counts"]["failed"], summary["products"]) == (4, 0, 4)
     assert (summary["qc"], summary["judged"]) == ("missing", 0)
-    assert len(place.site.jobs.find()) == 1
+    assert len(place.jobs("once")) == 1
     place.step()
-    assert place.told == [("c1", "in progress"), ("c1", "completed")]
+    assert place.told("once") == ["in progress", "completed"]
 
 
-def test_the_same_id_with_another_body_is_refused_and_changes_nothing(place):
-    place.ocs.command("c1", **SIGNAL)
-    answer = place.ocs.command("c1", "tiny/all")
+def test_the_same_id_is_the_same_command_and_with_another_body_refused(place):
+    place.ocs.command("same", **SIGNAL, priority="calibration")
+    answer = place.ocs.command("same", **SIGNAL)
 
     assert (answer.status_code, answer.json()["error"]) == (409, "ConflictError")
-    assert place.ocs.look("c1")["request"]["pipeline"] == "tiny/all#first"
-    place.until_ended("c1")
-    assert place.ocs.command("c1", **SIGNAL).json()["state"] == "completed"
-    assert len(place.site.jobs.find()) == 1
+    assert place.ocs.look("same")["request"]["priority"] == "calibration"
+    place.step()
+    assert place.ocs.command("same", **SIGNAL, priority="calibration").json()["job"] == place.jobs("same")[0].id
+    place.ocs.abort("same")
+    place.step()
 
 
-@pytest.mark.parametrize(
-    ("changed", "status", "error"),
-    [
-        ({"pipeline": "tiny/al"}, 404, "UnknownNameError"),
-        ({"pipeline": "tiny/all#nothing"}, 404, "UnknownNameError"),
-        ({"pipeline": "panoseti/calibrate"}, 404, "UnknownNameError"),
-        ({"values": {"colour": ["red"]}}, 404, "UnknownNameError"),
-        ({"config": {"levels": {"cell": 1}}}, 422, "ConfigurationError"),
-        ({"id": "../c1"}, 422, "ConfigurationError"),
-        ({"certify": {"collection": "u/ocs/calib", "types": ["L1/tiny.levels"], **VALID}}, 403, "AccessDeniedError"),
-        ({"certify": {"collection": "tiny/calib", "types": ["L1/tiny.levels"], "begin": "now", "end": "then"}}, 422,
-         "ConfigurationError"),
-    ],
-)  # fmt: skip
-def test_what_cannot_be_done_is_refused_at_once_and_not_taken_down(place, changed, status, error):
-    body = {"command": "c1", **SIGNAL, **changed}
-    answer = place.ocs.command(body.pop("id", body.pop("command")), **body)
+REFUSED = [
+    ({"pipeline": "tiny/al"}, 404, "UnknownNameError"),
+    ({"pipeline": "tiny/all#nothing"}, 404, "UnknownNameError"),
+    ({"pipeline": "panoseti/calibrate"}, 404, "UnknownNameError"),
+    ({"values": {"colour": ["red"]}}, 404, "UnknownNameError"),
+    ({"config": {"levels": {"cell": 1}}}, 422, "ConfigurationError"),
+    ({"id": "../c1"}, 422, "ConfigurationError"),
+    ({"certify": {"collection": "u/ocs/calib", "types": ["L1/tiny.levels"], **VALID}}, 403, "AccessDeniedError"),
+    ({"certify": {"collection": "a", "types": ["L1/a.b"], "begin": "now", "end": "then"}}, 422, "ConfigurationError"),
+]
 
-    assert (answer.status_code, answer.json()["error"]) == (status, error)
-    assert place.ocs.client.get("/commands").json() == []
+
+def test_what_cannot_be_done_is_refused_at_once_and_not_taken_down(place):
+    for changed, status, error in REFUSED:
+        body = {**SIGNAL, **changed}
+        answer = place.ocs.command(body.pop("id", "wrong"), **body)
+        assert (answer.status_code, answer.json()["error"]) == (status, error), changed
+
+    assert place.ocs.client.get("/commands/wrong").status_code == 404
 
 
 def test_a_command_without_data_fails_and_says_so(place):
-    place.ocs.command("c1", "tiny/all", values={"detector": [7]})
-    ended = place.until_ended("c1")
+    place.ocs.command("empty", "tiny/all", values={"detector": [7]})
+    ended = place.until_ended("empty")
 
     assert (ended["state"], ended["job"]) == ("failed", None)
     assert "no data fit tiny/all" in ended["error"]
-    assert place.ocs.seen["c1"] == ["ack", "failed"]
+    assert place.ocs.seen["empty"] == ["ack", "failed"]
 
 
 def test_a_command_whose_quanta_fail_has_failed_with_counts(place):
-    place.ocs.command("c1", "tiny/all", config={"peaks": {"fail_detector": 2}})
-    ended = place.until_ended("c1")
+    place.ocs.command("bad", "tiny/all", config={"peaks": {"fail_detector": 2}})
+    ended = place.until_ended("bad")
 
     counts = ended["summary"]["counts"]
     assert (ended["state"], counts["failed"], counts["blocked"]) == ("failed", 1, 1)
@@ -153,13 +172,13 @@ def test_commands_are_aborted_before_and_while_they_go_on_and_not_after(place):
     place.step()
     place.step()
     assert place.ocs.look("goes")["state"] == "aborted"
-    assert [job.state for job in place.site.jobs.find()] == [JobState.DELETED]
+    assert [job.state for job in place.jobs("goes")] == [JobState.DELETED]
     assert place.ocs.abort("goes").status_code == 409
     assert place.ocs.abort("never").status_code == 404
 
 
 def test_a_service_that_is_killed_anywhere_does_nothing_twice(place, monkeypatch):
-    place.ocs.command("c1", **SIGNAL)
+    place.ocs.command("killed", **SIGNAL)
     with monkeypatch.context() as killed:
         killed.setattr(CommandStore, "begin", lambda *_: (_ for _ in ()).throw(ServiceUnavailableError("killed")))
         with pytest.raises(ServiceUnavailableError):
@@ -171,12 +190,12 @@ def test_a_service_that_is_killed_anywhere_does_nothing_twice(place, monkeypatch
     place.start_service()
     place.step()
 
-    assert place.ocs.look("c1")["state"] == "completed"
-    assert len(place.site.jobs.find()) == 1
-    assert place.told == [("c1", "completed")]
+    assert place.ocs.look("killed")["state"] == "completed"
+    assert len(place.jobs("killed")) == 1
+    assert place.told("killed") == ["completed"]
 
 
-def test_a_daily_calibration_comes_back_certified_even_if_the_service_is_killed_after_it(place, monkeypatch):
+def test_a_daily_calibration_comes_back_certified_even_if_the_service_is_killed_in_between(place, monkeypatch):
     wanted = {"collection": "tiny/calib/levels", "types": ["L1/tiny.levels"], **VALID}
     place.ocs.command("cal", **SIGNAL, certify=wanted)
     place.step()
@@ -188,23 +207,23 @@ def test_a_daily_calibration_comes_back_certified_even_if_the_service_is_killed_
     place.start_service()
     ended = place.until_ended("cal")
 
-    assert ended["state"] == "completed"
+    assert (ended["state"], ended["error"]) == ("completed", "")
     (ref,) = [p.ref for p in place.site.registry.find() if p.id == ended["summary"]["certified"][0]]
     valid = place.site.registry.calibration(ref, parse_utc(VALID["begin"]), collection=wanted["collection"])
     assert valid.id == ended["summary"]["certified"][0]
     assert len(ended["summary"]["certified"]) == 2
 
-    place.ocs.command("again", "tiny/all", certify=wanted)
+    place.ocs.command("again", **SIGNAL, config={"levels": {"cell_s": 2.0}}, certify=wanted)
     ended = place.until_ended("again")
-    assert (ended["state"], ended["summary"]["products"]) == ("failed", 10)
+    assert (ended["state"], ended["summary"]["products"]) == ("failed", 4)
     assert "overlaps" in ended["error"]
 
 
 def test_readers_look_and_command_nothing(place):
-    place.ocs.command("c1", **SIGNAL)
+    place.ocs.command("read", **SIGNAL)
     base = str(place.ocs.client.base_url)
     reader = place.opened.enter_context(closing(ControlSystem(base, user="ada", lost=0)))
 
-    assert reader.look("c1")["state"] == "ack"
+    assert reader.look("read")["state"] == "ack"
     assert reader.command("c2", **SIGNAL).status_code == 403
-    assert reader.abort("c1").status_code == 403
+    assert reader.abort("read").status_code == 403

@@ -1,4 +1,4 @@
-"""`hven campaign` and `hven schedule`."""
+"""`hven campaign`, `hven schedule` and `hven command`."""
 
 from __future__ import annotations
 
@@ -63,3 +63,17 @@ def test_a_schedule_is_enabled_fired_by_hand_and_looked_at(hven):
     assert ": off" in hven("schedule", "disable", "nightly-panoseti")
     shown = json.loads(hven("schedule", "show", "nightly-panoseti", "--json"))
     assert [fire["state"] for fire in shown["fires"]] == ["due"]
+
+
+def test_a_command_is_sent_looked_at_and_aborted(hven):
+    what = ("command", "send", "cal1", "panoseti/calibrate", "--day-obs", 20251021)
+    assert "cal1: ack" in hven(*what)
+    assert "cal1: ack" in hven(*what)
+    assert [one["request"]["values"] for one in json.loads(hven("command", "list", "--json"))] == [
+        {"day_obs": [20251021]}
+    ]
+    assert "cal1" in hven("command", "list")
+    with pytest.raises(ConfigurationError, match="this is no command"):
+        hven(*what, "--certify", "panoseti/calib/gain")
+    assert "cal1: ack, stopping" in hven("command", "abort", "cal1")
+    assert json.loads(hven("command", "show", "cal1", "--json"))["aborting"]

@@ -173,6 +173,12 @@ ENDPOINTS = [
     ("GET", "/schedule-events"),
     ("GET", "/schedules/weekly"),
     *(("POST", f"/schedules/weekly/{verb}") for verb in ("enable", "disable", "run")),
+    ("GET", "/commands"),
+    ("POST", "/commands"),
+    ("GET", "/commands/cal1"),
+    ("POST", "/commands/cal1/abort"),
+    ("GET", "/ledger"),
+    ("GET", "/ledger/panoseti/20251021"),
     ("GET", "/status"),
     *(("GET", path) for path in ("/gateway", "/gateway/stream")),
     *(("GET", path) for path in ("/retention", "/retention/plan", "/retention/deeds", "/holds")),
@@ -200,7 +206,12 @@ def test_every_endpoint_is_in_the_list_of_those_tested():
     found = {(method.upper(), path) for path, methods in declared.items() for method in methods}
 
     names = {"/1": "/{job_id}", "/x": "/{product_id}", "panoseti.ph1024": "{name}", "0123456789ab": "{fingerprint}"}
-    names |= {"dr1": "{campaign}", "weekly": "{schedule}"}
+    names |= {
+        "dr1": "{campaign}",
+        "weekly": "{schedule}",
+        "cal1": "{command}",
+        "/panoseti/20251021": "/{instrument}/{day_obs}",
+    }
     for concrete, template in names.items():
         found = {(method, path.replace(template, concrete)) for method, path in found}
     assert found == {*ENDPOINTS, *RUNNER}
@@ -233,7 +244,7 @@ def test_a_reader_changes_nothing(hub, reader, path):
     answer = hub.ask(reader, "POST", path, json=BODY)
 
     assert answer.status_code == 403
-    needed = "operate" if path.startswith(("/campaigns", "/schedules")) else "submit"
+    needed = "operate" if path.startswith(("/campaigns", "/schedules", "/commands")) else "submit"
     assert answer.json()["hint"] == f"It needs the scope custom:hven:{needed}."
 
 

@@ -34,8 +34,12 @@ _LEFT = {
     Kind.UNREADABLE: "the disk or the rights of this account do not give it back",
     Kind.BAD_MANIFEST: "bring manifest.json back from a backup",
 }
+_NEXT = "it stands still; run it again, or look at it"
 _RIGHTS = "the archive's own account may do it, and root in a sealed night"
 _TAKEN = {FileState.ARCHIVED, FileState.KNOWN}
+
+
+_Key = tuple[Kind, str]
 
 
 class Outcome(NamedTuple):
@@ -102,24 +106,23 @@ class Catchup:
         if not before:
             return CatchupReport()
         done, why = self._try_all(place, before)
-        after = {(f.kind, f.path): f for f in self.auditor.audit(place, depth)}
-        report = CatchupReport(healed=[o for o in done if (o.finding.kind, o.finding.path) not in after])
-        for key, finding in after.items():
-            text = why.get(key) or _LEFT.get(finding.kind, "it came to light only now; run it again")
-            report.left.append(Outcome(finding, text))
-        return report
+        after = {_key(f): f for f in self.auditor.audit(place, depth)}
+        healed = [Outcome(f, done.get(_key(f), "came with another")) for f in before if _key(f) not in after]
+        left = [Outcome(f, why.get(key) or _LEFT.get(f.kind, _NEXT)) for key, f in after.items()]
+        return CatchupReport(healed, left)
 
-    def _try_all(self, place: Place, found: Iterable[Finding]) -> tuple[list[Outcome], dict[tuple[Kind, str], str]]:
-        done: list[Outcome] = []
-        why: dict[tuple[Kind, str], str] = {}
+    def _try_all(self, place: Place, found: Iterable[Finding]) -> tuple[dict[_Key, str], dict[_Key, str]]:
+        """What was done about each finding, and why nothing could be done about others."""
+        done: dict[_Key, str] = {}
+        why: dict[_Key, str] = {}
         for finding in sorted((f for f in found if f.kind in _ORDER), key=lambda f: _ORDER.index(f.kind)):
             self.progress(f"{finding.kind}: {finding.path}")
             try:
-                done.append(Outcome(finding, self._try(place, finding)))
+                done[_key(finding)] = self._try(place, finding)
             except HvenError as error:
-                why[finding.kind, finding.path] = str(error)
+                why[_key(finding)] = str(error)
             except OSError as error:
-                why[finding.kind, finding.path] = f"{error.strerror}: {error.filename}; {_RIGHTS}"
+                why[_key(finding)] = f"{error.strerror}: {error.filename}; {_RIGHTS}"
         return done, why
 
     def _try(self, place: Place, finding: Finding) -> str:
@@ -194,3 +197,7 @@ class Catchup:
         hours = self.auditor.settings.observatory.day_obs_offset_hours
         offered = self._offered[instrument.name]
         return [offer for offer in offered if day_obs(offer.observation.start_ns, hours) == place.day_obs]
+
+
+def _key(finding: Finding) -> _Key:
+    return finding.kind, finding.path

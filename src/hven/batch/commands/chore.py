@@ -14,14 +14,21 @@ from hven.batch.commands.store import OPEN, CommandStore
 from hven.batch.jobs import DirectJobs
 from hven.batch.model import Job, JobState
 from hven.core.errors import ConflictError, HvenError, InfrastructureError
-from hven.core.logging import get_logger
+from hven.telemetry.gateway import Gateway
 
-_log = get_logger(__name__)
+CHANNEL = "commands"
+"""Of the telemetry gateway."""
+
+_LONGEST = 4000
+_MOST = 1000
 
 
-def log_state(command: Command) -> None:
-    """Tell the log how a command stands."""
-    _log.info("command", id=command.request.id, state=str(command.state), job=command.job, error=command.error)
+def publish(gateway: Gateway, command: Command) -> None:
+    """Publish how a command stands; what is too long for a message is cut."""
+    summary = command.summary.model_copy(update={"certified": command.summary.certified[:_MOST]})
+    told = command.model_copy(update={"error": command.error[:_LONGEST], "summary": summary})
+    value = told.model_dump(mode="json", exclude={"request"}) | {"pipeline": command.request.pipeline}
+    gateway.publish(CHANNEL, command.request.id, value)
 
 
 class CommandChore:

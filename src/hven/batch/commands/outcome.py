@@ -10,7 +10,7 @@ from hven.batch.jobs import DirectJobs
 from hven.batch.model import Job
 from hven.batch.quality import quality_of
 from hven.calibration.certify import certify
-from hven.core.errors import CalibrationMissingError, DatasetNotFoundError
+from hven.core.errors import DatasetNotFoundError, NotFoundError, UnknownNameError
 from hven.model.data_id import TypeName
 from hven.model.metric import Status
 from hven.model.product import Product
@@ -66,7 +66,7 @@ def _certify(wanted: Certification, product: Product, registry: Registry) -> str
     """Certify one product, unless a service that was ended meanwhile has done so."""
     try:
         known = registry.calibration(product.ref, wanted.begin_ns, collection=wanted.collection)
-    except (CalibrationMissingError, DatasetNotFoundError):
+    except (NotFoundError, UnknownNameError):
         known = None
     if known is None or known.id != product.id:
         certify(registry, product.id, wanted.begin_ns, wanted.end_ns, wanted.collection)

@@ -16,9 +16,11 @@ from hven.core.clock import NS, day_obs_begin
 from hven.core.constants import ATOMIC_MASS_KG, BOLTZMANN_J_PER_K
 from hven.core.errors import ConflictError
 from hven.instruments.magis.drops import encode_header
+from hven.instruments.magis.images import DropFormat
 from hven.instruments.magis.names import SeriesName
-from hven.instruments.magis.recognise import COMPLETE
+from hven.instruments.magis.recognise import COMPLETE, recognise
 from hven.instruments.magis.series import CONFIGURATION
+from hven.model.exposure_log import SUFFIX, announce, encode
 
 OFFSET_HOURS = -20.0
 CAMERAS = (1, 2)
@@ -102,7 +104,7 @@ class Gradiometer:
 
 
 def simulate(folder: Path, *, night: int = 20251021, seed: int = 1, scale: float = 1.0) -> tuple[Path, ...]:
-    """Write one series of a gradiometer, and what is true of it beside it.
+    """Write one series of a gradiometer with its exposure log, and what is true of it beside it.
 
     Parameters
     ----------
@@ -136,7 +138,14 @@ def simulate(folder: Path, *, night: int = 20251021, seed: int = 1, scale: float
     for camera in CAMERAS:
         _write_camera(series, truth, camera, [d for d in drops if d["camera"] == camera], (seed, night))
     (series / COMPLETE).touch()
+    _write_log(folder, night, series)
     return _write_truth(folder / "truth" / str(night), truth, drops)
+
+
+def _write_log(folder: Path, night: int, series: Path) -> None:
+    """Announce what a series holds, as the data acquisition would."""
+    entries = [e for taken in recognise(series) for e in announce(taken, lambda _name: DropFormat(), Path.read_bytes)]
+    (folder / f"magis.{night}{SUFFIX}").write_text(encode(entries))
 
 
 def _drops(truth: Gradiometer, start_ns: int, rng: np.random.Generator) -> Iterator[dict[str, Any]]:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 
 from hven.core.clock import NS, day_obs_begin
 from hven.core.errors import ConflictError
+from hven.instruments.panoseti.lazy import FORMATS
+from hven.instruments.panoseti.recognise import recognise
 from hven.instruments.panoseti.simulator.faults import Faults
 from hven.instruments.panoseti.simulator.run import Run, merge, write_run
+from hven.model.exposure_log import SUFFIX, announce, encode
 
 PALOMAR_OFFSET_HOURS = -20.0
 FAULTS = Faults(dropped_packets=0.01, missing_quabo=0.02, hot_pixel=6.0, clouds=0.6, drifting_temperature=45.0)
@@ -48,7 +52,7 @@ def night_runs(night: int, scale: float) -> tuple[Run, ...]:
 
 
 def simulate(folder: Path, *, night: int = 20251021, seed: int = 1, scale: float = 1.0) -> tuple[Path, ...]:
-    """Write a night of run directories, and what is true of them beside them.
+    """Write a night of run directories with their exposure log, and what is true of them beside them.
 
     Parameters
     ----------
@@ -82,9 +86,17 @@ def simulate(folder: Path, *, night: int = 20251021, seed: int = 1, scale: float
     paths = [truth / f"{name}.parquet" for name in tables]
     for path, table in zip(paths, tables.values(), strict=True):
         table.to_parquet(path, index=False)
+    _write_log(Path(folder), night, runs)
     facts = {"night": night, "seed": seed, "scale": scale, "runs": [str(r.run_name) for r in runs]}
     (truth / "night.json").write_text(json.dumps(facts, indent=2))
     return (*paths, truth / "night.json")
+
+
+def _write_log(folder: Path, night: int, runs: Iterable[Run]) -> None:
+    """Announce what the runs hold, as the data acquisition would."""
+    taken = [observation for run in runs for observation in recognise(folder / str(run.run_name))]
+    entries = [entry for observation in taken for entry in announce(observation, FORMATS.__getitem__, Path.read_bytes)]
+    (folder / f"panoseti.{night}{SUFFIX}").write_text(encode(entries))
 
 
 def _whole_minutes(seconds: float) -> int:
