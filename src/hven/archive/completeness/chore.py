@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from hven.archive.completeness.auditor import Auditor
-from hven.archive.completeness.model import Depth
+from hven.archive.completeness.model import Depth, Place
 from hven.archive.completeness.store import CompletenessStore
 from hven.core.clock import NS, now_ns
+from hven.core.errors import HvenError
 from hven.core.settings import Settings
 from hven.registry.database import Database
 from hven.registry.direct import DirectRegistry
@@ -57,26 +59,34 @@ class LedgerChore:
             auditor = Auditor(self.settings, registry, self.store)
             if now_ns() >= self._look_ns:
                 self._look_ns = now_ns() + _EVERY_NS
-                for place in list(auditor.changed()):
-                    auditor.reconcile(place)
-                self._list(auditor)
+                _each(auditor.reconcile, list(auditor.changed()))
+                _each(lambda place: auditor.audit(place, Depth.LISTING), self._unlisted())
             if now_ns() >= self._read_ns:
+                self._read_ns = now_ns() + _EVERY_NS
                 self._read(auditor)
 
-    def _list(self, auditor: Auditor) -> None:
-        """List the night that was not listed for the longest time, when that is a day."""
-        listed = self.store.listed()
-        due = [(ns, place) for place, ns in listed.items() if now_ns() - ns >= _DAY_NS]
-        for _, place in sorted(due)[:_LISTED_AT_ONCE]:
-            auditor.audit(place, Depth.LISTING)
+    def _unlisted(self) -> list[Place]:
+        """The night that was not listed for the longest time, when that is a day."""
+        due = [(ns, place) for place, ns in self.store.listed().items() if now_ns() - ns >= _DAY_NS]
+        return [place for _, place in sorted(due)[:_LISTED_AT_ONCE]]
 
     def _read(self, auditor: Auditor) -> None:
         """Read what was not read for long, then wait as long as that may take."""
         ingest = self.settings.ingest
         found = self.store.due(now_ns() - round(ingest.reread_days * _DAY_NS), most_bytes=_MOST_BYTES)
-        if found is None:
-            self._read_ns = now_ns() + _EVERY_NS
-            return
-        place, paths, size = found
-        self._read_ns = now_ns() + round(size / (ingest.reread_mb_s * _MB) * NS)
-        auditor.reread(place, paths)
+        if found is not None:
+            place, paths, size = found
+            self._read_ns = now_ns() + round(size / (ingest.reread_mb_s * _MB) * NS)
+            auditor.reread(place, paths)
+
+
+def _each(look: Callable[[Place], object], places: Sequence[Place]) -> None:
+    """Look at every night; one that cannot be read stops no other, and is told afterwards."""
+    errors = []
+    for place in places:
+        try:
+            look(place)
+        except (OSError, HvenError) as error:
+            errors.append(error)
+    if errors:
+        raise errors[0]

@@ -74,10 +74,10 @@ class Facts:
     def archived(self) -> dict[Unit, list[RawRecord]]:
         """Archived data files of each dataset."""
         found: dict[Unit, list[RawRecord]] = {}
-        for manifest in self.manifests.values():
+        for observation, manifest in self.manifests.items():
             for record in manifest.files if manifest else ():
                 if record.role == "data" and record.dataset_type:
-                    found.setdefault(unit_of_record(manifest.observation, record), []).append(record)  # type: ignore[union-attr]
+                    found.setdefault(unit_of_record(observation, record), []).append(record)
         return found
 
     @cached_property

@@ -139,7 +139,7 @@ class ProductHealer:
             raise ChecksumError(f"converting does not give the bytes of {file.path}")
         with _writable(self.root / product.path, target.parent):
             if target.exists():
-                kept = self.root / "quarantine" / product.path / file.path
+                kept = self.root / "quarantine" / product.path / f"{file.path}.{sha256_of(target)[:16]}"
                 kept.parent.mkdir(parents=True, exist_ok=True)
                 target.rename(kept)
             verified_copy(source, target, sha256=file.sha256)

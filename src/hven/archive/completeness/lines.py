@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator
 
 from hven.archive.completeness.facts import Facts, Unit
 from hven.archive.completeness.model import Finding, Kind, Line
-from hven.archive.completeness.reach import levels_above
+from hven.archive.completeness.reach import levels_of
 from hven.archive.raw_manifest import RawRecord
 from hven.model.data_id import Level
 from hven.model.instrument import Instrument
@@ -30,11 +30,11 @@ def lines(facts: Facts, findings: Collection[Finding], instrument: Instrument) -
     """
     broken = {f.path for f in findings if f.kind in _BROKEN}
     lost = {f.path for f in findings if f.kind in _LOST}
-    reached = _reached(facts)
+    reached, levels_above = _reached(facts), levels_of(instrument)
     for unit in sorted({*facts.announced, *facts.archived, *facts.raw_products}):
         entry, records = facts.announced.get(unit), facts.archived.get(unit, [])
         product = facts.raw_products.get(unit)
-        levels = levels_above(instrument, unit.dataset_type)
+        levels = levels_above.get(unit.dataset_type, ())
         yield Line(
             instrument=facts.place.instrument,
             day_obs=facts.place.day_obs,
