@@ -9,6 +9,9 @@ import typer
 from hven.cli.options import Json, Site
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pydantic import BaseModel
     from rich.console import Console
 
     from hven.archive.completeness.model import Line, NightCount
@@ -39,7 +42,7 @@ def ledger(
     lines = [line for n in nights if day_obs for line in queries.lines(settings, n.instrument, n.day_obs)]
     found = queries.findings(settings, day_obs=day_obs) if day_obs else []
     if as_json:
-        parts = {"nights": nights, "lines": lines, "findings": found}
+        parts: dict[str, Sequence[BaseModel]] = {"nights": nights, "lines": lines, "findings": found}
         print(json.dumps({name: [one.model_dump(mode="json") for one in some] for name, some in parts.items()}))
         return
     console = Console(highlight=False)

@@ -152,7 +152,7 @@ class Catchup:
         return healer.restore(record, self._candidates(instrument, facts.place, finding.observation, record))
 
     def _candidates(self, instrument: Instrument, place: Place, observation: str, record: RawRecord) -> list[Path]:
-        found = []
+        found: list[Path] = []
         for offer in self._offers(instrument, place):
             if (offer.observation.observation, offer.file.name) == (observation, record.name):
                 found += offer.source.fetch([offer.file.path]).values()

@@ -17,7 +17,7 @@ from hven.archive.completeness import exposures
 from hven.archive.completeness.model import Place
 from hven.archive.raw_manifest import RawManifest, RawRecord
 from hven.model.collection import owner_of
-from hven.model.data_id import DataId, Level
+from hven.model.data_id import DataId, DatasetRef, Level, Value
 from hven.model.exposure_log import Announced
 from hven.model.product import Product
 from hven.model.query import DataQuery
@@ -83,7 +83,7 @@ class Facts:
     @cached_property
     def raw_products(self) -> dict[Unit, Product]:
         """Current L0 product of each dataset."""
-        return {unit_of_product(p): p for p in self.products if p.ref.type.level == Level.L0 and p.id in self.current}
+        return {unit_of(p.ref): p for p in self.products if p.ref.type.level == Level.L0 and p.id in self.current}
 
     def raw(self, observation: str) -> Path:
         """Folder of an observation's raw files, relative to the data root."""
@@ -95,11 +95,10 @@ def unit_of_record(observation: str, record: RawRecord) -> Unit:
     return Unit(observation, record.dataset_type, _text(record.data_id))
 
 
-def unit_of_product(one: Product) -> Unit:
+def unit_of(ref: DatasetRef) -> Unit:
     """Dataset that an L0 product holds."""
-    data_id = one.ref.data_id
-    rest = {k: v for k, v in data_id.items() if k not in _OWN_KEYS}
-    return Unit(str(data_id.get("observation", "")), one.ref.type.name, _text(rest))
+    rest = {k: v for k, v in ref.data_id.items() if k not in _OWN_KEYS}
+    return Unit(str(ref.data_id.get("observation", "")), ref.type.name, _text(rest))
 
 
 def gather(root: Path, registry: DirectRegistry, place: Place) -> Facts:
@@ -123,7 +122,7 @@ def night_folder(root: Path, place: Place) -> Path:
     return root / "L0" / place.instrument / str(place.day_obs)
 
 
-def _text(data_id: Mapping[str, object]) -> str:
+def _text(data_id: Mapping[str, Value]) -> str:
     return str(DataId(data_id)) if data_id else ""
 
 

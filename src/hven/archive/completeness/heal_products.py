@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from hven.archive.completeness.facts import Facts, unit_of_product
+from hven.archive.completeness.facts import Facts, unit_of
 from hven.archive.ingest import Archive
 from hven.archive.products import ProductMaker, key_of
 from hven.archive.raw_manifest import RawManifest, RawRecord
@@ -148,7 +148,7 @@ class ProductHealer:
         """Manifest and raw files from which an L0 product was made, all of them whole."""
         if product.ref.type.level != Level.L0:
             raise DatasetNotFoundError(f"a pipeline made it: {_AGAIN}")
-        manifest = self._manifest(unit_of_product(product).observation)
+        manifest = self._manifest(unit_of(product.ref).observation)
         files = dict(self._maker.datasets(manifest)).get(product.ref, [])
         if key_of(product.ref, files, manifest) != product.quantum_key:
             raise DatasetNotFoundError("the archive holds other raw files by now than it was made from")

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from hven.archive.completeness.facts import Facts, Unit
+from hven.archive.completeness.facts import Facts, Unit, unit_of
 from hven.archive.completeness.model import Depth, Finding, Kind
 from hven.core.clock import NS, now_ns
 from hven.core.errors import HvenError
@@ -15,6 +15,7 @@ from hven.registry.direct import DirectRegistry
 from hven.store.index import versions_below
 from hven.store.inspect import inspect
 from hven.store.manifest import MANIFEST, Manifest, check_files
+from hven.store.paths import parse_product_path
 
 YOUNG_S = 300.0
 """What was written so short a time ago may not have been registered or converted yet."""
@@ -57,15 +58,21 @@ class ProductListing:
                 yield self._finding(Kind.GONE, path, f"{product.ref} of {product.run}, content {product.digest[:16]}")
             elif problem := self._problem(path):
                 yield self._finding(Kind.DAMAGED, path, problem)
-        strange = {path.name: path for path in there - known.keys() if self._is_old(path / MANIFEST)}
-        for product_id in sorted(strange.keys() - set(self.registry.among(list(strange)))):
-            yield self._finding(Kind.UNREGISTERED, strange[product_id], "published, and the registry does not know it")
-        yield from self._not_converted(there)
+        strange = self._strange(there - known.keys())
+        for path in strange:
+            if self._is_old(path / MANIFEST):
+                yield self._finding(Kind.UNREGISTERED, path, "published, and the registry does not know it")
+        yield from self._not_converted({unit_of(parse_product_path(path).ref) for path in strange})
 
     def _there(self) -> Iterator[PurePosixPath]:
         place = self.facts.place
         for level in Level:
             yield from versions_below(self.facts.root, PurePosixPath(level, place.instrument, str(place.day_obs)))
+
+    def _strange(self, others: Collection[PurePosixPath]) -> list[PurePosixPath]:
+        """Those that are not registered at all, not even as on their way out."""
+        registered = set(self.registry.among([path.name for path in others]))
+        return sorted(path for path in others if path.name not in registered)
 
     def _problem(self, path: PurePosixPath) -> str:
         """What is the matter with a product, in words; empty for nothing."""
@@ -82,13 +89,12 @@ class ProductListing:
             return f"it cannot be read: {error.strerror}"
         return ""
 
-    def _not_converted(self, there: Collection[PurePosixPath]) -> Iterator[Finding]:
+    def _not_converted(self, there: Collection[Unit]) -> Iterator[Finding]:
+        """Archived data of which no product is registered, nor there to be registered."""
         for unit, records in self.facts.archived.items():
-            product = self.facts.raw_products.get(unit)
             manifest = self.facts.raw(unit.observation).parent / MANIFEST
-            converted = product is not None and product.path in there
-            lost = product is not None and not converted  # which is told as gone
-            if not converted and not lost and sum(r.rows for r in records) and self._is_old(manifest):
+            rows = sum(r.rows for r in records)
+            if rows and unit not in self.facts.raw_products and unit not in there and self._is_old(manifest):
                 yield self._converted_from(unit, len(records))
 
     def _converted_from(self, unit: Unit, files: int) -> Finding:

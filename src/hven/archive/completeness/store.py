@@ -108,7 +108,7 @@ class CompletenessStore:
             grouped = connection.execute(wrong.group_by(FINDING.c.instrument, FINDING.c.day_obs))
             findings = {Place(row.instrument, row.day_obs): row.n for row in grouped}
         places = {Place(row["instrument"], row["day_obs"]): row for row in rows}
-        return [_count(place, row, self.lines(place), findings.get(place, 0)) for place, row in places.items()]
+        return [_count(place, dict(row), self.lines(place), findings.get(place, 0)) for place, row in places.items()]
 
     def keep_reading(self, place: Place, sizes: Mapping[str, tuple[int, int]]) -> None:
         """Note what of a night is to be read again from time to time: by path its bytes, and when it was written."""
