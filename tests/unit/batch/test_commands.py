@@ -70,25 +70,37 @@ class Observatory:
         raise AssertionError(found)
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def site(request, tmp_path_factory, new_database):
-    """A site for all tests; each gives its commands other names."""
-    folder = tmp_path_factory.mktemp("commands")
+@pytest.fixture(scope="module")
+def sites(tmp_path_factory, new_database):
+    """Sites by the kind of their database, for all tests; each gives its commands other names."""
+    made = {}
     with ExitStack() as opened:
-        url = opened.enter_context(new_database(request.param, folder))
-        patch = opened.enter_context(pytest.MonkeyPatch.context())
-        site = opened.enter_context(tiny_site.opened(folder / "site", patch, registry_url=url, platform_url=url))
-        obs = opened.enter_context(closing(connect(site.settings)))
-        site.url = opened.enter_context(serving(obs, token=Everybody())).url
-        yield site
+
+        def site_of(kind):
+            if kind not in made:
+                folder = tmp_path_factory.mktemp(kind)
+                url = opened.enter_context(new_database(kind, folder))
+                patch = opened.enter_context(pytest.MonkeyPatch.context())
+                place = tiny_site.opened(folder / "site", patch, registry_url=url, platform_url=url)
+                made[kind] = opened.enter_context(place)
+                obs = opened.enter_context(closing(connect(made[kind].settings)))
+                made[kind].url = opened.enter_context(serving(obs, token=Everybody())).url
+            return made[kind]
+
+        yield site_of
 
 
 @pytest.fixture
-def place(site):
+def place(sites, request):
+    site = sites(getattr(request, "param", "sqlite"))
     with ExitStack() as opened:
         yield Observatory(site, opened.enter_context(closing(ControlSystem(site.url))), opened)
 
 
+on_both = pytest.mark.parametrize("place", ["sqlite", "postgresql"], indirect=True)
+
+
+@on_both
 def test_a_command_is_acknowledged_done_once_and_told_of(place):
     answer = place.ocs.command("once", **SIGNAL)
     assert (answer.status_code, answer.json()["state"], answer.json()["who"]) == (202, "ack", "ocs")
@@ -177,6 +189,7 @@ def test_commands_are_aborted_before_and_while_they_go_on_and_not_after(place):
     assert place.ocs.abort("never").status_code == 404
 
 
+@on_both
 def test_a_service_that_is_killed_anywhere_does_nothing_twice(place, monkeypatch):
     place.ocs.command("killed", **SIGNAL)
     with monkeypatch.context() as killed:
