@@ -8,6 +8,8 @@ from small_products import NIGHT, publish
 from hven.alarms.message import Message, Severity
 from hven.alarms.outbox import Outbox
 from hven.alarms.transport import LogTransport
+from hven.archive.completeness.model import Finding, Kind, Line, Place
+from hven.archive.completeness.store import CompletenessStore
 from hven.archive.ledger import Ledger, Seen
 from hven.archive.results import FileState
 from hven.batch.campaigns.model import Group, State
@@ -15,6 +17,8 @@ from hven.batch.campaigns.progress import Progress
 from hven.batch.campaigns.spec import CampaignSpec
 from hven.batch.campaigns.store import CampaignStore
 from hven.batch.checks.store import CheckStore
+from hven.batch.commands.model import CommandRequest
+from hven.batch.commands.store import CommandStore
 from hven.batch.lease import JobQueue
 from hven.batch.model import JobRequest, JobState, QuantumLine
 from hven.batch.schedules.store import ScheduleStore
@@ -30,6 +34,7 @@ from hven.model.retention import Expired, Hold
 from hven.registry.database import Database
 from hven.registry.direct import DirectRegistry
 from hven.retention.audit import Audit, Deed
+from hven.telemetry.gateway import Gateway
 
 
 class Site:
@@ -60,6 +65,7 @@ class Site:
             Decision(fingerprint="f", verdict="known", task="t", version="1", error="é", who="ada", time_ns=1, why="so")
         )
         self.plan(database)
+        self.follow(database)
         self.retain(database)
         last = store.submit(JobRequest(pipeline="p/x"), user="bert").id
         with database.write() as connection:
@@ -93,6 +99,17 @@ class Site:
         outbox = Outbox(database, [LogTransport()])
         with database.write() as connection:
             outbox.put(connection, Message("k", Severity.INFO, "é", "text", 1))
+
+    def follow(self, database):
+        """A command, a value that was published, and a night in the ledger with something amiss."""
+        CommandStore(database).put(CommandRequest(id="cal1", pipeline="p/x"), who="ocs")
+        Gateway(database).publish("qc", "é", {"value": 1.5})
+        ledger, place = CompletenessStore(database), Place("panoseti", 20251021)
+        where = {**place._asdict(), "observation": "é"}
+        line = Line(**where, dataset_type="panoseti.ph1024", data_id="", levels=("L1",))
+        ledger.put(place, fingerprint="f", logged=True, lines=[line])
+        ledger.decide(place, [Kind.MISSING], [Finding(kind=Kind.MISSING, **where, path="L0/é")])
+        ledger.keep_reading(place, {"L0/é": (1 << 40, 1)})
 
     def take_in(self, begin=NIGHT):
         with DirectRegistry(self.settings.registry_url, self.settings.root) as registry:
