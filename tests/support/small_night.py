@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import xarray as xr
 
@@ -140,11 +142,21 @@ def _metrics(rows, begin, random):
     })  # fmt: skip
 
 
+def publish_quality(observatory, what, detector, rows, *, begin=BEGIN, created_ns=None):
+    """Publish and register a quality table with exactly these values: by metric, value and unit."""
+    data_id = DataId(instrument="panoseti", day_obs=NIGHT, observation=f"o.{begin}", detector=detector)
+    exactly = SimpleNamespace(uniform=lambda _low, _high: 1.0)
+    name, table = f"L2/panoseti.{what}.qc", _metrics(rows, begin, exactly)
+    product = publish(observatory.root, name, data_id, table, [], created_ns=created_ns)
+    observatory.registry.register([product], inputs={product.id: []})
+    return product
+
+
 def _config(name):
     return SHOWERS.model_dump() if name == "L2/panoseti.showers" else {"clip": 5.0}
 
 
-def publish(root, name, data_id, dataset, inputs):
+def publish(root, name, data_id, dataset, inputs, *, created_ns=None):
     """Publish a dataset as if a pipeline had made it; not registered."""
     declared = _TYPES[name]
     ref = DatasetRef(TypeName.parse(name), data_id)
@@ -158,7 +170,7 @@ def publish(root, name, data_id, dataset, inputs):
         record = Provenance(
             id=staging.id, dataset_type=name, schema_version=declared.schema_version, data_id=dict(data_id), run=RUN,
             task="frames.subtract_pedestal", task_version="1.0", config=_config(name), inputs=sources,
-            quantum_key=f"{name} {data_id}", output="signal", created_ns=BEGIN + 10 * 3600 * NS,
+            quantum_key=f"{name} {data_id}", output="signal", created_ns=created_ns or BEGIN + 10 * 3600 * NS,
             user="ada", site="tryout",
             software=SoftwareRecord(version="0.1.0", commit="0" * 40, environment="e" * 64, python="3.12"),
         )  # fmt: skip

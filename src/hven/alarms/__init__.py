@@ -1,1 +1,1 @@
-"""What people are told when something needs them: messages, an outbox that loses none, and the ways to people."""
+"""What is an alarm, and what people are told: rules, an outbox that loses none, the ways to people."""

@@ -6,8 +6,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from hven.alarms.message import Message, Severity
+from hven.alarms.model import Alarm, Case, Happening, Silence
 from hven.alarms.outbox import Delivery
+from hven.alarms.store import AlarmStore
 from hven.alarms.tables import METADATA, NAME, OUTBOX, VERSION
+from hven.core.clock import now_ns
 from hven.core.settings import Settings
 from hven.registry.database import Database
 
@@ -36,6 +39,36 @@ def notifications(settings: Settings, *, limit: int) -> list[Told]:
         )
         for row in rows
     ]  # fmt: skip
+
+
+def alarms(settings: Settings, *, open_only: bool = True, since_ns: int = 0, limit: int | None = None) -> list[Alarm]:
+    """Alarms, the newest first; those that were over before a time are left out."""
+    return _alarms(settings.platform_url).find(open_only=open_only, since_ns=since_ns, limit=limit)
+
+
+def case(settings: Settings, alarm_id: str) -> Case:
+    """One alarm with its history."""
+    return _alarms(settings.platform_url).get(alarm_id)
+
+
+def history(settings: Settings, *, limit: int) -> list[Happening]:
+    """Who did what to alarms, newest first."""
+    return _alarms(settings.platform_url).history(limit=limit)
+
+
+def silences(settings: Settings) -> list[Silence]:
+    """Silences that hold."""
+    return _alarms(settings.platform_url).silences(now_ns())
+
+
+def last_round_ns(settings: Settings) -> int:
+    """When it was last looked; 0 where never."""
+    return _alarms(settings.platform_url).last_round_ns()
+
+
+@lru_cache(maxsize=8)
+def _alarms(url: str) -> AlarmStore:
+    return AlarmStore(_database(url))
 
 
 @lru_cache(maxsize=8)

@@ -80,6 +80,11 @@ class Ledger:
                 connection.execute(sa.delete(_FILES).where(_FILES.c.path.in_([f.path for f in files])))
                 connection.execute(sa.insert(_FILES), rows)
 
+    def newest_ns(self) -> int:
+        """When a file was last dealt with; 0 where none was."""
+        with self._database.read() as connection:
+            return connection.scalar(sa.select(sa.func.max(_FILES.c.seen_ns)).where(_FILES.c.observation != "")) or 0
+
     def note_closed(self, folders: Mapping[str, str]) -> bool:
         """Keep which folders could not be looked into, with the reason; whether that has changed.
 

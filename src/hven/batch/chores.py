@@ -6,9 +6,13 @@ from collections.abc import Sequence
 from functools import partial
 
 from hven.alarms.outbox import Outbox, Postman
+from hven.alarms.store import AlarmStore
 from hven.alarms.transport import make_transports
 from hven.archive.completeness.chore import LedgerChore
 from hven.batch.account import service_account
+from hven.batch.alarms.chore import AlarmChore
+from hven.batch.alarms.gather import Gatherer, Place
+from hven.batch.alarms.sources import SOURCES
 from hven.batch.campaigns.drive import CampaignChore
 from hven.batch.campaigns.store import CampaignStore
 from hven.batch.checks.chore import CheckChore
@@ -43,5 +47,6 @@ def make_chores(settings: Settings, database: Database) -> Sequence[Chore]:
         CheckChore(settings, write_site(settings), checks, outbox),
         RetentionChore(settings, database),
         LedgerChore(settings, database),
+        AlarmChore(Place(settings, registry, database), Gatherer(SOURCES), AlarmStore(database), outbox),
         Postman(outbox),
     )

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from hven.calibration.declared import Calibration, Quality
 from hven.calibration.workshop import Workshop
 from hven.core.errors import ConfigurationError, DatasetNotFoundError
+from hven.model.annotation import bad, mark_of
 from hven.model.data_id import DataId, DatasetRef, TypeName
 from hven.model.metric import Status
 from hven.model.product import Product
@@ -65,11 +66,13 @@ def candidates(workshop: Workshop, calibration: Calibration, query: DataQuery) -
 
 
 def unfit(workshop: Workshop, calibration: Calibration, found: Collection[Product]) -> dict[str, str]:
-    """Why products are not good enough, by id."""
+    """Why products are not good enough, by id: marked bad by somebody, or by their quality."""
+    marks = bad(workshop.registry.annotations())
+    reasons = {p.id: f"{p.ref.data_id} is {mark}" for p in found if (mark := mark_of(marks, p)) is not None}
     if calibration.quality is None:
-        return {}
-    reasons = {product.id: _bad(workshop, calibration.quality, product) for product in found}
-    return {product_id: reason for product_id, reason in reasons.items() if reason}
+        return reasons
+    judged_bad = {p.id: _bad(workshop, calibration.quality, p) for p in found if p.id not in reasons}
+    return reasons | {product_id: reason for product_id, reason in judged_bad.items() if reason}
 
 
 def _bad(workshop: Workshop, quality: Quality, product: Product) -> str:

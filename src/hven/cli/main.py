@@ -8,6 +8,7 @@ from typing import NoReturn
 import typer
 
 from hven.cli.affected import affected
+from hven.cli.alarms import alarms
 from hven.cli.announce import announce
 from hven.cli.audit import audit
 from hven.cli.backup import backup, restore
@@ -30,9 +31,11 @@ from hven.cli.hold import hold
 from hven.cli.ingest import ingest
 from hven.cli.jobs import jobs
 from hven.cli.ledger import ledger
+from hven.cli.night import night
 from hven.cli.plan import plan
 from hven.cli.process import process
 from hven.cli.project import project
+from hven.cli.qc import qc
 from hven.cli.registry import registry
 from hven.cli.remove import remove
 from hven.cli.retention import retention
@@ -85,6 +88,9 @@ app.add_typer(jobs, name="jobs")
 app.add_typer(campaign, name="campaign")
 app.add_typer(schedule, name="schedule")
 app.add_typer(command, name="command")
+app.add_typer(alarms, name="alarms")
+app.add_typer(qc, name="qc")
+app.add_typer(night, name="night")
 app.add_typer(calib, name="calib")
 app.add_typer(registry, name="registry")
 app.add_typer(collection, name="collection")

@@ -238,6 +238,15 @@ class RetentionRule(_Strict):
     ] = 0
 
 
+class AlarmSettings(_Strict):
+    """What is watched; see docs/operator-guide.md."""
+
+    rules: Annotated[
+        Path | None, Field(description="The site's own rules, YAML; they replace shipped ones of the same name.")
+    ] = None
+    every_s: Annotated[float, Field(gt=0, description="From one look around to the next.")] = 15.0
+
+
 class RetentionSettings(_Strict):
     """What becomes of the observatory's own products in the end; without rules everything stays."""
 
@@ -315,6 +324,7 @@ class Settings(_Strict):
     ingest: IngestSettings = IngestSettings()
     batch: BatchSettings = BatchSettings()
     notify: NotifySettings = NotifySettings()
+    alarms: AlarmSettings = AlarmSettings()
     retention: RetentionSettings = RetentionSettings()
     slurm: Annotated[
         SlurmSettings | None, Field(description="The cluster where engine, batch or spawner name Slurm.")

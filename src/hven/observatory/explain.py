@@ -11,9 +11,11 @@ from urllib.parse import unquote
 
 from hven.calibration.declared import load_calibrations
 from hven.core.clock import format_utc
+from hven.model.annotation import bad, mark_of
 from hven.model.data_id import Level, TypeName
 from hven.model.dataset_type import DatasetType
 from hven.model.instrument import Instrument
+from hven.model.product import Product
 from hven.model.quantum import QuantumRecord, QuantumState
 from hven.model.query import DataQuery
 from hven.model.task import Slot
@@ -68,6 +70,7 @@ class _Chain:
         self.obs = obs
         self.instrument = instrument
         self.query = query
+        self.marks = bad(obs.registry.annotations())
         self.types: Mapping[TypeName, DatasetType] = {t.type_name: t for t in instrument.dataset_types}
 
     def follow(self, declared: DatasetType) -> Iterator[Link]:
@@ -76,11 +79,20 @@ class _Chain:
         found = self.obs.registry.find(declared.type_name, query)
         about = str(declared.type_name)
         if found:
-            yield Link(about, True, f"there: {len(found)} dataset{'s' if len(found) > 1 else ''}")
+            yield self._there(about, found)
         elif declared.level == Level.L0:
             yield self._raw(about, query)
         else:
             yield from self._made(about, declared, query)
+
+    def _there(self, about: str, found: list[Product]) -> Link:
+        """What is there, as far as people have not marked it bad."""
+        reasons = [mark for product in found if (mark := mark_of(self.marks, product)) is not None]
+        count = f"there: {len(found)} dataset{'s' if len(found) > 1 else ''}"
+        if not reasons:
+            return Link(about, True, count)
+        text = f"{count}, {len(reasons)} of them left out: {reasons[0]}"
+        return Link(about, len(reasons) < len(found), text)
 
     def _for(self, declared: DatasetType) -> DataQuery:
         return DataQuery({k: v for k, v in self.query.values.items() if k in declared.keys})

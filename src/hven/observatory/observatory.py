@@ -174,7 +174,7 @@ class Observatory(Calibrated):
         """
         from hven.observatory import export
 
-        product = self.one(dataset_type, level, where=where, collection=collection, **data_id)
+        product = self.one(dataset_type, level, where=where, collection=collection, bad=False, **data_id)
         path = Path(target) if target else Path(f"{export.file_stem(product)}.{file_format}")
         return export.export(self.root, product, self.open_product(product), file_format, path)
 

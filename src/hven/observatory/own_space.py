@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hven.model.product import Product
-from hven.observatory.reading import Reading
+from hven.observatory.watched import Watched
 
 if TYPE_CHECKING:
     from hven.retention.remove import Removal, Step
     from hven.retention.space import Space
 
 
-class OwnSpace(Reading):
+class OwnSpace(Watched):
     """Looking after one's own products; see `Observatory`."""
 
     def space(self) -> Space:

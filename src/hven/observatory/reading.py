@@ -11,9 +11,11 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from hven import instruments
-from hven.core.errors import UnknownNameError
+from hven.core.errors import DatasetNotFoundError, UnknownNameError
 from hven.core.settings import Settings
 from hven.model.access import Viewer
+from hven.model.annotation import bad as marks_of
+from hven.model.annotation import good, mark_of
 from hven.model.collection import owner_of
 from hven.model.data_id import DataId, DatasetRef, TypeName
 from hven.model.dataset_type import DatasetType
@@ -94,7 +96,7 @@ class Reading:
         view = copy(self)
         view.registry = self.registry.seen_by(viewer)
         view.user, view.viewer = viewer.name, viewer
-        for own in ("jobs", "campaigns", "schedules", "retention", "calib"):  # cached properties, of somebody else
+        for own in ("jobs", "campaigns", "schedules", "retention", "calib", "alarms"):  # of somebody else
             view.__dict__.pop(own, None)
         return view
 
@@ -140,6 +142,7 @@ class Reading:
         level: str | None = None,
         where: str = "",
         collection: str = "",
+        bad: bool = False,
         **data_id: object,
     ) -> pd.DataFrame:
         """Table of the products that fit.
@@ -154,6 +157,8 @@ class Reading:
             Condition, e.g. ``'detector in (1, 3) and begin > "2025-10-22T07:00"'``.
         collection
             Where to look; by default what is current.
+        bad
+            Also what people have marked bad.
         data_id
             Data ID keys; a list allows any of its values.
 
@@ -163,7 +168,7 @@ class Reading:
             One row for each product; columns `level, type`, data ID keys, `begin, end, created` (UTC), `rows, size`
             (bytes), `flags, task, run, user, id, path`.
         """
-        return table(self.query(dataset_type, level=level, where=where, collection=collection, **data_id))
+        return table(self.query(dataset_type, level=level, where=where, collection=collection, bad=bad, **data_id))
 
     def query(
         self,
@@ -172,10 +177,14 @@ class Reading:
         level: str | None = None,
         where: str = "",
         collection: str = "",
+        bad: bool = False,
         **data_id: object,
     ) -> list[Product]:
         """Products that fit, as records; see `find`."""
-        query = DataQuery.of(where, **data_id)
+        found = self._query(dataset_type, level, DataQuery.of(where, **data_id), collection)
+        return found if bad else good(marks_of(self.registry.annotations()), found)
+
+    def _query(self, dataset_type: str, level: str | None, query: DataQuery, collection: str) -> list[Product]:
         if not dataset_type:
             found = self.registry.find(None, query, collection=collection)
             return [p for p in found if level is None or p.ref.type.level == level]
@@ -196,13 +205,14 @@ class Reading:
         chunks: Chunks = SHARDS,
         where: str = "",
         collection: str = "",
+        bad: bool = False,
         **data_id: object,
     ) -> xr.Dataset:
         """Open the one dataset that fits, lazily.
 
         Parameters
         ----------
-        dataset_type, level, where, collection, data_id
+        dataset_type, level, where, collection, bad, data_id
             As in `find`; `level` may be left out where the type exists at one.
         chunks
             ``{}`` gives Dask arrays in whole shards; None loads without Dask on access.
@@ -210,16 +220,22 @@ class Reading:
         Raises
         ------
         DatasetNotFoundError
-            When nothing fits; it says why.
+            When nothing fits, or what does is marked bad; it says why.
         AmbiguousNameError
             When several datasets fit; it lists them.
         """
-        return self.open_product(
-            self.one(dataset_type, level, where=where, collection=collection, **data_id), chunks=chunks
-        )
+        found = self.one(dataset_type, level, where=where, collection=collection, bad=bad, **data_id)
+        return self.open_product(found, chunks=chunks)
 
     def one(
-        self, dataset_type: str, level: str | None = None, *, where: str = "", collection: str = "", **data_id: object
+        self,
+        dataset_type: str,
+        level: str | None = None,
+        *,
+        where: str = "",
+        collection: str = "",
+        bad: bool = False,
+        **data_id: object,
     ) -> Product:
         """Record of the one dataset that fits; raises as `open` does."""
         if not owner_of(collection):
@@ -227,13 +243,25 @@ class Reading:
             level = str(declared.level)
             quick = self._one_by_key(declared, data_id) if not where and not collection else None
             if quick is not None:
-                return quick
-        found = self.query(dataset_type, level=level, where=where, collection=collection, **data_id)
-        if not found:
-            raise not_there(self, dataset_type, level, DataQuery.of(where, **data_id), collection)
+                return self._unmarked([quick], bad=bad)[0]
+        query = DataQuery.of(where, **data_id)
+        there = self._query(dataset_type, level, query, collection)
+        if not there:
+            raise not_there(self, dataset_type, level, query, collection)
+        found = self._unmarked(there, bad=bad)
         if len(found) > 1:
             raise several(found)
         return found[0]
+
+    def _unmarked(self, found: list[Product], *, bad: bool) -> list[Product]:
+        """Those that nobody has marked bad, or all; DatasetNotFoundError where none is left."""
+        marks = [] if bad else marks_of(self.registry.annotations())
+        left = good(marks, found)
+        if not left:
+            raise DatasetNotFoundError(
+                f"{found[0].ref} is {mark_of(marks, found[0])}", hint="bad=True opens it nevertheless."
+            )
+        return left
 
     def open_product(self, product: Product, *, chunks: Chunks = SHARDS) -> xr.Dataset:
         """Open exactly this version of a product, lazily."""
@@ -274,7 +302,7 @@ class Reading:
         """
         from hven.observatory.tree import tree
 
-        found = self.query("", level=level, where=where, collection=collection, **data_id)
+        found = self.query("", level=level, where=where, collection=collection, bad=False, **data_id)
         if not found:
             raise nothing_fits(f"{level} product", DataQuery.of(where, **data_id), collection)
         return tree(found, self.open_product, self.instruments)

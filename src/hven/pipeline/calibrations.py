@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 
 from hven.core.errors import CalibrationMissingError
+from hven.model.annotation import Annotation, mark_of
 from hven.model.collection import Collection, CollectionKind, owner_of
 from hven.model.data_id import DatasetRef
 from hven.model.product import Product
@@ -24,12 +25,15 @@ class Calibrations:
         observatory's own runs.
     collection
         Where the run takes its inputs from; where it leads to CALIBRATION collections, these alone are searched.
+    marks
+        What is marked bad is no calibration.
     """
 
-    def __init__(self, registry: Registry, owner: str, collection: str = "") -> None:
+    def __init__(self, registry: Registry, owner: str, collection: str = "", marks: Sequence[Annotation] = ()) -> None:
         self.registry = registry
         self.owner = owner
         self.collection = collection
+        self.marks = marks
         self._known: dict[tuple[DatasetRef, int], Product | str] = {}
 
     def find(self, ref: DatasetRef, time_ns: int) -> Product | str:
@@ -42,7 +46,11 @@ class Calibrations:
         reason = ""
         for collection in self._searched:
             try:
-                return self.registry.calibration(ref, time_ns, collection=collection)
+                found = self.registry.calibration(ref, time_ns, collection=collection)
+                mark = mark_of(self.marks, found)
+                if mark is None:
+                    return found
+                reason = f"calibration {found.id} is {mark}"
             except CalibrationMissingError as error:
                 reason = str(error)
         return reason

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import reduce
 
+from hven.model.annotation import bad, good
 from hven.model.data_id import DataId, DatasetRef, TypeName, Value
 from hven.model.dataset_type import DatasetType
 from hven.model.product import Product
@@ -57,7 +58,7 @@ class _Shelf:
 def build_graph(
     steps: Iterable[BoundStep], registry: Registry, query: DataQuery, *, owner: str = "", collection: str = ""
 ) -> list[Quantum]:
-    """One quantum for each data ID for which all required inputs exist or will be made.
+    """One quantum for each data ID for which all required inputs exist or will be made; what is marked bad is left out.
 
     Parameters
     ----------
@@ -95,7 +96,8 @@ class _Builder:
         self.quanta: list[Quantum] = []
         self._made: dict[TypeName, dict[DataId, int]] = {}
         self._found: dict[tuple[TypeName, tuple[tuple[str, tuple[Value, ...]], ...], str], list[Product]] = {}
-        self._calibrations = Calibrations(registry, owner, collection)
+        self._marks = bad(registry.annotations())
+        self._calibrations = Calibrations(registry, owner, collection, self._marks)
 
     def add(self, step: BoundStep) -> None:
         slots = {s.name: s for s in step.task.inputs if s.name in step.inputs and not s.calibration}
@@ -154,7 +156,8 @@ class _Builder:
         query = DataQuery(values, self.query.where if chosen_only else "")
         key = (dataset_type.type_name, tuple(values.items()), query.where)
         if key not in self._found:
-            self._found[key] = self.registry.find(dataset_type.type_name, query, collection=self.collection)
+            found = self.registry.find(dataset_type.type_name, query, collection=self.collection)
+            self._found[key] = good(self._marks, found)
         return self._found[key]
 
     def _calibration(

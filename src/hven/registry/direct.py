@@ -13,15 +13,17 @@ from sqlalchemy.engine import Connection
 from hven.core.clock import now_ns
 from hven.core.errors import ConflictError
 from hven.model.access import Viewer
+from hven.model.annotation import Annotation
 from hven.model.collection import Certification, Collection, CollectionKind, Edit, Validity
 from hven.model.data_id import DatasetRef, TypeName
 from hven.model.product import Product
 from hven.model.quantum import QuantumRecord, QuantumState
 from hven.model.query import DataQuery
 from hven.model.retention import Expired, Hold
-from hven.registry import calibrations, collections, keeping, products, quanta, removal, schema
+from hven.registry import annotating, calibrations, collections, keeping, products, quanta, removal, schema
 from hven.registry.database import Database
 from hven.registry.entries import (
+    annotation_entry,
     certification_entry,
     collection_entry,
     expiry_entry,
@@ -329,6 +331,20 @@ class DirectRegistry:
         """Calibration valid at a time; raises CalibrationMissingError."""
         with self.database.read() as connection:
             return calibrations.lookup(connection, ref, time_ns, collection, self.viewer)
+
+    def annotate(self, annotation: Annotation) -> None:
+        """Keep what somebody says of data (journaled)."""
+        with self.database.write() as connection:
+            if annotating.is_there(connection, annotation.id):
+                return
+            annotating.check(connection, annotation)
+            self.edits.append([annotation_entry(annotation)])
+            annotating.annotate(connection, annotation)
+
+    def annotations(self) -> list[Annotation]:
+        """What people have said, oldest first."""
+        with self.database.read() as connection:
+            return annotating.all_of(connection)
 
     def record_quanta(self, records: Sequence[QuantumRecord]) -> None:
         """Keep how quanta ended (journaled)."""

@@ -7,6 +7,7 @@ from dataclasses import asdict, fields
 from typing import Any
 
 from hven.core.clock import now_ns
+from hven.model.annotation import Annotation, Kind
 from hven.model.collection import AccessClass, Certification, Collection, CollectionKind, Edit, Validity
 from hven.model.data_id import DataId, DatasetRef
 from hven.model.quantum import QuantumRecord, QuantumState
@@ -51,6 +52,13 @@ def return_entry(product_ids: Sequence[str]) -> Entry:
     return {"edit": "bring back", "at_ns": now_ns(), "products": list(product_ids)}
 
 
+def annotation_entry(annotation: Annotation) -> Entry:
+    """Write down what somebody said."""
+    names = (field.name for field in fields(annotation) if field.name != "data_id")
+    said = {name: getattr(annotation, name) for name in names}
+    return {"edit": "annotate", **said, "data_id": dict(annotation.data_id)}
+
+
 def quantum_entry(record: QuantumRecord) -> Entry:
     """Write a quantum record down."""
     names = (field.name for field in fields(record) if field.name != "data_id")
@@ -90,6 +98,12 @@ def hold_of(entry: Entry) -> Hold:
 def expiries_of(entry: Entry) -> list[Expired]:
     """Read what has expired."""
     return [Expired(**one) for one in entry["products"]]
+
+
+def annotation_of(entry: Entry) -> Annotation:
+    """Read what somebody said."""
+    values = {field.name: entry[field.name] for field in fields(Annotation)}
+    return Annotation(**{**values, "kind": Kind(entry["kind"]), "data_id": DataId(entry["data_id"])})
 
 
 def quantum_of(entry: Entry) -> QuantumRecord:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from hven.model.access import Viewer
+from hven.model.annotation import Annotation
 from hven.model.collection import Certification, Collection, Validity
 from hven.model.data_id import DatasetRef, TypeName
 from hven.model.product import Product
@@ -120,6 +121,17 @@ class Registry(Protocol):
 
     def calibration(self, ref: DatasetRef, time_ns: int, *, collection: str = "") -> Product:
         """Calibration valid at a time; raises CalibrationMissingError."""
+        ...
+
+    def annotate(self, annotation: Annotation) -> None:
+        """Keep what somebody says of data (journaled).
+
+        UnknownNameError for a retraction of what is not there, ConflictError for a second one.
+        """
+        ...
+
+    def annotations(self) -> list[Annotation]:
+        """What people have said, oldest first, with what was retracted and the retractions."""
         ...
 
     def record_quanta(self, records: Sequence[QuantumRecord]) -> None:

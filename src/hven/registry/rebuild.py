@@ -15,7 +15,7 @@ from hven.core.logging import get_logger
 from hven.model.collection import CollectionKind
 from hven.model.product import Product
 from hven.model.quantum import QuantumRecord
-from hven.registry import calibrations, collections, entries, keeping, products, quanta, schema
+from hven.registry import annotating, calibrations, collections, entries, keeping, products, quanta, schema
 from hven.registry.database import Database, version_of
 from hven.registry.journal import EDITS, QUANTA, Entry, Journal
 from hven.store.current import CURRENT, MEND, read_current
@@ -217,7 +217,12 @@ def _bring_back(connection: Connection, entry: Entry) -> None:
     keeping.bring_back(connection, entry["products"])
 
 
+def _annotate(connection: Connection, entry: Entry) -> None:
+    annotating.annotate(connection, entries.annotation_of(entry))
+
+
 _EDITS = {
+    "annotate": _annotate,
     "define": _define,
     "tag": _tag,
     "certify": _certification,

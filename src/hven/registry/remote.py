@@ -11,13 +11,14 @@ import pydantic_core
 
 from hven.core.errors import ConfigurationError, ServiceUnavailableError
 from hven.model.access import Viewer
+from hven.model.annotation import Annotation
 from hven.model.collection import AccessClass, Certification, Collection, CollectionKind, Validity
 from hven.model.data_id import DatasetRef, TypeName
 from hven.model.product import Product
 from hven.model.quantum import QuantumRecord, QuantumState
 from hven.model.query import DataQuery
 from hven.registry.api_client import ApiClient
-from hven.registry.entries import certification_of, quantum_entry, quantum_of
+from hven.registry.entries import annotation_entry, annotation_of, certification_of, quantum_entry, quantum_of
 from hven.registry.protocol import ALL, Registry
 from hven.registry.schema import storable
 from hven.registry.wire import product_from_row, product_to_row, query_to_json, ref_to_json
@@ -171,6 +172,15 @@ class RemoteRegistry:
         """Calibration valid at a time; raises CalibrationMissingError."""
         body = {**ref_to_json(ref), "time_ns": time_ns, "collection": collection}
         return product_from_row(self.api.ask("POST", "/lookup/calibration", json=body))
+
+    def annotate(self, annotation: Annotation) -> None:
+        """Keep what the caller says of data."""
+        said = {k: v for k, v in annotation_entry(annotation).items() if k not in {"edit", "who", "at_ns"}}
+        self.api.ask("POST", "/annotations", json=said)
+
+    def annotations(self) -> list[Annotation]:
+        """What people have said, oldest first."""
+        return [annotation_of(found) for found in self.api.ask("GET", "/annotations")]
 
     def record_quanta(self, records: Sequence[QuantumRecord]) -> None:
         """Keep how quanta of one's own runs ended."""

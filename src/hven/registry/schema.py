@@ -11,7 +11,7 @@ from sqlalchemy.engine import Connection
 from hven.model.data_id import INTEGER_KEYS, KEYS
 
 NAME = "registry"
-VERSION = 6
+VERSION = 7
 
 metadata = sa.MetaData()
 
@@ -165,6 +165,22 @@ expired = sa.Table(
 )
 """Products that are found no more and will go; `rule` is the one by which."""
 
+annotation = sa.Table(
+    "annotation",
+    metadata,
+    sa.Column("id", Text, primary_key=True),
+    sa.Column("kind", Text, nullable=False),
+    sa.Column("data_id", Text, nullable=False),
+    sa.Column("begin_ns", sa.BigInteger),
+    sa.Column("end_ns", sa.BigInteger),
+    sa.Column("text", Text, nullable=False),
+    sa.Column("who", Text, nullable=False),
+    sa.Column("at_ns", sa.BigInteger, nullable=False),
+    sa.Column("retracts", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""What people say of data, only ever added to; `data_id` is JSON."""
+
 quantum = sa.Table(
     "quantum",
     metadata,
@@ -213,5 +229,9 @@ def _books(connection: Connection) -> None:
     connection.execute(sa.insert(certification).from_select([column.name for column in certification.c], valid))
 
 
-MIGRATIONS = (_keeping, _books)
+def _annotations(connection: Connection) -> None:
+    metadata.create_all(connection, [annotation])
+
+
+MIGRATIONS = (_keeping, _books, _annotations)
 """From version 4 on."""

@@ -18,6 +18,8 @@ from hven.core.logging import get_logger
 from hven.observatory import Observatory
 from hven.service.auth import Auths, Caller
 from hven.service.handlers import (
+    alarms,
+    annotation,
     campaigns,
     collections,
     commands,
@@ -40,7 +42,7 @@ from hven.service.limits import LimitBody
 
 _HANDLERS = (
     identity, products, lookup, collections, quanta, types, pipelines, jobs, campaigns, schedules, triage, runner,
-    status, retention, gateway, commands, ledger,
+    status, retention, gateway, commands, ledger, alarms, annotation,
 )  # fmt: skip
 Next = Callable[[Request], Awaitable[Response]]
 

@@ -16,6 +16,7 @@ from hven.core.errors import AccessDeniedError, ConflictError, DatasetNotFoundEr
 from hven.core.logging import get_logger
 from hven.core.settings import Settings
 from hven.model.access import may_write, owns
+from hven.model.annotation import Annotation
 from hven.model.collection import Collection, CollectionKind, Validity, owner_of
 from hven.model.data_id import Level
 from hven.model.product import Product
@@ -107,6 +108,12 @@ class OwnRecords:
             for run in runs:
                 self._must_change(run)
             self.registry.record_quanta(records)
+
+    def annotate(self, annotation: Annotation) -> Annotation:
+        """Keep what the caller says of data; everybody may who may submit."""
+        with self._noted("annotate", kind=str(annotation.kind), data_id=str(annotation.data_id)):
+            self.registry.annotate(annotation)
+        return annotation
 
     def define(self, collection: Collection) -> None:
         """Make a collection or change it; the class of the observatory's runs is that of their folders."""

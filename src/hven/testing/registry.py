@@ -15,11 +15,14 @@ from hven.core.errors import (
     DatasetNotFoundError,
     UnknownNameError,
 )
+from hven.model.annotation import Annotation, Kind
 from hven.model.collection import AccessClass, Collection, CollectionKind, Validity
+from hven.model.data_id import DataId
 from hven.model.product import Product
 from hven.model.quantum import QuantumRecord, QuantumState
 from hven.model.query import DataQuery
 from hven.registry.protocol import Registry
+from hven.store.version import new_version
 
 Make = Callable[..., Product]
 """Makes a product that the registry may register: dataset type, `run`, `inputs` (products), and data ID keys.
@@ -50,6 +53,22 @@ class RegistryContract:
         _registered(registry, old)
 
         assert registry.find() == [new]
+
+    def test_what_people_say_of_data_comes_back_and_is_retracted_once(self, registry: Registry) -> None:
+        marked = _said(Kind.BAD, "clouds", data_id=DataId(detector=254), begin_ns=1, end_ns=2)
+        registry.annotate(marked)
+        registry.annotate(marked)
+        registry.annotate(_said(Kind.RETRACT, "it was the Moon", retracts=marked.id))
+
+        first, second = registry.annotations()
+        assert (first.id, first.kind, first.data_id, first.text) == (marked.id, "bad", marked.data_id, "clouds")
+        assert (first.begin_ns, first.end_ns, second.retracts) == (1, 2, marked.id)
+        with pytest.raises(ConflictError, match="retracted already"):
+            registry.annotate(_said(Kind.RETRACT, "again", retracts=marked.id))
+        with pytest.raises(UnknownNameError, match="unknown annotation"):
+            registry.annotate(_said(Kind.RETRACT, "nothing", retracts=second.id))
+        with pytest.raises(ConfigurationError, match="mark everything"):
+            registry.annotate(_said(Kind.BAD, "all of it"))
 
     def test_nothing_at_all_is_registered_and_found(self, registry: Registry) -> None:
         registry.register([], inputs={})
@@ -223,4 +242,10 @@ def _record(make: Make, *, detector: int = 1, state: QuantumState = QuantumState
         output_bytes=1 << 40,
         workers=(("here:1", 0.125), ("there:2", 0.125)),
         **facts,
+    )
+
+
+def _said(kind: Kind, text: str, **more: Any) -> Annotation:
+    return Annotation(
+        **{"id": new_version(), "kind": kind, "data_id": DataId(), "text": text, "who": "ada", "at_ns": 1, **more}
     )

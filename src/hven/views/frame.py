@@ -21,8 +21,10 @@ from hven.views.url import Url
 
 PAGES = {
     "tonight": "Tonight",
+    "nights": "Nights",
     "observations": "Observations",
     "trends": "QC trends",
+    "alarms": "Alarms",
     "jobs": "Jobs",
     "campaigns": "Campaigns",
     "schedules": "Schedules",

@@ -35,7 +35,7 @@ CELLS = 800
 
 def products(observatory: Observatory, **values: Any) -> pd.DataFrame:
     """Table of the products in the defaults, one row each, columns `PRODUCTS`."""
-    found = observatory.query(**values)
+    found = observatory.query(bad=True, **values)
     table = pd.DataFrame([_row(p) for p in found], columns=list(PRODUCTS))
     return table.astype({"day_obs": "Int64", "detector": "Int64"})
 

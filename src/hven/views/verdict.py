@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
-from dataclasses import dataclass
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,22 @@ class Verdict:
     cause: str
     next_step: str = ""
     command: str = ""
+
+
+_ORDER = ("PASS", "NO DATA", "WARN", "FAIL")
+
+
+def worst_of(verdicts: Sequence[Verdict]) -> Verdict:
+    """The worst of several, the first of those that are as bad; how many more are not good is said with it.
+
+    Examples
+    --------
+    >>> worst_of([Verdict("PASS", "good"), Verdict("WARN", "warm."), Verdict("FAIL", "gone.")]).cause
+    'gone. Also: warm.'
+    """
+    found = max(verdicts, key=lambda verdict: _ORDER.index(verdict.word))
+    others = [v.cause for v in verdicts if v is not found and v.word in {"WARN", "FAIL"}]
+    return replace(found, cause=f"{found.cause} Also: {others[0]}") if others else found
 
 
 def judge(what: str, metrics: pd.DataFrame, *, observations: int, failures: pd.DataFrame, measure: str) -> Verdict:

@@ -7,10 +7,12 @@ from bokeh.document import Document
 from hven.observatory import Observatory
 from hven.views import frame
 from hven.views.pages import (
+    alarms,
     calibrations,
     campaigns,
     jobs,
     ledger,
+    nights,
     observation,
     observations,
     schedules,
@@ -23,9 +25,11 @@ from hven.views.url import Url
 
 PAGES = {
     "tonight": tonight.page,
+    "nights": nights.page,
     "observations": observations.page,
     "observation": observation.page,
     "trends": trends.page,
+    "alarms": alarms.page,
     "jobs": jobs.page,
     "campaigns": campaigns.page,
     "schedules": schedules.page,

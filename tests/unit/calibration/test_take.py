@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import calibration_sets as sets
 import campaign_site
@@ -13,6 +14,7 @@ from typer.testing import CliRunner
 
 from hven.batch.calibration_jobs import process_in_jobs
 from hven.batch.model import JobClass
+from hven.calibration.select import unfit
 from hven.calibration.take import take
 from hven.calibration.workshop import Workshop
 from hven.cli.main import app
@@ -74,6 +76,17 @@ def test_frames_held_out_and_frames_of_bad_quality_are_not_used(taken):
     assert all("observation=broken" in reason and "live_fraction bad" in reason
                for reason in result.selection.left_out.values())  # fmt: skip
     assert len(result.selection.left_out) == 2
+
+
+def test_what_people_marked_bad_is_not_used_and_it_is_said_who_marked_it(taken):
+    obs, result = taken
+    mark = obs.annotate("light leak", bad=True, observation="sky.1")
+    reasons = unfit(SimpleNamespace(registry=obs.registry), SimpleNamespace(quality=None), result.selection.build)
+    obs.retract(mark, "it was another one")
+
+    named = {p.ref.data_id["observation"]: reasons.get(p.id, "") for p in result.selection.build}
+    assert "light leak" in named["sky.1"]
+    assert named["sky.2"] == ""
 
 
 def test_what_was_verified_is_opened_by_default_and_its_metrics_name_it(taken):

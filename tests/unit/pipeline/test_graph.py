@@ -6,6 +6,7 @@ import pytest
 import tiny
 
 from hven.instruments import load
+from hven.model.annotation import Annotation, Kind
 from hven.model.collection import Collection, CollectionKind, Validity
 from hven.model.data_id import DataId, DatasetRef, TypeName
 from hven.model.dataset_type import DatasetType
@@ -180,3 +181,17 @@ def test_optional_slot_of_fewer_keys_is_filled_where_it_exists(observatory, step
     first, second = build_graph([step], registry, DataQuery.of(detector=1))
     assert "weather" not in first.inputs
     assert second.inputs["weather"] == ((there.ref, there),)
+
+
+def test_what_is_marked_bad_is_no_input_until_that_is_retracted(observatory, steps):
+    registry = observatory.registry
+    for detector in (1, 2):
+        raw(registry, detector)
+
+    def detectors():
+        return {q.data_id.get("detector") for q in build_graph(steps, registry, DataQuery())}
+
+    registry.annotate(Annotation("a", Kind.BAD, DataId(detector=2), "clouds", "ada", 1))
+    assert detectors() == {1, None}
+    registry.annotate(Annotation("b", Kind.RETRACT, DataId(), "no", "ada", 2, retracts="a"))
+    assert detectors() == {1, 2, None}

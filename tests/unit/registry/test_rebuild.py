@@ -9,7 +9,9 @@ import sqlalchemy as sa
 from small_products import NIGHT, publish, ref
 
 from hven.core.clock import NS
+from hven.model.annotation import Annotation, Kind
 from hven.model.collection import AccessClass, Collection, CollectionKind, Validity
+from hven.model.data_id import DataId
 from hven.model.quantum import QuantumRecord, QuantumState
 from hven.registry import schema
 from hven.registry.direct import DirectRegistry
@@ -40,6 +42,8 @@ def fill(registry):
     registry.certify("panoseti/calib/x", Validity(new.id, NIGHT, NIGHT + 4 * NS), who="ada")
     registry.certify("panoseti/calib/x", Validity(old.id, NIGHT + NS, NIGHT + 2 * NS), why="better", supersede=True)
     registry.decertify("panoseti/calib/x", Validity(new.id, NIGHT + 3 * NS, NIGHT + 4 * NS), who="eve")
+    registry.annotate(Annotation("a1", Kind.BAD, DataId(detector=2), "é", "ada", NIGHT, NIGHT, NIGHT + NS))
+    registry.annotate(Annotation("a2", Kind.RETRACT, DataId(), "not so", "bert", NIGHT, retracts="a1"))
     key = {"step": "s", "task": "t", "quantum_key": "k", "outputs": ("L1/panoseti.ph1024",)}
     for state in (QuantumState.FAILED, QuantumState.DONE):
         registry.record_quanta([QuantumRecord(run="r", data_id=ref().data_id, state=state, **key)])
@@ -52,7 +56,7 @@ def test_the_index_comes_back_from_the_disk_as_it_was(database_url, registry):
     rebuilt = rebuild(database_url, registry.root)
 
     assert dump(registry) == before
-    assert rebuilt == Rebuilt(products=5, edits=8, quanta=2)
+    assert rebuilt == Rebuilt(products=5, edits=10, quanta=2)
 
 
 def test_readers_see_the_old_index_until_the_new_one_is_whole(database_url, registry):
@@ -71,7 +75,7 @@ def test_readers_see_the_old_index_until_the_new_one_is_whole(database_url, regi
         rebuilt = rebuilding.result(60)
 
     assert meanwhile == before
-    assert rebuilt == Rebuilt(products=5, edits=8, quanta=2)
+    assert rebuilt == Rebuilt(products=5, edits=10, quanta=2)
     assert dump(registry) == before
 
 

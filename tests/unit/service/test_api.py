@@ -140,6 +140,8 @@ ENDPOINTS = [
     ("POST", "/collections/unshare"),
     ("POST", "/collections/certify"),
     ("POST", "/collections/decertify"),
+    ("GET", "/annotations"),
+    ("POST", "/annotations"),
     ("POST", "/quanta"),
     ("POST", "/quanta/find"),
     ("POST", "/quanta/history"),
@@ -179,6 +181,8 @@ ENDPOINTS = [
     ("POST", "/commands/cal1/abort"),
     ("GET", "/ledger"),
     ("GET", "/ledger/panoseti/20251021"),
+    *(("GET", path) for path in ("/alarms", "/alarms/0a1b2c3d4e5f", "/alarm-events", "/alarm-silences")),
+    *(("POST", f"/alarms/0a1b2c3d4e5f/{verb}") for verb in ("acknowledge", "comment", "clear", "silence")),
     ("GET", "/status"),
     *(("GET", path) for path in ("/gateway", "/gateway/stream")),
     *(("GET", path) for path in ("/retention", "/retention/plan", "/retention/deeds", "/holds")),
@@ -212,6 +216,7 @@ def test_every_endpoint_is_in_the_list_of_those_tested():
         "cal1": "{command}",
         "/panoseti/20251021": "/{instrument}/{day_obs}",
     }
+    names |= {"dr1": "{campaign}", "weekly": "{schedule}", "0a1b2c3d4e5f": "{alarm}"}
     for concrete, template in names.items():
         found = {(method, path.replace(template, concrete)) for method, path in found}
     assert found == {*ENDPOINTS, *RUNNER}

@@ -26,6 +26,7 @@ CHECKS = {
     "pipeline_check": "hven.batch.checks.pipeline_check:check",
     "canary_api": "hven.batch.checks.canaries:api",
     "canary_page": "hven.batch.checks.canaries:page",
+    "night_report": "hven.batch.reports.night:check",
     "canary_notebook": "hven.batch.checks.canaries:notebook",
 }
 """Where each check is."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hven.alarms import alarm_tables as alarms
 from hven.alarms import tables as notifications
 from hven.archive import ledger
 from hven.archive.completeness import tables as completeness
@@ -25,6 +26,7 @@ PLATFORM = (
     Tables(commands.NAME, commands.VERSION, commands.METADATA),
     Tables(schedules.NAME, schedules.VERSION, schedules.METADATA),
     Tables(notifications.NAME, notifications.VERSION, notifications.METADATA),
+    Tables(alarms.NAME, alarms.VERSION, alarms.METADATA),
     Tables(ledger.NAME, ledger.VERSION, ledger.METADATA),
     Tables(completeness.NAME, completeness.VERSION, completeness.METADATA),
     Tables(retention.NAME, retention.VERSION, retention.METADATA),

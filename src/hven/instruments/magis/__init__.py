@@ -10,6 +10,7 @@ from hven.core.redact import redact
 from hven.instruments.magis.recognise import recognise
 from hven.instruments.magis.types import DATASET_TYPES, IMAGES
 from hven.model.instrument import Format, Instrument
+from hven.model.report import night_report
 
 
 class _Formats(Mapping[str, Format]):
@@ -39,7 +40,7 @@ def simulate(folder: Path, *, night: int = 20251021, seed: int = 1, scale: float
 INSTRUMENT = Instrument(
     name="magis",
     title="MAGIS",
-    dataset_types=DATASET_TYPES,
+    dataset_types=(*DATASET_TYPES, night_report("magis")),
     formats=_Formats(),
     recognise=recognise,
     redact=redact,

@@ -11,6 +11,7 @@ from hven.instruments.panoseti.product_types import PRODUCT_TYPES
 from hven.instruments.panoseti.raw_types import RAW_TYPES
 from hven.instruments.panoseti.recognise import recognise
 from hven.model.instrument import Instrument
+from hven.model.report import night_report
 
 
 def simulate(folder: Path, *, night: int = 20251021, seed: int = 1, scale: float = 1.0) -> Any:
@@ -23,7 +24,7 @@ def simulate(folder: Path, *, night: int = 20251021, seed: int = 1, scale: float
 INSTRUMENT = Instrument(
     name="panoseti",
     title="PANOSETI",
-    dataset_types=(*RAW_TYPES, *PRODUCT_TYPES),
+    dataset_types=(*RAW_TYPES, *PRODUCT_TYPES, night_report("panoseti")),
     formats=FORMATS,
     recognise=recognise,
     redact=redact,

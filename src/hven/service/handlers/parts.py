@@ -8,6 +8,8 @@ from typing import Annotated, cast
 from fastapi import Depends, HTTPException, Request
 
 from hven.access.viewers import viewer_of
+from hven.alarms.desk import Alarms, DirectAlarms
+from hven.alarms.store import AlarmStore
 from hven.batch.campaigns.campaigns import Campaigns, DirectCampaigns
 from hven.batch.commands.commands import Commands, DirectCommands
 from hven.batch.jobs import Jobs
@@ -119,6 +121,32 @@ def _gateway_at(url: str) -> Gateway:
     return Gateway(Database(url))
 
 
+def _alarms_of(whole: Observatory, caller: Caller) -> Alarms:
+    store = _alarm_store(whole.settings.platform_url)
+    return DirectAlarms(store, user=caller.name, operator=caller.may("operate"))
+
+
+@lru_cache(maxsize=8)
+def _alarm_store(url: str) -> AlarmStore:
+    return AlarmStore(Database(url))
+
+
+def _alarms_read(whole: Annotated[Observatory, Depends(_whole)], caller: Annotated[Caller, Depends(_reader)]) -> Alarms:
+    return _alarms_of(whole, caller)
+
+
+def _alarms_told(
+    whole: Annotated[Observatory, Depends(_whole)], caller: Annotated[Caller, Depends(_submitter)]
+) -> Alarms:
+    return _alarms_of(whole, caller)
+
+
+def _alarms_changed(
+    whole: Annotated[Observatory, Depends(_whole)], caller: Annotated[Caller, Depends(_operator)]
+) -> Alarms:
+    return _alarms_of(whole, caller)
+
+
 def _schedules_read(
     whole: Annotated[Observatory, Depends(_whole)], caller: Annotated[Caller, Depends(_reader)]
 ) -> Schedules:
@@ -177,6 +205,14 @@ ChangeCampaigns = Annotated[Campaigns, Depends(_campaigns_changed)]
 Keeping = Annotated[AskingRetention, Depends(_keeping)]
 """Retention in the name of somebody who may operate."""
 
+ReadAlarms = Annotated[Alarms, Depends(_alarms_read)]
+"""Alarms, for somebody who may read."""
+
+TellAlarms = Annotated[Alarms, Depends(_alarms_told)]
+"""Alarms in the name of somebody who may submit."""
+
+ChangeAlarms = Annotated[Alarms, Depends(_alarms_changed)]
+"""Alarms in the name of somebody who may operate."""
 
 ReadSchedules = Annotated[Schedules, Depends(_schedules_read)]
 """Schedules, for somebody who may read."""

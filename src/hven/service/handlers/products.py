@@ -34,6 +34,7 @@ def find(request: Request, obs: Place) -> list[dict[str, Any]]:
         level=level,
         where=given.get("where", ""),
         collection=given.get("collection", ""),
+        bad=False,
         **{key: given.getlist(key) for key in KEYS if key in given},
     )
     return [as_json(p) for p in found[: _limit(given.get("limit", ""))]]

@@ -9,9 +9,13 @@ import pandas as pd
 import panel as pn
 
 from hven.core.clock import NS
-from hven.model.data_id import Level
+from hven.model.annotation import Annotation, Kind, standing
+from hven.model.data_id import DataId, Level
+from hven.model.product import Product
 from hven.observatory import Observatory
 from hven.views import formats, frame, markup, queries, theme, verdict
+from hven.views.actions import Actions
+from hven.views.annotation_actions import on_data
 from hven.views.frame import Content, guarded
 from hven.views.frames import Frames
 from hven.views.pages import observation_tabs as tabs
@@ -37,6 +41,11 @@ def page(observatory: Observatory, url: Url) -> Content:
         of_one = found[found["observation"] == choose.value]
         frame.entitle(_about(choose.value, chosen.value), "Observation")
         body.objects = _body(observatory, url, of_one, str(choose.value), chosen.value)
+        say()
+
+    def say(_event: Any = None) -> None:
+        if buttons and chosen.value:
+            buttons.offer(on_data(*_sayable(observatory, found, str(choose.value), str(chosen.value))))
 
     def restart(_event: Any = None) -> None:
         options = _datasets(found[found["observation"] == choose.value])
@@ -46,11 +55,35 @@ def page(observatory: Observatory, url: Url) -> Content:
         if not changed:
             fill()
 
+    buttons = Actions(ask, fill) if (ask := frame.asking()) else None
     chosen.param.watch(fill, "value")
     choose.param.watch(restart, "value")
     restart()
     controls = [url.follow(choose, "observation"), url.follow(chosen, "dataset")]
-    return Content("Observation", [body], controls, about=_about(choose.value, chosen.value))
+    said = [buttons.view] if buttons else []
+    return Content("Observation", [*said, body], controls, about=_about(choose.value, chosen.value))
+
+
+def _sayable(
+    observatory: Observatory, found: pd.DataFrame, name: str, dataset: str
+) -> tuple[dict[str, DataId], list[Annotation]]:
+    """Of what one can say something on this page, in words, and what has been said of it."""
+    detector = int(dataset.partition(".")[0])
+    [raw, *_] = found[(found["observation"] == name) & (found["detector"] == detector)]["product"]
+    data_id = raw.ref.data_id
+    scopes = {
+        f"detector {detector}": data_id.subset(("instrument", "day_obs", "observation", "detector")),
+        "the observation": data_id.subset(("instrument", "day_obs", "observation")),
+    }
+    said = [a for a in standing(observatory.annotations()) if a.concerns(data_id, raw.begin_ns, raw.end_ns)]
+    return scopes, said
+
+
+def _said(observatory: Observatory, product: Product) -> str:
+    """What people have said of a product's data."""
+    said = standing(observatory.annotations())
+    mine = [a for a in said if a.concerns(product.ref.data_id, product.begin_ns, product.end_ns)]
+    return "".join(markup.said("bad" if a.kind is Kind.BAD else "event", str(a)) for a in mine)
 
 
 def _about(name: Any, dataset: Any) -> str:
@@ -86,7 +119,7 @@ def _body(observatory: Observatory, url: Url, of_one: pd.DataFrame, name: str, d
     source = url.to("observation", observation=name, detector=detector, what=what, tab="Provenance")
     frames = Frames(observatory, mine, what, detector, source)
     return [
-        markup.html(markup.banner(judged)),
+        markup.html(markup.banner(judged) + _said(observatory, raw)),
         pn.Spacer(height=2 * theme.SPACE),
         markup.html(markup.facts(_facts(observatory, raw), plain=True), margin=(0, 0, 2 * theme.SPACE, 0)),
         guarded(frames.panel),

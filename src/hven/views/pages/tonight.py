@@ -9,14 +9,20 @@ from typing import Any
 import pandas as pd
 import panel as pn
 
+from hven.alarms import queries as of_alarms
 from hven.core.clock import day_obs, now_ns
+from hven.model.annotation import bad, mark_of
 from hven.model.data_id import Level
 from hven.observatory import Observatory
-from hven.views import formats, frame, markup, queries, states, theme, verdict
+from hven.views import formats, frame, markup, night_parts, queries, states, theme, verdict
+from hven.views.actions import Actions
+from hven.views.annotation_actions import in_log
+from hven.views.figures.alarm_marks import mark_alarms
 from hven.views.figures.nightline import nightline
 from hven.views.figures.spark import sparkline
 from hven.views.frame import Content, guarded, section
 from hven.views.night import shades
+from hven.views.pages.alarms import tree_of
 from hven.views.take import Take, plotted
 from hven.views.url import Url
 
@@ -34,18 +40,23 @@ def page(observatory: Observatory, url: Url) -> Content:
     """Verdict of a night, its timeline, completeness and the metrics that matter most."""
     found = queries.products(observatory)
     chosen = _night(observatory, url, queries.nights(found))
-    body = pn.Column(*_sections(observatory, url, found, int(chosen.value)), sizing_mode="stretch_width", margin=0)
+    body = pn.Column(sizing_mode="stretch_width", margin=0)
     watch = _Watch(observatory, found)
 
     def redraw(_event: Any = None) -> None:
-        frame.entitle(formats.night(int(chosen.value)), "Tonight")
-        body.objects = _sections(observatory, url, watch.found, int(chosen.value))
+        night, buttons = int(chosen.value), Actions(ask, redraw) if ask else None
+        if buttons:
+            buttons.offer([in_log(night)])
+        frame.entitle(formats.night(night), "Tonight")
+        body.objects = [*_sections(observatory, url, watch.found, night), _log(observatory, night, buttons)]
+
+    ask = frame.asking()
+    redraw()
 
     def tick() -> None:
         if watch.changed():
             redraw()
-        elif len(body) > FACTS:  # only the time since the last frame goes on
-            of_night = watch.found[watch.found["day_obs"] == int(chosen.value)]
+        elif len(queries.frames(of_night := _of(watch.found, int(chosen.value)))):  # the time since the last frame
             body[FACTS].object = markup.facts(_facts(queries.frames(of_night), of_night))
 
     chosen.param.watch(redraw, "value")
@@ -54,19 +65,31 @@ def page(observatory: Observatory, url: Url) -> Content:
 
 
 class _Watch:
-    """Tells whether products have come since it last looked."""
+    """Tells whether products, alarms or annotations have come since it last looked."""
 
     def __init__(self, observatory: Observatory, found: pd.DataFrame) -> None:
         self._observatory = observatory
         self.found = found
+        self._state = self._look()
 
     def changed(self) -> bool:
-        before, self.found = self.found, queries.products(self._observatory)
-        return _state(before) != _state(self.found)
+        self.found = queries.products(self._observatory)
+        before, self._state = self._state, self._look()
+        return before != self._state
+
+    def _look(self) -> tuple[Any, ...]:
+        open_ = tuple((a.id, str(a.state), a.cause) for a in of_alarms.alarms(self._observatory.settings))
+        newest = int(self.found["created_ns"].max()) if len(self.found) else 0
+        return len(self.found), newest, open_, len(self._observatory.annotations())
 
 
-def _state(found: pd.DataFrame) -> tuple[int, int]:
-    return len(found), int(found["created_ns"].max()) if len(found) else 0
+def _of(found: pd.DataFrame, night: int) -> pd.DataFrame:
+    return found[found["day_obs"] == night]
+
+
+def _log(observatory: Observatory, night: int, buttons: Actions | None) -> pn.Column:
+    log = markup.html(night_parts.log(observatory, night))
+    return section("Night log", log, *([buttons.view] if buttons else []), note="and what people said of its data")
 
 
 def _night(observatory: Observatory, url: Url, nights: list[int]) -> pn.ui.Select:
@@ -77,7 +100,7 @@ def _night(observatory: Observatory, url: Url, nights: list[int]) -> pn.ui.Selec
 
 
 def _sections(observatory: Observatory, url: Url, found: pd.DataFrame, night: int) -> list[Any]:
-    of_night = found[found["day_obs"] == night]
+    of_night = _of(found, night)
     raw = queries.frames(of_night)
     measured = queries.metrics(observatory, of_night)
     failed = queries.failures(observatory, day_obs=night)
@@ -85,16 +108,25 @@ def _sections(observatory: Observatory, url: Url, found: pd.DataFrame, night: in
         formats.night(night), measured, observations=raw["observation"].nunique(), failures=failed,
         measure=f"hven submit panoseti/nightly --shared --day-obs {night}",
     )  # fmt: skip
-    top = [markup.html(markup.banner(judged)), pn.Spacer(height=2 * theme.SPACE)]
+    parts = night_parts.parts(observatory, night, judged)
+    top = [markup.html(markup.banner(_overall(parts))), pn.Spacer(height=2 * theme.SPACE)]
+    alarms = night_parts.alarms_of(observatory, night)
+    looked = section("What was looked at", markup.html(night_parts.table(parts) + tree_of(alarms, url)))
     if not len(raw):
-        return top
+        return [*top, looked]
     return [
         *top,
         markup.html(markup.facts(_facts(raw, of_night)), margin=(0, 0, 3 * theme.SPACE, 0)),
+        looked,
         guarded(partial(_timeline, observatory, url, raw, measured)),
         guarded(partial(_completeness, observatory, of_night)),
         guarded(partial(_sparks, measured, url)),
     ]
+
+
+def _overall(parts: dict[str, verdict.Verdict]) -> verdict.Verdict:
+    """One verdict; of what nobody has looked at only missing data count."""
+    return verdict.worst_of([v for name, v in parts.items() if name == "Quality" or v.word != "NO DATA"])
 
 
 def _facts(raw: pd.DataFrame, of_night: pd.DataFrame) -> dict[str, str]:
@@ -112,10 +144,13 @@ def _facts(raw: pd.DataFrame, of_night: pd.DataFrame) -> dict[str, str]:
 def _timeline(observatory: Observatory, url: Url, raw: pd.DataFrame, measured: pd.DataFrame) -> pn.Column:
     status = queries.worst_of(measured, ["observation", "detector", "what"])
     keys = list(zip(raw["observation"], raw["detector"], raw["what"], strict=True))
-    cells = raw.assign(state=[status.get(key, "not run") for key in keys])
+    marks = bad(observatory.annotations())
+    marked = [mark_of(marks, product) is not None for product in raw["product"]]
+    cells = raw.assign(state=["bad" if m else status.get(k, "not run") for k, m in zip(keys, marked, strict=True)])
     links = {f"{o}/{d}/{w}": url.to("observation", observation=o, detector=int(d), what=w) for o, d, w in keys}
     begin, end = int(cells["begin_ns"].min()), int(cells["end_ns"].max())
     plot = nightline(cells, dark=shades(observatory.settings.observatory, begin, end), links=links)
+    mark_alarms(plot, night_parts.alarms_of(observatory, int(raw["day_obs"].iloc[0])), now_ns())
     key = markup.html(states.legend(sorted(set(cells["state"]))))
     night = int(raw["day_obs"].iloc[0])
     drawn = plotted(pn.pane.Bokeh(plot, sizing_mode="stretch_width", margin=0), lambda: cells[list(NIGHT)],

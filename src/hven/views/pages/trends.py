@@ -8,9 +8,12 @@ from typing import Any
 import pandas as pd
 import panel as pn
 
+from hven.alarms import queries as of_alarms
+from hven.core.clock import now_ns
 from hven.observatory import Observatory
 from hven.qc.queries import PROCESSING
 from hven.views import formats, markup, queries, states, verdict
+from hven.views.figures.alarm_marks import mark_alarms
 from hven.views.figures.series import trend
 from hven.views.frame import Content, section
 from hven.views.periods import Period, Summary, aligned, summary
@@ -45,7 +48,7 @@ def page(observatory: Observatory, url: Url) -> Content:
     def body(**chosen: str) -> Any:
         told = chosen["metric"] in PROCESSING
         rows = queries.processing(observatory, found, chosen["metric"]) if told else measured
-        return _body(url, rows, chosen)
+        return _body(observatory, url, rows, chosen)
 
     return Content("QC trends", [pn.bind(body, **choices)], list(choices.values()))
 
@@ -66,7 +69,7 @@ def _choice(label: str, options: dict[str, str], url: Url, name: str, width: int
     return url.follow(select, name)
 
 
-def _body(url: Url, measured: pd.DataFrame, chosen: Mapping[str, str]) -> Any:
+def _body(observatory: Observatory, url: Url, measured: pd.DataFrame, chosen: Mapping[str, str]) -> Any:
     rows, of_grain = _chosen(measured, chosen)
     if not len(rows):
         text = f"{formats.words(chosen['metric']).capitalize()} is not measured for {chosen['what']}; choose another."
@@ -80,7 +83,7 @@ def _body(url: Url, measured: pd.DataFrame, chosen: Mapping[str, str]) -> Any:
     other = period.beginning(int(chosen["other"])) if chosen["other"] else None
     note = "" if of_grain else "; only measured for whole observations"
     return pn.Column(
-        _curve(shown, aligned(rows, other, period) if other else None, note),
+        _curve(observatory, shown, aligned(rows, other, period) if other else None, note),
         *([_comparison(rows, period, other)] if other else []),
         section("Beyond its limits", _bad(url, shown), note=str(period)),
         sizing_mode="stretch_width",
@@ -96,16 +99,19 @@ def _chosen(measured: pd.DataFrame, chosen: Mapping[str, str]) -> tuple[pd.DataF
     return (of_grain if len(of_grain) else rows).sort_values("begin"), bool(len(of_grain))
 
 
-def _curve(shown: pd.DataFrame, other: pd.DataFrame | None, note: str) -> pn.Column:
+def _curve(observatory: Observatory, shown: pd.DataFrame, other: pd.DataFrame | None, note: str) -> pn.Column:
     last = shown.iloc[-1].to_dict()
     unit = formats.unit(last["unit"])
     name = formats.words(last["metric"]).capitalize()
     plot = trend(shown.assign(time=shown["begin"]), units=unit, limits=last, other=other)
+    begin, end = (int(pd.Timestamp(t).as_unit("ns").value) for t in (shown["begin"].min(), shown["end"].max()))
+    alarms = of_alarms.alarms(observatory.settings, open_only=False, since_ns=begin)
+    mark_alarms(plot, [alarm for alarm in alarms if alarm.since_ns < end], now_ns())
     drawn = plotted(pn.pane.Bokeh(plot, sizing_mode="stretch_width"), lambda: pd.concat([shown, other]),
                     file=f"{last['what']}-{last['metric']}",
                     line=queries.judging(last["type"], last["metric"], str(last["grain"])))  # fmt: skip
     return section(f"{name} in {unit}" if unit else name, drawn,
-                   note=f"{last['what']}; {verdict.limits(last) or 'no limits'}{note}; time is UTC")  # fmt: skip
+                   note=f"{last['what']}; {verdict.limits(last) or 'no limits'}{note}; triangles: alarms")  # fmt: skip
 
 
 def _comparison(rows: pd.DataFrame, period: Period, other: Period) -> pn.Column:

@@ -6,7 +6,10 @@ from jupyterhub import orm
 from small_products import NIGHT, publish
 
 from hven.alarms.message import Message, Severity
+from hven.alarms.model import Round, Signal
 from hven.alarms.outbox import Outbox
+from hven.alarms.rules import load_rules
+from hven.alarms.store import AlarmStore
 from hven.alarms.transport import LogTransport
 from hven.archive.completeness.model import Finding, Kind, Line, Place
 from hven.archive.completeness.store import CompletenessStore
@@ -28,6 +31,7 @@ from hven.batch.triage.model import Decision
 from hven.core.settings import Settings
 from hven.hub.layout import Layout
 from hven.hub.state.parts import PLATFORM, REGISTRY
+from hven.model import annotation
 from hven.model.collection import Collection, CollectionKind, Validity
 from hven.model.quantum import QuantumRecord, QuantumState
 from hven.model.retention import Expired, Hold
@@ -67,6 +71,7 @@ class Site:
         self.plan(database)
         self.follow(database)
         self.retain(database)
+        self.watch(database)
         last = store.submit(JobRequest(pipeline="p/x"), user="bert").id
         with database.write() as connection:
             connection.execute(EVENT.delete().where(EVENT.c.job == last))
@@ -77,6 +82,15 @@ class Site:
         ledger.finish("panoseti", "o", "f")
         ledger.close()
         return last
+
+    def watch(self, database):
+        """An alarm that is silenced."""
+        store, outbox = AlarmStore(database), Outbox(database, [LogTransport()])
+        rule = load_rules()[0]
+        seen = Round.of([Signal(rule.source, "é", 0.0, NIGHT)])
+        store.evaluate([rule], seen, NIGHT + 10**15, outbox)
+        [alarm] = store.find()
+        store.silence(alarm.id, until_ns=NIGHT, whole_rule=True, who="olga", text="so", now_ns=NIGHT)
 
     def retain(self, database):
         """A deed of retention, and a wish."""
@@ -123,6 +137,9 @@ class Site:
             registry.expire([Expired(second.id, "old", 1)])
             registry.define(Collection("u/ada/flat", CollectionKind.RUN))
             registry.share("u/ada/flat", "astronomers")
+            registry.annotate(
+                annotation.Annotation(f"a{begin}", annotation.Kind.BAD, first.ref.data_id, "é", "ada", begin, begin)
+            )
             registry.certify("panoseti/calib/x", Validity(first.id, begin, begin + 1))
             registry.record_quanta(
                 [QuantumRecord("r", "s", "t", first.ref.data_id, "k", QuantumState.DONE, ("L1/x",), (first.id,))]

@@ -1,0 +1,1 @@
+"""What is watched: sources of signals, and the chore that looks at them by the rules of `hven.alarms`."""

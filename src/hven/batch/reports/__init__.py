@@ -1,0 +1,1 @@
+"""Reports: parametrised notebooks, executed on a schedule, kept as products and sent."""

@@ -1,0 +1,147 @@
+"""Alarms in a database: what is kept, who is told, and what people do about them."""
+
+from __future__ import annotations
+
+from contextlib import closing
+
+import pytest
+
+from hven.alarms.desk import DirectAlarms
+from hven.alarms.model import AlarmState, Deed, Round, Signal
+from hven.alarms.outbox import Outbox
+from hven.alarms.rules import Rule
+from hven.alarms.store import AlarmStore
+from hven.alarms.tables import OUTBOX
+from hven.alarms.transport import LogTransport
+from hven.core.clock import NS
+from hven.core.errors import AccessDeniedError, ConfigurationError, ConflictError, UnknownNameError
+from hven.registry.database import Database
+
+ROOT = Rule(name="root", source="root", kind="threshold", upper=0, says="root of {key}")
+LEAF = Rule(name="leaf", source="leaf", kind="threshold", upper=0, says="é \0", because=("root",))
+MORE = Rule(name="more", source="more", kind="threshold", upper=0, says="{value} lost", again_when_worse=True)
+RULES = (ROOT, LEAF, MORE)
+
+
+class Watched:
+    """A store with a clock that the test moves, a minute for each round."""
+
+    def __init__(self, url):
+        self.database = Database(url)
+        self.outbox = Outbox(self.database, [LogTransport()])
+        self.store = AlarmStore(self.database)
+        self.now = 0
+
+    def look(self, rules=RULES, minutes=1, **bad):
+        self.now += minutes * 60 * NS
+        signals = [Signal(name, "k", float(bad.get(name, 0)), self.now) for name in ("root", "leaf", "more")]
+        self.store.evaluate(rules, Round.of(signals), self.now, self.outbox)
+        return {alarm.rule: alarm for alarm in self.store.find()}
+
+    def told(self):
+        with self.database.read() as connection:
+            rows = connection.execute(OUTBOX.select().order_by(OUTBOX.c.time_ns, OUTBOX.c.key)).all()
+        return [(row.key.rpartition("/")[2], row.subject) for row in rows]
+
+    def do(self, verb, alarm, **more):
+        return getattr(self.store, verb)(alarm.id, who="olga", text="é \0", now_ns=self.now, **more)
+
+
+@pytest.fixture
+def watched(database_url):
+    watched = Watched(database_url)
+    with closing(watched.database):
+        yield watched
+
+
+def test_one_trouble_is_told_once_and_its_consequence_stands_beneath_it(watched):
+    found = watched.look(root=1, leaf=1)
+
+    assert found["leaf"].cause == found["root"].id
+    assert not found["root"].cause
+    assert [a.rule for a in watched.store.get(found["root"].id).beneath] == ["leaf"]
+    watched.look(root=1, leaf=1)
+    assert watched.look() == {}
+    assert watched.told() == [("raised", "root: root of k"), ("cleared", "root: over")]
+    assert [h.what for h in watched.store.history()] == [
+        Deed.CLEARED,
+        Deed.CLEARED,
+        Deed.LINKED,
+        Deed.RAISED,
+        Deed.RAISED,
+    ]
+
+
+def test_a_consequence_that_came_first_is_linked_and_one_that_stays_stands_alone_in_the_end(watched):
+    assert not watched.look(leaf=1)["leaf"].cause
+    found = watched.look(root=1, leaf=1)
+    assert found["leaf"].cause == found["root"].id
+
+    assert watched.look(leaf=1)["leaf"].cause
+    assert not watched.look(leaf=1, minutes=11)["leaf"].cause
+    assert watched.store.history()[0].what is Deed.ALONE
+
+
+def test_an_alarm_is_acknowledged_commented_and_cleared_by_itself(watched):
+    alarm = watched.look(root=1)["root"]
+    watched.do("comment", alarm)
+    case = watched.do("acknowledge", alarm)
+    assert (case.alarm.state, case.alarm.by) == (AlarmState.ACKNOWLEDGED, "olga")
+    with pytest.raises(ConflictError, match="acknowledged"):
+        watched.do("acknowledge", alarm)
+
+    assert watched.look(root=1)["root"].state is AlarmState.ACKNOWLEDGED
+    watched.look()
+    history = watched.store.get(alarm.id).history
+    assert [(h.what, h.who) for h in history] == [
+        (Deed.RAISED, ""), (Deed.COMMENTED, "olga"), (Deed.ACKNOWLEDGED, "olga"), (Deed.CLEARED, ""),
+    ]  # fmt: skip
+    assert watched.store.get(alarm.id).alarm.cleared_ns == watched.now
+
+
+def test_what_is_accepted_is_raised_again_when_it_was_good_or_gets_worse(watched):
+    found = watched.look(root=1, more=2)
+    for alarm in found.values():
+        watched.do("accept", alarm)
+    assert watched.look(root=5, more=2) == {}
+    assert watched.look(root=5, more=3).keys() == {"more"}
+    assert watched.look(root=0, more=3).keys() == {"more"}
+    assert watched.look(root=1, more=3).keys() == {"root", "more"}
+    with pytest.raises(ConflictError, match="cleared"):
+        watched.do("accept", found["root"])
+
+
+def test_a_silenced_alarm_is_there_and_told_when_the_silence_is_over(watched):
+    first = watched.look(root=1)["root"]
+    watched.do("silence", first, until_ns=watched.now + 600 * NS, whole_rule=False)
+    watched.look()
+    assert watched.look(root=1).keys() == {"root"}
+    assert [what for what, _ in watched.told()] == ["raised", "cleared"]
+
+    watched.look(root=1, minutes=11)
+    assert [what for what, _ in watched.told()] == ["raised", "cleared", "raised"]
+    assert watched.store.silences(watched.now) == []
+
+
+def test_alarms_of_a_rule_that_is_gone_are_over(watched):
+    watched.look(root=1)
+    assert watched.look(rules=(LEAF,)) == {}
+    assert watched.store.find(open_only=False)[0].cleared_ns == watched.now
+
+
+def test_only_operators_change_alarms_and_reasons_are_needed(watched):
+    alarm = watched.look(root=1)["root"]
+    ada = DirectAlarms(watched.store, user="ada", operator=False)
+    assert ada.comment(alarm.id, "I see it, too").history[-1].who == "ada"
+    for change in (
+        lambda: ada.acknowledge(alarm.id),
+        lambda: ada.clear(alarm.id, "x"),
+        lambda: ada.silence(alarm.id, 1, "x"),
+    ):
+        with pytest.raises(AccessDeniedError, match="ada may not operate"):
+            change()
+    olga = DirectAlarms(watched.store, user="olga", operator=True)
+    with pytest.raises(ConfigurationError, match="reason is missing"):
+        olga.clear(alarm.id, " ")
+    with pytest.raises(UnknownNameError, match="unknown alarm 'nothing'"):
+        olga.get("nothing")
