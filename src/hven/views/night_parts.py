@@ -7,6 +7,7 @@ from html import escape
 from typing import Any
 
 from hven.alarms import queries as of_alarms
+from hven.archive.completeness import queries as of_ledger
 from hven.batch import queries as of_jobs
 from hven.batch.model import JobState
 from hven.core.clock import NS, day_obs_begin, now_ns
@@ -43,6 +44,7 @@ def parts(observatory: Observatory, night: int, quality: Verdict) -> dict[str, V
         "Quality": quality,
         "Alarms": _alarms(observatory, night),
         "Marked bad": _marks(observatory, night, annotations),
+        "Completeness": _complete(observatory, night),
         "Jobs": _jobs(observatory, night),
     }
 
@@ -80,6 +82,19 @@ def _of_night(mark: Annotation, night: int, begin: int, end: int) -> bool:
         return mark.data_id["day_obs"] == night
     said = mark.begin_ns if mark.begin_ns is not None else mark.at_ns
     return begin <= said < end
+
+
+def _complete(observatory: Observatory, night: int) -> Verdict:
+    counts = of_ledger.nights(observatory.settings, day_obs=night)
+    if not counts:
+        return Verdict("NO DATA", "The ledger has not looked at this night.")
+    amiss = sum(count.findings for count in counts)
+    if amiss:
+        first = of_ledger.findings(observatory.settings, day_obs=night)[0]
+        text = f"{amiss} things are amiss; the first: {first.path} is {first.kind}."
+        return Verdict("FAIL", text, "Heal what a source still has:", f"hven catchup {night}")
+    done = " | ".join(f"{n.datasets} datasets, {n.whole} whole, {n.registered} registered" for n in counts)
+    return Verdict("PASS", f"Nothing is amiss: {done}.")
 
 
 def _jobs(observatory: Observatory, night: int) -> Verdict:

@@ -19,5 +19,6 @@ SOURCES: Mapping[str, Source] = {
     "metric": data.metric,
     "calibration": data.calibration,
     "gateway": streams.gateway,
+    "ledger": streams.ledger,
 }
 """A new one is a function and a line here."""

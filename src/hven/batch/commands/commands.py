@@ -7,9 +7,10 @@ from typing import Protocol
 
 from hven import instruments
 from hven.batch.commands.model import Command, CommandRequest, CommandState, Summary
+from hven.batch.commands.refusals import note
 from hven.batch.commands.store import CommandStore
 from hven.batch.store import JobStore
-from hven.core.errors import AccessDeniedError, NotFoundError, UnknownNameError
+from hven.core.errors import AccessDeniedError, ConflictError, NotFoundError, UnknownNameError
 from hven.core.settings import Settings
 from hven.model.collection import owner_of
 from hven.pipeline.bind import bind
@@ -79,7 +80,11 @@ class DirectCommands:
         """Check the request and take it down."""
         self._must_operate()
         _check(self.settings, request)
-        return self.store.put(request, who=self.user)
+        try:
+            return self.store.put(request, who=self.user)
+        except ConflictError as error:
+            note(self.store.database, request.id, who=self.user, why=error.message)
+            raise
 
     def get(self, command: str) -> Command:
         """Command by id."""
