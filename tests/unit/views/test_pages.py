@@ -52,8 +52,8 @@ def text_of(observatory, name, **values):
 def test_an_empty_observatory_says_so_and_what_to_do(empty, name):
     text = text_of(empty, name)
     assert "This part of the page failed" not in text
-    commands = ("hven ingest", "hven submit", "hven campaign load", "pipeline_check", "hven up", "hven calib take")
-    assert any(command in text for command in commands)
+    commands = ("ingest", "submit", "campaign load", "up", "calib take", "audit")
+    assert "pipeline_check" in text or any(f"hven {command}" in text for command in commands)
 
 
 @pytest.mark.parametrize("name", list(warm.PAGES))
