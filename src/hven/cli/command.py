@@ -23,7 +23,7 @@ _POLL_S = 0.5
 @command.command()
 def send(
     command_id: Id,
-    pipeline: Annotated[str, typer.Argument(help="E.g. panoseti/calibrate.")],
+    what: Annotated[str, typer.Argument(help="Pipeline, e.g. panoseti/calibrate; with --calibration what is made.")],
     *,
     day_obs: DayObs = None,
     observation: Observation = None,
@@ -35,6 +35,9 @@ def send(
     types: Annotated[
         list[str] | None, typer.Option("--type", help="Dataset type that is certified; may be given several times.")
     ] = None,
+    calibration: Annotated[
+        bool, typer.Option("--calibration", help="Take a declared calibration, e.g. panoseti/flat, and certify it.")
+    ] = False,
     begin: Annotated[str, typer.Option(help="UTC from which they are valid.")] = "",
     end: Annotated[str, typer.Option(help="UTC until which they are valid, not included.")] = "",
     wait: Annotated[bool, typer.Option("--wait", help="Come back when it has ended.")] = False,
@@ -52,14 +55,16 @@ def send(
     from hven.observatory import connect
 
     wanted = {"collection": certify, "types": types or [], "begin": begin, "end": end}
+    made = {"name": what, "begin": begin, "end": end}
     request = _request(
         id=command_id,
-        pipeline=pipeline,
+        pipeline="" if calibration else what,
+        calibration=made if calibration else None,
         values=dict(DataQuery.of(**data_id(day_obs, observation, detector)).values),
         where=where,
         config=read_changes(config or []),
         priority=job_class_of(priority),
-        certify=wanted if any(wanted.values()) else None,
+        certify=wanted if any(wanted.values()) and not calibration else None,
     )
     with connect(site) as obs:
         found = obs.commands.send(request)
@@ -104,7 +109,7 @@ def list_(
     for one in found:
         sent = format_utc(one.sent_ns // NS * NS)
         job = "" if one.job is None else str(one.job)
-        table.add_row(one.request.id, one.state, one.request.pipeline, job, one.summary.qc, sent)
+        table.add_row(one.request.id, one.state, _what(one.request), job, one.summary.qc, sent)
     Console(highlight=False).print(table)
 
 
@@ -132,6 +137,10 @@ def _request(**values: Any) -> CommandRequest:
         ) from None
 
 
+def _what(request: CommandRequest) -> str:
+    return request.calibration.name if request.calibration else request.pipeline
+
+
 def _wait(get: Callable[[str], Command], command_id: str) -> Command:
     import time
 
@@ -151,6 +160,8 @@ def _tell(found: Command, *, as_json: bool) -> None:
               f"{counts.blocked} blocked, {counts.no_work} without work; in {summary.collection}")  # fmt: skip
     if found.state.ended and found.job is not None:
         print(f"  quality {summary.qc}: {summary.judged} metrics, {summary.warnings} warnings, {summary.errors} errors")
+    for verdict in summary.verdicts:
+        print(f"  {verdict}")
     for product in summary.certified:
         print(f"  certified {product}")
     if found.error:

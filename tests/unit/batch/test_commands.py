@@ -5,13 +5,15 @@ from __future__ import annotations
 from contextlib import ExitStack, closing
 from functools import partial
 
+import calibration_sets as sets
+import campaign_site
 import pytest
 import tiny_site
 from api_server import serving
 from control_system import ControlSystem
 
 from hven.batch.commands.chore import CommandChore, publish
-from hven.batch.commands.model import CommandState
+from hven.batch.commands.model import CommandRequest, CommandState
 from hven.batch.commands.store import CommandStore
 from hven.batch.model import JobClass, JobState
 from hven.core.clock import parse_utc
@@ -138,6 +140,8 @@ REFUSED = [
     ({"pipeline": "tiny/all#nothing"}, 404, "UnknownNameError"),
     ({"pipeline": "panoseti/calibrate"}, 404, "UnknownNameError"),
     ({"values": {"colour": ["red"]}}, 404, "UnknownNameError"),
+    ({"pipeline": "", "calibration": {"name": "tiny/flat"}}, 404, "UnknownNameError"),
+    ({"calibration": {"name": "tiny/flat"}}, 422, "ConfigurationError"),
     ({"config": {"levels": {"cell": 1}}}, 422, "ConfigurationError"),
     ({"id": "../c1"}, 422, "ConfigurationError"),
     ({"certify": {"collection": "u/ocs/calib", "types": ["L1/tiny.levels"], **VALID}}, 403, "AccessDeniedError"),
@@ -230,6 +234,66 @@ def test_a_daily_calibration_comes_back_certified_even_if_the_service_is_killed_
     ended = place.until_ended("again")
     assert (ended["state"], ended["summary"]["products"]) == ("failed", 4)
     assert "overlaps" in ended["error"]
+
+
+@pytest.fixture
+def sky(tmp_path):
+    """An observatory with observations of an even sky; a batch service that can be stepped through."""
+    with sets.observatory(tmp_path / "site") as obs, closing(Database(obs.settings.platform_url)) as database:
+        obs.chore = CommandChore(CommandStore(database), obs.jobs, lambda _command: None)
+
+        def until_ended(command):
+            def ended():
+                obs.chore.step()
+                campaign_site.work_off(obs.settings)
+                return obs.commands.get(command).state.ended
+
+            campaign_site.until(ended)
+            return obs.commands.get(command)
+
+        obs.until_ended = until_ended
+        yield obs
+
+
+def test_a_calibration_set_is_taken_once_certified_and_judged(sky, monkeypatch):
+    sets.add(sky, "sky.1", "sky.2", detectors=(1,))
+    flat = {"name": "panoseti/flat"}
+    sky.commands.send(CommandRequest(id="flat", calibration=flat, values={"detector": (1,)}))
+    kept, ends = CommandStore.end, []
+
+    def dies_once(self, command, state, **more):
+        ends.append(state)
+        if len(ends) == 1:
+            raise ServiceUnavailableError("killed")
+        return kept(self, command, state, **more)
+
+    monkeypatch.setattr(CommandStore, "end", dies_once)
+    with pytest.raises(ServiceUnavailableError):
+        sky.until_ended("flat")
+    jobs = len(sky.jobs.find())
+    done = sky.until_ended("flat")
+
+    assert (done.state, done.summary.qc, done.summary.judged) == ("completed", "ok", 1)
+    assert done.summary.verdicts[0].startswith("instrument=panoseti, detector=1: ok: calibration_")
+    (entry,) = sky.calib.certifications(collection="panoseti/calib/flat")
+    assert (entry.validity.product_id, entry.who) == (done.summary.certified[0], "command flat")
+    assert len(sky.jobs.find()) == jobs == done.summary.counts.total
+
+
+def test_a_bad_calibration_set_fails_with_its_verdict_and_one_that_is_aborted_is_aborted(sky):
+    sets.add(sky, "sky.1", "sky.2", detectors=(2,), drift=(2,))
+    sky.commands.send(CommandRequest(id="bad", calibration={"name": "panoseti/flat"}))
+    bad = sky.until_ended("bad")
+    assert (bad.state, bad.summary.qc, bad.summary.certified) == ("failed", "error", ())
+    assert "calibration_residual" in bad.summary.verdicts[0]
+
+    again = {"name": "panoseti/flat", "begin": "2026-01-01T00:00:00Z"}
+    sky.commands.send(CommandRequest(id="stopped", calibration=again, where='observation != "none"'))
+    sky.commands.send(CommandRequest(id="empty", calibration=again, values={"detector": (9,)}))
+    sky.chore.step()
+    sky.commands.abort("stopped")
+    assert sky.until_ended("empty").state == "failed"
+    assert sky.until_ended("stopped").state == "aborted"
 
 
 def test_readers_look_and_command_nothing(place):

@@ -10,6 +10,7 @@ from hven.batch.commands.model import Command, CommandRequest, CommandState, Sum
 from hven.batch.commands.refusals import note
 from hven.batch.commands.store import CommandStore
 from hven.batch.store import JobStore
+from hven.calibration.declared import find_calibration
 from hven.core.errors import AccessDeniedError, ConflictError, NotFoundError, UnknownNameError
 from hven.core.settings import Settings
 from hven.model.collection import owner_of
@@ -28,7 +29,8 @@ class Commands(Protocol):
         Raises
         ------
         UnknownNameError
-            For an instrument, pipeline, subset, step or data ID key that does not exist; nothing is taken down.
+            For an instrument, pipeline, calibration, subset, step or data ID key that does not exist; nothing is taken
+            down.
         ConfigurationError
             When the configuration does not fit, or calibrations would go into somebody's own collection.
         ConflictError
@@ -123,12 +125,15 @@ class DirectCommands:
 
 def _check(settings: Settings, request: CommandRequest) -> None:
     """Raise where a request names what does not exist, before anything is taken down."""
-    name = request.pipeline.partition("/")[0]
+    name = request.instrument
     if name not in settings.instruments:
         raise UnknownNameError("instrument", name, settings.instruments)
     instrument = instruments.load(name)
-    bind(load_pipeline(instrument, request.pipeline), instrument, request.config)
-    _ = request.job.query  # raises for an unknown data ID key
+    if request.calibration:
+        find_calibration(instrument, request.calibration.name)
+    else:
+        bind(load_pipeline(instrument, request.pipeline), instrument, request.config)
+    _ = request.query  # raises for an unknown data ID key
     if request.certify and owner_of(request.certify.collection):
         raise AccessDeniedError(
             f"{request.certify.collection} is somebody's own",

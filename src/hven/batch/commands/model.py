@@ -13,6 +13,7 @@ from hven.core.errors import ConfigurationError
 from hven.model.data_id import TypeName, Value
 from hven.model.digest import digest_json
 from hven.model.metric import Status
+from hven.model.query import DataQuery
 
 
 class CommandState(StrEnum):
@@ -73,8 +74,41 @@ class Certification(_Record):
         return self
 
 
+class CalibrationSet(_Record):
+    """Make a declared calibration of the data query, verify it on what was held out, and certify what is good.
+
+    Examples
+    --------
+    >>> CalibrationSet(name="panoseti/flat", begin="2025-10-22T00:00:00Z").begin_ns
+    1761091200000000000
+    """
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9_-]+/.+$", description="As `hven calib known` lists it.")]
+    begin: Annotated[str, Field(description="UTC from which it is valid; the begin of the set if empty.")] = ""
+    end: Annotated[str, Field(description="UTC, not included; after the declared number of days if empty.")] = ""
+    supersede: Annotated[bool, Field(description="Let what is certified for that time lose it to this.")] = False
+
+    @property
+    def begin_ns(self) -> int | None:
+        """UTC nanoseconds; None for the begin of the set."""
+        return parse_utc(self.begin) if self.begin else None
+
+    @property
+    def end_ns(self) -> int | None:
+        """UTC nanoseconds; None for the declared number of days."""
+        return parse_utc(self.end) if self.end else None
+
+    @model_validator(mode="after")
+    def _can_be_read(self) -> Self:
+        try:
+            _ = self.begin_ns, self.end_ns
+        except ConfigurationError as error:
+            raise ValueError(str(error)) from None
+        return self
+
+
 class CommandRequest(_Record):
-    """Process a data query by a pipeline into the observatory's collections.
+    """Process a data query by a pipeline into the observatory's collections, or make a calibration of it.
 
     Examples
     --------
@@ -90,7 +124,8 @@ class CommandRequest(_Record):
             description="Chosen by who commands: the same again is the same command.",
         ),
     ]
-    pipeline: Annotated[str, Field(min_length=1, description="<instrument>/<pipeline>, or one of its subsets.")]
+    pipeline: Annotated[str, Field(description="<instrument>/<pipeline>, or one of its subsets.")] = ""
+    calibration: Annotated[CalibrationSet | None, Field(description="Instead of a pipeline.")] = None
     values: Annotated[dict[str, tuple[Value, ...]], Field(description="Allowed values of data ID keys.")] = {}
     where: Annotated[str, Field(description="Condition on data ID keys, times and sizes.")] = ""
     config: Annotated[
@@ -101,6 +136,24 @@ class CommandRequest(_Record):
         None
     )
 
+    @model_validator(mode="after")
+    def _one_thing(self) -> Self:
+        if bool(self.pipeline) == (self.calibration is not None):
+            raise ValueError("name either a pipeline or a calibration")
+        if self.calibration is not None and (self.config or self.certify):
+            raise ValueError("a calibration is made and certified as it is declared: leave config and certify out")
+        return self
+
+    @property
+    def instrument(self) -> str:
+        """Whose data are processed."""
+        return (self.calibration.name if self.calibration else self.pipeline).partition("/")[0]
+
+    @property
+    def query(self) -> DataQuery:
+        """Which data; raises UnknownNameError for an unknown data ID key."""
+        return DataQuery.of(self.where, **self.values)
+
     @property
     def digest(self) -> str:
         """Tells two requests apart."""
@@ -109,7 +162,7 @@ class CommandRequest(_Record):
     @property
     def run(self) -> str:
         """RUN collection of its products: it lets the job be submitted once, however often that is tried."""
-        return f"{self.pipeline.partition('/')[0]}/runs/commands/{self.id}"
+        return f"{self.instrument}/runs/commands/{self.id}"
 
     @property
     def job(self) -> JobRequest:
@@ -140,6 +193,9 @@ class Summary(_Record):
         Worst status of the metrics of whole observations that have limits; how many there are, and how many are bad.
     certified
         Ids of the products that became calibrations.
+    verdicts
+        What the comparison with held-out frames says of each product of a calibration set; `judged` and `errors` then
+        count products.
     """
 
     counts: Counts = Counts()
@@ -150,6 +206,7 @@ class Summary(_Record):
     errors: int = 0
     warnings: int = 0
     certified: tuple[str, ...] = ()
+    verdicts: tuple[str, ...] = ()
 
 
 class Command(_Record):
@@ -162,7 +219,7 @@ class Command(_Record):
     aborting
         Somebody asked it to stop and it has not done so yet.
     job
-        Number of its job.
+        Number of its job; None before it has one, and for a calibration set, which has several.
     summary
         While it goes on only its counts and its collection.
     error, hint

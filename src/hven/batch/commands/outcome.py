@@ -20,7 +20,7 @@ from hven.registry.protocol import Registry
 def summary_of(command: Command, job: Job, jobs: DirectJobs) -> Summary:
     """Counts by outcome and quality of what a job made."""
     products = products_of(job, jobs)
-    instrument = instruments.load(command.request.pipeline.partition("/")[0])
+    instrument = instruments.load(command.request.instrument)
     quality = quality_of(products, jobs.settings.root, instrument)
     return Summary(
         counts=job.counts,

@@ -70,8 +70,8 @@ class CommandStore:
         with self.database.write() as connection:
             connection.execute(COMMAND.update().where(_is(command)).values(told=command.state))
 
-    def begin(self, command: Command, job: int) -> bool:
-        """Note the job of an acknowledged command; gives whether it was noted here."""
+    def begin(self, command: Command, job: int | None) -> bool:
+        """Note that an acknowledged command has begun, and its one job; gives whether it was noted here."""
         return self._move(command, CommandState.IN_PROGRESS, job=job, began_ns=now_ns())
 
     def end(
