@@ -117,8 +117,8 @@ class CommandChore:
         if summary.certified and not summary.errors:
             self.store.end(command, CommandState.COMPLETED, summary=summary)
         else:
-            error = f"{summary.errors} of {summary.judged} products are not good enough" if summary.judged else _NONE
-            self.store.end(command, CommandState.FAILED, summary=summary, error=error, hint="See the verdicts.")
+            why = f"{summary.errors} of {summary.judged} products are not good enough" if summary.judged else _NONE
+            self.store.end(command, CommandState.FAILED, summary=summary, error=why, hint="See the verdicts.")
 
     def _follow(self, command: Command, job: Job) -> None:
         if job.state.ended:
