@@ -1,11 +1,15 @@
 from __future__ import annotations
 
 import pytest
+import sqlalchemy as sa
 from small_products import NIGHT, product
 
 from hven.core.clock import NS
 from hven.core.errors import AmbiguousNameError, CalibrationMissingError, ConfigurationError, ConflictError
 from hven.model.collection import Collection, CollectionKind, Validity
+from hven.registry import schema
+from hven.registry.database import versions
+from hven.registry.direct import DirectRegistry
 
 DAY = 86400 * NS
 CALIB = "panoseti/calib/gains"
@@ -72,3 +76,14 @@ def test_two_collections_that_disagree_are_an_error_until_a_chain_orders_them(re
 
     registry.define(Collection("best", CollectionKind.CHAINED, children=("panoseti/calib/better", CALIB)))
     assert registry.calibration(gains.ref, NIGHT, collection="best") == better
+
+
+def test_an_older_registry_keeps_what_it_holds_without_knowing_by_whom(database_url, registry, gains):
+    with registry.database.write() as connection:
+        schema.certification.drop(connection)
+        connection.execute(sa.update(versions).values(version=5).where(versions.c.name == schema.NAME))
+
+    with DirectRegistry(database_url, registry.root) as opened:
+        (entry,) = opened.certifications()
+
+    assert (entry.validity.product_id, entry.who, entry.dataset_type) == (gains.id, "", "L1/panoseti.gains")
