@@ -10,7 +10,14 @@ from hven.registry.protocol import Registry
 
 
 def certify(
-    registry: Registry, product_id: str, begin: str | int, end: str | int, collection: str, *, who: str = ""
+    registry: Registry,
+    product_id: str,
+    begin: str | int,
+    end: str | int,
+    collection: str,
+    *,
+    who: str = "",
+    why: str = "",
 ) -> Validity:
     """Make a product the calibration for data taken in `[begin, end)`.
 
@@ -24,8 +31,8 @@ def certify(
         ISO 8601 text in UTC, or UTC nanoseconds since 1970.
     collection
         CALIBRATION collection; made if it does not exist.
-    who
-        Who does it.
+    who, why
+        Who does it, and for which reason; kept in the books.
 
     Raises
     ------
@@ -35,7 +42,7 @@ def certify(
         When the range is empty or a time cannot be read.
     """
     validity = Validity(product_id, to_ns(begin), to_ns(end))
-    registry.certify(collection, validity, who=who)
+    registry.certify(collection, validity, who=who, why=why)
     return validity
 
 

@@ -141,13 +141,14 @@ class CommandChore:
 
     def _complete(self, command: Command, job: Job, summary: Summary) -> None:
         wanted = command.request.certify
+        said = {"who": command.who, "why": f"command {command.request.id}, quality {summary.qc}"}
         try:
             if wanted is not None:
-                summary = certify_all(wanted, products_of(job, self.jobs), summary, self.jobs.registry)
+                products = products_of(job, self.jobs)
+                summary = certify_all(wanted, products, summary, self.jobs.registry, **said)
         except InfrastructureError:
             raise
         except HvenError as error:
-            said = {"error": error.message, "hint": error.hint}
-            self.store.end(command, CommandState.FAILED, summary=summary, **said)
+            self.store.end(command, CommandState.FAILED, summary=summary, error=error.message, hint=error.hint)
         else:
             self.store.end(command, CommandState.COMPLETED, summary=summary)

@@ -38,7 +38,9 @@ def products_of(job: Job, jobs: DirectJobs) -> list[Product]:
     return [jobs.registry.get(i) for i in jobs.products(job.id)]
 
 
-def certify_all(wanted: Certification, products: Sequence[Product], summary: Summary, registry: Registry) -> Summary:
+def certify_all(
+    wanted: Certification, products: Sequence[Product], summary: Summary, registry: Registry, *, who: str, why: str
+) -> Summary:
     """Make the products of the wanted types calibrations; done again, it changes nothing.
 
     Raises
@@ -53,21 +55,21 @@ def certify_all(wanted: Certification, products: Sequence[Product], summary: Sum
             f"{summary.errors} of {summary.judged} quality metrics are error: nothing was certified",
             hint="Look at the metrics; `hven calib certify` certifies by hand.",
         )
-    certified = []
+    certified: list[str] = []
     for name in wanted.types:
         found = [p for p in products if p.ref.type == TypeName.parse(name)]
         if not found:
             raise DatasetNotFoundError(f"the pipeline made no {name} to certify")
-        certified += [_certify(wanted, product, registry) for product in found]
+        certified += [_certify(wanted, product, registry, who=who, why=why) for product in found]
     return summary.model_copy(update={"certified": tuple(certified)})
 
 
-def _certify(wanted: Certification, product: Product, registry: Registry) -> str:
+def _certify(wanted: Certification, product: Product, registry: Registry, **said: str) -> str:
     """Certify one product, unless a service that was ended meanwhile has done so."""
     try:
         known = registry.calibration(product.ref, wanted.begin_ns, collection=wanted.collection)
     except (NotFoundError, UnknownNameError):
         known = None
     if known is None or known.id != product.id:
-        certify(registry, product.id, wanted.begin_ns, wanted.end_ns, wanted.collection)
+        certify(registry, product.id, wanted.begin_ns, wanted.end_ns, wanted.collection, **said)
     return product.id
