@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from hven.calibration.declared import load_calibrations
 from hven.core.errors import DatasetNotFoundError
+from hven.model.annotation import bad
 from hven.model.collection import owner_of
 from hven.model.data_id import DatasetRef, TypeName
 from hven.model.dataset_type import DatasetType
@@ -29,7 +30,8 @@ class Stale:
 def find_stale(registry: Registry, instrument: Instrument, owner: str = "") -> list[Stale]:
     """Products made with a calibration that has lost their time to another, or without one that there is now.
 
-    What was made from such products comes after them. A calibration of the same content is as good as the one used.
+    What was made from such products comes after them. A calibration of the same content is as good as the one used; one
+    that somebody has marked bad is none.
 
     Parameters
     ----------
@@ -78,7 +80,7 @@ class _Lookup:
     def __init__(self, registry: Registry, owner: str) -> None:
         self.registry = registry
         self.owner = owner
-        self._calibrations = Calibrations(registry, owner)
+        self._calibrations = Calibrations(registry, owner, marks=bad(registry.annotations()))
         self._certified = {entry.dataset_type for entry in registry.certifications(history=True)}
         self._products: dict[str, Product | None] = {}
         self._own = registry.owned(owner) if owner else []

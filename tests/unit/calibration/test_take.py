@@ -175,6 +175,11 @@ def test_products_made_stale_are_listed_made_again_and_say_what_was_used(obs):
     assert (used.role, used.id, used.digest) == ("calibration", flat.id, flat.digest)
     assert obs.calib.stale() == []
 
+    span = {"begin": sets.BEGIN + 120 * NS, "end": sets.BEGIN + 180 * NS}  # of the flat's frames, not of the crab's
+    mark = obs.annotate("lamp", bad=True, detector=1, **span)
+    assert "none is valid" in obs.calib.stale()[0].why
+    obs.retract(mark, "it was off")
+
     obs.calib.decertify(flat, 0, 2**62, "panoseti/calib/flat", why="a cloud")
 
     assert [s.why for s in obs.calib.stale()] == [f"L1/panoseti.flat: none is valid, {flat.id} was used"]
