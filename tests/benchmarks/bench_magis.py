@@ -67,9 +67,10 @@ def figures() -> Iterator[Figure]:
     )
     times = ours.wall / copy.wall
     note = f"{1e3 * ours.wall:.0f} ms for both ports of {SIDE * SIDE / 1e6:.0f} Mpx, {times:.1f}x copying the image"
-    stored = numcodecs.Blosc("zstd", clevel=1, shuffle=numcodecs.Blosc.SHUFFLE).encode(image[: SIDE // 8])
+    rows = np.ascontiguousarray(image[::8])
+    stored = numcodecs.Blosc("zstd", clevel=1, shuffle=numcodecs.Blosc.SHUFFLE).encode(rows)
     facts = {
         "magis.drop.cpu_per_byte": (ours.cpu / (image.nbytes / 1e9), "s / GB"),
-        "magis.l0.compression": (image[: SIDE // 8].nbytes / len(stored), ""),
+        "magis.l0.compression": (rows.nbytes / len(stored), ""),
     }
     yield Figure("drop of 59 Mpx against numpy and scipy, one port", plain.cpu / ours.cpu, "x", ">=", 5.0, note, facts)
