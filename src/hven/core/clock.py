@@ -4,17 +4,44 @@ from __future__ import annotations
 
 import datetime as dt
 import time
+from typing import TYPE_CHECKING, Any
 
-from hven.core.errors import ConfigurationError
+from hven.core.errors import ClockError, ConfigurationError
+
+if TYPE_CHECKING:
+    import numpy as np
 
 NS = 1_000_000_000
+TAI_MINUS_UTC_S = 37
+"""Since 2017; no leap second has been announced since."""
+
 _HOUR_NS = 3600 * NS
+_2017_NS = 1_483_228_800 * NS
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 
 def now_ns() -> int:
     """UTC now, in nanoseconds since 1970."""
     return time.time_ns()
+
+
+def utc_of_tai(tai_ns: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """UTC nanoseconds of TAI nanoseconds, since 2017.
+
+    Raises
+    ------
+    ClockError
+        For earlier times.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> utc_of_tai(np.array([parse_utc("2025-05-27T01:39:12")])) == parse_utc("2025-05-27T01:38:35")
+    array([ True])
+    """
+    if len(tai_ns) and int(tai_ns.min()) < _2017_NS + TAI_MINUS_UTC_S * NS:
+        raise ClockError("times in TAI before 2017 are not converted", hint="Convert them to UTC with astropy.")
+    return tai_ns - TAI_MINUS_UTC_S * NS
 
 
 def day_obs(time_ns: int, offset_hours: float) -> int:

@@ -208,6 +208,18 @@ class NotifySettings(_Strict):
     webhooks: tuple[WebhookSettings, ...] = ()
 
 
+class TelemetrySettings(_Strict):
+    """Time series of the facility; see docs/operator-guide.md."""
+
+    declarations: Annotated[
+        Path | None, Field(description="YAML file with the site's own topics and tables of exposures.")
+    ] = None
+    drop: Annotated[
+        Path | None,
+        Field(description="Folder into whose folders, named after topics, files are dropped; incoming/telemetry."),
+    ] = None
+
+
 def _shared(pattern: str) -> str:
     if pattern.startswith(("u/", "p/")):
         raise ValueError("names products of people, which only they remove")
@@ -326,6 +338,7 @@ class Settings(_Strict):
     notify: NotifySettings = NotifySettings()
     alarms: AlarmSettings = AlarmSettings()
     retention: RetentionSettings = RetentionSettings()
+    telemetry: TelemetrySettings = TelemetrySettings()
     slurm: Annotated[
         SlurmSettings | None, Field(description="The cluster where engine, batch or spawner name Slurm.")
     ] = None

@@ -8,6 +8,7 @@ from importlib.metadata import EntryPoint, entry_points
 
 from hven.core.errors import ConfigurationError, UnknownNameError
 from hven.model.instrument import Extension, Instrument
+from hven.model.telemetry import exposure_type
 
 GROUP = "hven.instruments"
 EXTENSIONS = "hven.extensions"
@@ -46,7 +47,8 @@ def load(name: str) -> Instrument:
 
 
 def _extended(instrument: Instrument) -> Instrument:
-    """Instrument with what installed packages add to it."""
+    """Instrument with what every instrument has, and what installed packages add to it."""
+    instrument = replace(instrument, dataset_types=(*instrument.dataset_types, exposure_type(instrument.name)))
     for point in sorted(entry_points(group=EXTENSIONS), key=lambda point: point.name):
         extension = point.load()
         if not isinstance(extension, Extension):

@@ -13,7 +13,7 @@ from hven.model.data_id import DataId, DatasetRef
 from hven.model.pipeline import Pipeline, Step
 from hven.model.product import Product
 from hven.model.query import DataQuery
-from hven.observatory.calibrated import Calibrated
+from hven.observatory.telemetry import Measured
 from hven.registry.sharing import open_new
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     Changes = Mapping[str, Mapping[str, Any]]
 
 
-class Observatory(Calibrated):
+class Observatory(Measured):
     """Everything one does with an observatory's data; `hven.connect` makes it.
 
     Data ID keys (`instrument, day_obs, observation, detector`, ...) are keywords of most methods; those that are not

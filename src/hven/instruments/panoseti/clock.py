@@ -13,12 +13,10 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from hven.core.clock import NS
+from hven.core.clock import NS, TAI_MINUS_UTC_S
 
 Times = NDArray[np.int64]
 
-TAI_MINUS_UTC_S = 37
-"""Since 2017; PANOSETI has no data from before."""
 TAI_BITS = 1024
 _LOCKED_SPREAD_NS = 10_000_000
 _LARGEST_LAG_NS = 400_000_000

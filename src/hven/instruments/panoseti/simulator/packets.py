@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hven.core.clock import NS
-from hven.instruments.panoseti.clock import TAI_BITS, TAI_MINUS_UTC_S
+from hven.core.clock import NS, TAI_MINUS_UTC_S
+from hven.instruments.panoseti.clock import TAI_BITS
 from hven.instruments.panoseti.products import QUABOS
 from hven.instruments.panoseti.simulator.faults import MISSING_QUABO, Faults
 from hven.instruments.panoseti.simulator.seeds import random

@@ -1,0 +1,135 @@
+"""The exposures of a night as a product: made again whenever somebody asks, published where it has changed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import xarray as xr
+
+from hven.core.clock import format_utc, now_ns
+from hven.core.errors import DatasetNotFoundError
+from hven.core.settings import Settings
+from hven.model.collection import run_name
+from hven.model.data_id import DataId, DatasetRef, Level
+from hven.model.digest import digest_dataset
+from hven.model.product import Product
+from hven.model.provenance import InputRecord, Provenance
+from hven.model.query import DataQuery
+from hven.model.telemetry import ExposureTable, exposure_type
+from hven.pipeline.identity import software
+from hven.registry.protocol import Registry
+from hven.store import tables
+from hven.store.current import set_current
+from hven.store.publish import Staging, stage
+from hven.store.read import open_product
+from hven.telemetry.exposures import exposures, tabulate
+from hven.telemetry.store import TelemetryStore
+from hven.telemetry.topics import declared
+
+TASK, VERSION = "telemetry.transform", "1"
+
+
+def transform(settings: Settings, registry: Registry, instrument: str, night: int, *, user: str) -> Product:
+    """Bind telemetry to the exposures of a night and publish the table, unless the present version says the same.
+
+    Raises
+    ------
+    UnknownNameError
+        When no table is declared for the instrument, or it names an unknown topic or field.
+    DatasetNotFoundError
+        When the night has no raw data.
+    """
+    site = declared(settings)
+    table = site.table(instrument)
+    raw = _raw(registry, instrument, night)
+    if not raw:
+        raise DatasetNotFoundError(f"{instrument} has no exposures on {night}", hint="`hven find` lists what there is.")
+    made = tabulate(TelemetryStore(settings.root), site.topics, table, exposures(settings.root, raw, table))
+    kind = exposure_type(instrument)
+    ref = DatasetRef(kind.type_name, DataId(instrument=instrument, day_obs=night))
+    with stage(settings.root, ref) as staging:
+        tables.write_dataset(staging.path, kind, made)
+        before = registry.find_one(ref)
+        if before is not None and before.digest == _digest(staging.path):
+            return before
+        product = staging.publish(_provenance(staging, table, raw, user=user, site=settings.site), kind)
+    registry.register([product], inputs={product.id: [p.id for p in raw]})
+    set_current(settings.root, product)
+    return product
+
+
+def _raw(registry: Registry, instrument: str, night: int) -> list[Product]:
+    found = registry.find(None, DataQuery.of(instrument=instrument, day_obs=night))
+    return [p for p in found if p.ref.type.level == Level.L0 and p.form == "array" and p.rows]
+
+
+def _digest(folder: Path) -> str:
+    return digest_dataset(open_product(folder, chunks=None, indexes=False))
+
+
+def _provenance(staging: Staging, table: ExposureTable, raw: Sequence[Product], *, user: str, site: str) -> Provenance:
+    now = now_ns()
+    stamp = format_utc(now - now % 1_000_000).translate(str.maketrans("", "", "-:."))
+    instrument = str(staging.ref.data_id["instrument"])
+    kind = exposure_type(instrument)
+    return Provenance(
+        id=staging.id,
+        dataset_type=str(kind.type_name),
+        schema_version=kind.schema_version,
+        data_id=dict(staging.ref.data_id),
+        run=run_name(f"{instrument}/exposures", stamp),
+        task=TASK,
+        task_version=VERSION,
+        config=table.model_dump(mode="json", exclude_defaults=True),
+        inputs=tuple(_input(product) for product in raw),
+        quantum_key="",
+        output="",
+        created_ns=now,
+        user=user,
+        site=site,
+        software=software(),
+    )
+
+
+def _input(product: Product) -> InputRecord:
+    ref, role = product.ref, "input"
+    return InputRecord(
+        slot="exposures", role=role, dataset_type=str(ref.type), data_id=dict(ref.data_id), id=product.id,
+        digest=product.digest,
+    )  # fmt: skip
+
+
+def join(dataset: xr.Dataset, data_id: DataId, table: xr.Dataset) -> xr.Dataset:
+    """Dataset with what telemetry says of its exposures, as coordinates.
+
+    Parameters
+    ----------
+    dataset
+        Rows that number their exposures (a variable `exposure` along one dim) get a value each; otherwise the dataset
+        is of one exposure and gets scalars.
+    data_id
+        Of the dataset.
+    table
+        Exposures of its night.
+
+    Raises
+    ------
+    DatasetNotFoundError
+        When the table does not know the dataset's observation.
+    """
+    frame = table.reset_coords().to_dataframe()
+    of_observation = frame[frame["observation"] == str(data_id.get("observation", ""))].set_index("exposure")
+    if of_observation.empty:
+        raise DatasetNotFoundError(
+            f"the table of exposures does not know {data_id}", hint="Make it again: `hven telemetry transform`."
+        )
+    names = [str(name) for name in table.data_vars]
+    attrs: dict[str, dict[str, Any]] = {name: dict(table[name].attrs) for name in names}
+    numbers = dataset.variables.get("exposure")
+    if numbers is not None and numbers.ndim == 1:
+        rows = of_observation.reindex(numbers.values)
+        return dataset.assign_coords({n: (numbers.dims, rows[n].to_numpy(), attrs[n]) for n in names})
+    row = of_observation.loc[int(data_id.get("exposure", 0))]
+    return dataset.assign_coords({name: ((), row[name], attrs[name]) for name in names})
