@@ -22,6 +22,7 @@ from hven.batch.commands.chore import CommandChore, publish
 from hven.batch.commands.store import CommandStore
 from hven.batch.jobs import DirectJobs
 from hven.batch.launcher import write_site
+from hven.batch.publish import GatewayChore
 from hven.batch.schedules.chore import ScheduleChore
 from hven.batch.schedules.store import ScheduleStore
 from hven.batch.store import JobStore
@@ -29,6 +30,7 @@ from hven.core.settings import Settings
 from hven.registry.database import Database
 from hven.registry.direct import DirectRegistry
 from hven.retention.chore import RetentionChore
+from hven.telemetry.chore import TelemetryChore
 from hven.telemetry.gateway import Gateway
 
 
@@ -48,5 +50,7 @@ def make_chores(settings: Settings, database: Database) -> Sequence[Chore]:
         RetentionChore(settings, database),
         LedgerChore(settings, database),
         AlarmChore(Place(settings, registry, database), Gatherer(SOURCES), AlarmStore(database), outbox),
+        TelemetryChore(settings, database),
+        GatewayChore(settings, database),
         Postman(outbox),
     )

@@ -47,6 +47,7 @@ from hven.cli.simulate import simulate
 from hven.cli.space import space
 from hven.cli.status import status
 from hven.cli.submit import submit
+from hven.cli.telemetry import telemetry
 from hven.cli.up import up
 from hven.core.errors import HvenError
 
@@ -91,6 +92,7 @@ app.add_typer(command, name="command")
 app.add_typer(alarms, name="alarms")
 app.add_typer(qc, name="qc")
 app.add_typer(night, name="night")
+app.add_typer(telemetry, name="telemetry")
 app.add_typer(calib, name="calib")
 app.add_typer(registry, name="registry")
 app.add_typer(collection, name="collection")

@@ -35,6 +35,7 @@ from hven.service.handlers import (
     runner,
     schedules,
     status,
+    telemetry,
     triage,
     types,
 )
@@ -42,7 +43,7 @@ from hven.service.limits import LimitBody
 
 _HANDLERS = (
     identity, products, lookup, collections, quanta, types, pipelines, jobs, campaigns, schedules, triage, runner,
-    status, retention, gateway, commands, ledger, alarms, annotation,
+    status, retention, gateway, commands, ledger, alarms, annotation, telemetry,
 )  # fmt: skip
 Next = Callable[[Request], Awaitable[Response]]
 

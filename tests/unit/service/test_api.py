@@ -185,6 +185,7 @@ ENDPOINTS = [
     *(("POST", f"/alarms/0a1b2c3d4e5f/{verb}") for verb in ("acknowledge", "comment", "clear", "silence")),
     ("GET", "/status"),
     *(("GET", path) for path in ("/gateway", "/gateway/stream")),
+    ("POST", "/telemetry/weather"),
     *(("GET", path) for path in ("/retention", "/retention/plan", "/retention/deeds", "/holds")),
     *(("POST", path) for path in ("/retention/apply", "/retention/restore", "/holds", "/holds/remove")),
 ]
@@ -213,6 +214,7 @@ def test_every_endpoint_is_in_the_list_of_those_tested():
     names |= {
         "dr1": "{campaign}",
         "weekly": "{schedule}",
+        "weather": "{topic}",
         "cal1": "{command}",
         "/panoseti/20251021": "/{instrument}/{day_obs}",
     }

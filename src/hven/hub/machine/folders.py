@@ -78,6 +78,8 @@ def data_folders(settings: Settings, server: ServerSettings) -> Iterator[Folder]
     for level in ("L1", "L2"):
         yield Folder(root / level, batch, services, shared, shared, inherit_group=True)
     yield Folder(root / "quarantine", archive, services, _READ_BY_ALL, _READ_BY_ALL, inherit_group=True)
+    written = f"u::rwx,u:{batch}:rwx,g::r-x,o::r-x"
+    yield Folder(root / "telemetry", batch, services, written, _READ_BY_ALL, inherit_group=True)
     for name in ("journal", ".trash"):
         yield Folder(root / name, "root", services, of_services, of_services, inherit_group=True)
     if settings.slurm is not None:

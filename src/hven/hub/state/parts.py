@@ -14,6 +14,7 @@ from hven.batch.triage import tables as triage
 from hven.registry import schema
 from hven.registry.transfer import Tables
 from hven.retention import tables as retention
+from hven.telemetry import intake_tables as telemetry
 from hven.telemetry import tables as gateway
 
 REGISTRY = (Tables(schema.NAME, schema.VERSION, schema.metadata),)
@@ -31,5 +32,6 @@ PLATFORM = (
     Tables(completeness.NAME, completeness.VERSION, completeness.METADATA),
     Tables(retention.NAME, retention.VERSION, retention.METADATA),
     Tables(gateway.NAME, gateway.VERSION, gateway.METADATA),
+    Tables(telemetry.NAME, telemetry.VERSION, telemetry.METADATA),
 )
 """Jobs, audit and ledgers, which exist nowhere else."""

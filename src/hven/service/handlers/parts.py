@@ -25,6 +25,7 @@ from hven.retention.face import AskingRetention
 from hven.service.auth import Auths, Caller, credential_of
 from hven.service.own_records import OwnRecords
 from hven.telemetry.gateway import Gateway
+from hven.telemetry.spool import Spool
 
 
 async def _caller(request: Request) -> Caller:
@@ -147,6 +148,15 @@ def _alarms_changed(
     return _alarms_of(whole, caller)
 
 
+def _spool(whole: Annotated[Observatory, Depends(_whole)], _caller: Annotated[Caller, Depends(_operator)]) -> Spool:
+    return _spool_at(whole.settings.platform_url)
+
+
+@lru_cache(maxsize=8)
+def _spool_at(url: str) -> Spool:
+    return Spool(Database(url))
+
+
 def _schedules_read(
     whole: Annotated[Observatory, Depends(_whole)], caller: Annotated[Caller, Depends(_reader)]
 ) -> Schedules:
@@ -228,3 +238,9 @@ ReadCommands = Annotated[Commands, Depends(_commands_read)]
 
 ChangeCommands = Annotated[Commands, Depends(_commands_changed)]
 """Commands in the name of somebody who may operate."""
+
+Operator = Annotated[Caller, Depends(_operator)]
+"""Somebody who may operate."""
+
+Pushed = Annotated[Spool, Depends(_spool)]
+"""Takes samples, for somebody who may operate."""

@@ -39,6 +39,9 @@ from hven.registry.database import Database
 from hven.registry.direct import DirectRegistry
 from hven.retention.audit import Audit, Deed
 from hven.telemetry.gateway import Gateway
+from hven.telemetry.intake_tables import TAKEN
+from hven.telemetry.spool import Spool
+from hven.telemetry.topics import declared
 
 
 class Site:
@@ -72,6 +75,7 @@ class Site:
         self.follow(database)
         self.retain(database)
         self.watch(database)
+        self.observe(database)
         last = store.submit(JobRequest(pipeline="p/x"), user="bert").id
         with database.write() as connection:
             connection.execute(EVENT.delete().where(EVENT.c.job == last))
@@ -97,6 +101,14 @@ class Site:
         audit = Audit(database)
         audit.note([Deed("olga", "expire", "x", "é", 1, "old")])
         audit.ask("olga", "apply")
+
+    def observe(self, database):
+        """A sample on its way, and a file that was taken."""
+        topic = declared(self.settings).topic("weather")
+        Spool(database).put(topic, [{"time": NIGHT, "temperature": 0.1}], who="mast")
+        with database.write() as connection:
+            row = {"source": "a/é.csv", "size": 1 << 40, "mtime_ns": NIGHT, "topic": "weather", "taken_ns": NIGHT}
+            connection.execute(TAKEN.insert().values(**row, samples=1, error=""))
 
     def plan(self, database):
         """A campaign with a group, and a message about it."""

@@ -1,0 +1,143 @@
+"""What the batch service tells the gateway: the quality of what was measured, and the states of shared jobs."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from hven import instruments
+from hven.batch.model import Job
+from hven.batch.store import JobStore
+from hven.core.settings import Settings
+from hven.model.collection import AccessClass
+from hven.model.data_id import Level, TypeName
+from hven.model.product import Product
+from hven.qc.queries import judged
+from hven.registry.database import Database
+from hven.registry.direct import DirectRegistry
+from hven.store.read import open_product
+from hven.telemetry.gateway import Gateway, Record
+
+QUALITY, PROCESSING = "qc", "processing"
+"""Channels of the gateway."""
+
+EVERY_S = 5.0
+_NEWEST_JOBS = 500
+_WHOLE = "observation"
+_SUFFIX = ".qc"
+
+Published = tuple[str, str, dict[str, Any]]
+
+
+class GatewayChore:
+    """Publishes metrics of new products, and shared jobs whose state has changed.
+
+    What has been published is read back from the gateway, so a service that begins again repeats nothing. What only
+    operators may read is not published: whoever may read may follow the gateway.
+
+    Parameters
+    ----------
+    settings
+        Of the site.
+    database
+        That of `platform_url`.
+    """
+
+    name = "gateway"
+
+    def __init__(self, settings: Settings, database: Database) -> None:
+        self.settings = settings
+        self.gateway = Gateway(database)
+        self.jobs = JobStore(database, settings.batch)
+        self.registry = DirectRegistry(settings.registry_url, settings.root)
+        self._told = {record.value["job"]: record.value["state"] for record in self.gateway.latest(PROCESSING)}
+        self._marks = _marks(self.gateway.latest(QUALITY))
+        self._next_s = 0.0
+
+    def step(self) -> None:
+        """Publish what is new, every few seconds."""
+        if time.monotonic() < self._next_s:
+            return
+        self._next_s = time.monotonic() + EVERY_S
+        self.gateway.publish_all([*self._of_jobs(), *self._of_products()])
+
+    def _of_jobs(self) -> Iterator[Published]:
+        """Shared jobs whose state has changed, oldest first."""
+        for job in reversed(self.jobs.find(limit=_NEWEST_JOBS)):
+            if job.request.shared and self._told.get(job.id) != job.state:
+                self._told[job.id] = str(job.state)
+                yield PROCESSING, job.request.pipeline, _status(job)
+
+    def _of_products(self) -> Iterator[Published]:
+        closed = {c.name for c in self.registry.collections() if c.access is AccessClass.OPERATORS}
+        for name in self.settings.instruments:
+            for declared in instruments.load(name).dataset_types:
+                if declared.name.endswith(_SUFFIX) and declared.level == Level.L2:
+                    yield from self._of_type(declared.type_name, closed)
+
+    def _of_type(self, name: TypeName, closed: set[str]) -> Iterator[Published]:
+        """Metrics of the products of a type that are newer than what was published of their detector."""
+        found = sorted(self.registry.find(name), key=_age)
+        newest = {_what(product): product for product in found}
+        for product in found:
+            mark = self._marks.get(_what(product))
+            first = mark is None and newest[_what(product)].id == product.id
+            if product.run not in closed and (first or (mark is not None and _age(product) > mark)):
+                yield from self._metrics(product)
+                self._marks[_what(product)] = _age(product)
+
+    def _metrics(self, product: Product) -> Iterator[Published]:
+        rows = open_product(self.settings.root / product.path, chunks=None).to_dataframe().reset_index(drop=True)
+        limits = instruments.load(product.ref.type.instrument).resources / "thresholds.yaml"
+        table = judged(rows, limits, product.ref.type.name.removesuffix(_SUFFIX))
+        data_id = product.ref.data_id
+        for row in table[table["grain"] == _WHOLE].to_dict("records"):
+            value = float(row["value"])
+            yield (
+                QUALITY,
+                f"{_what(product)}/{row['metric']}",
+                {
+                    "value": value if math.isfinite(value) else None,
+                    "unit": str(row["unit"]),
+                    "status": str(row["status"]),
+                    "observation": data_id.get("observation"),
+                    "day_obs": data_id.get("day_obs"),
+                    "begin_ns": product.begin_ns,
+                    "created_ns": product.created_ns,
+                    "product": product.id,
+                },
+            )
+
+
+def _what(product: Product) -> str:
+    """What metrics are of: type and detector."""
+    return f"{product.ref.type.name.removesuffix(_SUFFIX)}/{product.ref.data_id.get('detector', 'all')}"
+
+
+def _age(product: Product) -> tuple[int, int]:
+    return product.begin_ns, product.created_ns
+
+
+def _marks(published: list[Record]) -> dict[str, tuple[int, int]]:
+    """How far each type and detector has been published."""
+    marks: dict[str, tuple[int, int]] = {}
+    for record in published:
+        what, value = record.name.rpartition("/")[0], record.value
+        marks[what] = max(marks.get(what, (0, 0)), (value["begin_ns"], value["created_ns"]))
+    return marks
+
+
+def _status(job: Job) -> dict[str, Any]:
+    return {
+        "job": job.id,
+        "state": str(job.state),
+        "pipeline": job.request.pipeline,
+        "counts": job.counts.model_dump(mode="json"),
+        "run": job.run,
+        "error": job.error,
+        "submitted_ns": job.submitted_ns,
+        "started_ns": job.started_ns,
+        "ended_ns": job.ended_ns,
+    }
