@@ -25,6 +25,7 @@ PAGES = {
     "observations": "Observations",
     "trends": "QC trends",
     "alarms": "Alarms",
+    "telemetry": "Telemetry",
     "jobs": "Jobs",
     "campaigns": "Campaigns",
     "schedules": "Schedules",

@@ -18,6 +18,7 @@ from hven.views.pages import (
     schedules,
     storage,
     system,
+    telemetry,
     tonight,
     trends,
 )
@@ -30,6 +31,7 @@ PAGES = {
     "observation": observation.page,
     "trends": trends.page,
     "alarms": alarms.page,
+    "telemetry": telemetry.page,
     "jobs": jobs.page,
     "campaigns": campaigns.page,
     "schedules": schedules.page,

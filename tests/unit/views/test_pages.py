@@ -52,7 +52,7 @@ def text_of(observatory, name, **values):
 def test_an_empty_observatory_says_so_and_what_to_do(empty, name):
     text = text_of(empty, name)
     assert "This part of the page failed" not in text
-    commands = ("ingest", "submit", "campaign load", "up", "calib take", "audit")
+    commands = ("ingest", "submit", "campaign load", "up", "calib take", "audit", "telemetry ingest")
     assert "pipeline_check" in text or any(f"hven {command}" in text for command in commands)
 
 

@@ -1,0 +1,70 @@
+"""The Telemetry page shows a channel, keys apart, and the newest sample of each topic."""
+
+from __future__ import annotations
+
+from io import StringIO
+
+import numpy as np
+import pandas as pd
+import panel as pn
+import pytest
+import small_night
+from bokeh.document import Document
+
+from hven.core.clock import NS, now_ns
+from hven.telemetry.store import TelemetryStore
+from hven.telemetry.topics import declared
+from hven.views import frame, warm
+from hven.views.take import Take
+from hven.views.url import Url
+
+
+@pytest.fixture(scope="module")
+def obs(tmp_path_factory):
+    made = small_night.make(tmp_path_factory.mktemp("telemetry"), observations=())
+    topics = declared(made.settings).topics
+    store, now = TelemetryStore(made.root), now_ns()
+    times = now + np.arange(-600, 1) * NS
+    ahead = times + 3600 * NS
+    for laser, power in (("cooling", 100.0), ("<b>x</b>", 7.0)):
+        table = {"time": ahead, "laser": laser, "power": power, "detuning": 0.5, "locked": True}
+        store.append(topics["laser"], pd.DataFrame(table))
+    store.append(topics["dome"], pd.DataFrame({"time": times - 3600 * NS, "azimuth": 10.0}))
+    yield made
+    made.close()
+
+
+def shown(obs, **values):
+    page = frame.page("telemetry", warm.PAGES["telemetry"], obs, Url(**values))
+    page.get_root(Document())
+    return page, " ".join(str(p.object) for p in page.select(pn.pane.HTML))
+
+
+def test_a_channel_of_one_device_is_drawn_with_the_lines_that_give_it(obs):
+    page, text = shown(obs, topic="laser", channel="cooling power", last="an hour")
+
+    (take,) = page.select(Take)
+    drawn = pd.read_csv(StringIO(take.csv()), comment="#")
+    assert drawn["count"].sum() == 601
+    assert set(drawn["max"].dropna()) == {100.0}
+    assert 'obs.telemetry("laser", ["power"]' in take.line
+    assert "failed" not in text
+
+
+def test_topics_say_their_newest_sample_and_whether_it_is_late(obs):
+    _, text = shown(obs)
+
+    assert "1 h 00 min ago" in text
+    assert text.count("late") == 1
+    assert "&lt;b&gt;x&lt;/b&gt;" in text
+    assert "<b>x</b>" not in text
+
+
+def test_another_topic_offers_its_own_channels(obs):
+    page, _ = shown(obs, topic="laser")
+    topic, channel = (s for s in page.select(pn.ui.Select) if s.label in {"Topic", "Channel"})
+
+    topic.value = "dome"
+
+    assert channel.options == ["azimuth", "opening", "temperature"]
+    assert len(page.select(Take)) == 1
