@@ -102,8 +102,11 @@ def test_saying_the_same_twice_does_no_harm(side_of, queue, store):
         side.begin(lease, runner="here:1")
     for _ in range(2):
         side.report(lease, [line(), line(detector=2)], total=2)
+    for _ in range(2):
+        side.profile(lease, {"a": {"m:f;m:g": 7, "m:f": 2}})
 
     assert store.get(lease.job).counts == Counts(total=2, done=2)
+    assert store.profile(lease.job).folded() == "a;m:f 2\na;m:f;m:g 7"
     assert store.get(lease.job).attempt == 1
 
 
@@ -138,6 +141,7 @@ def refused(side, lease):
         "decisions": lambda: side.decisions(lease),
         "renew": lambda: side.renew(lease),
         "report": lambda: side.report(lease, [line()], total=1),
+        "profile": lambda: side.profile(lease, {"a": {"m:f": 1}}),
         "release": lambda: side.release(lease),
         "finish": lambda: side.finish(lease, JobState.SUCCEEDED),
     }
@@ -150,7 +154,7 @@ def refused(side, lease):
     return found
 
 
-ALL = {"begin", "job", "decisions", "renew", "report", "release", "finish"}
+ALL = {"begin", "job", "decisions", "renew", "report", "profile", "release", "finish"}
 
 
 @pytest.mark.parametrize("end", ["finished", "released", "lost", "never was", "another job's"])

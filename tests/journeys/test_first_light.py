@@ -18,6 +18,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect, sync_playwright
 
+from hven.batch.checks.run import look
 from hven.core.settings import load_settings
 from hven.hub.layout import Layout
 from hven.hub.ports import free_port, read_ports
@@ -310,3 +311,12 @@ def test_nothing_was_asked_of_the_internet(requested, dashboards):
 
 def test_browser_met_no_error(errors, dashboards):
     assert errors == []
+
+
+@pytest.mark.usefixtures("address")
+@pytest.mark.parametrize("name", ["canary_api", "canary_page", "canary_notebook"])
+def test_canaries_find_a_platform_that_lives_good(site, name):
+    findings = look(load_settings(site), name)
+
+    assert findings
+    assert [finding for finding in findings if not finding.good] == []

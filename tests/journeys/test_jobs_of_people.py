@@ -21,6 +21,7 @@ from hven.batch.store import JobStore
 from hven.batch.tables import JOB
 from hven.registry.database import Database
 from hven.registry.direct import DirectRegistry
+from hven.registry.schema import expired
 
 sys.path.append(str(Path(__file__).parents[1] / "support"))
 from tiny_plugin import install_for_everybody
@@ -29,6 +30,8 @@ pytestmark = pytest.mark.journey
 ENGINE = {"kind": "local", "profiles": {"one": {"workers": 1}}, "default_profile": "one"}
 DETECTORS = (1, 2, 3, 4)
 ALL = {"pipeline": "tiny/all"}
+RULE = {"name": "pairs", "collections": ["tiny/runs/all/*"], "types": ["L2/tiny.pairs"], "after_days": 0}
+RETENTION = {"rules": [RULE]}
 
 
 class Machine:
@@ -101,7 +104,7 @@ def machine(accounts, installation, repository):
     import tiny
 
     install_for_everybody(installation)
-    more = {"instruments": ["tiny"], "engine": ENGINE, "batch": {"lease_s": 10}}
+    more = {"instruments": ["tiny"], "engine": ENGINE, "batch": {"lease_s": 10}, "retention": RETENTION}
     with people.running(accounts, installation, **more) as platform:
         settings = platform.site.settings
         made = Machine(platform)
@@ -422,3 +425,23 @@ def test_link_in_a_folder_of_ones_own_leads_nowhere(machine, bert):
     assert ended.state == JobState.FAILED
     assert machine.made(ended.id) == [p for p in machine.made(ended.id) if p.run != ended.run]
     (own / "L1").unlink()
+
+
+def test_rules_are_asked_for_by_operators_and_applied_by_the_batch_account(machine, ada):
+    job = machine.ended(machine.job_of(machine.accounts.olga, shared=True))
+    pairs = next(p for p in machine.made(job.id) if str(p.ref.type) == "L2/tiny.pairs")
+    folder = machine.site.root / pairs.path
+    assert machine.call(ada, "POST", "/retention/apply").status_code == 403
+
+    assert machine.call(machine.accounts.olga, "POST", "/retention/apply").status_code == 200
+    wait_for(lambda: pairs.id in machine.registry.expiries())
+    assert folder.is_dir()
+    wait_for(lambda: not (folder.parent / "current").exists())
+
+    with machine.registry.database.write() as connection:  # its grace period is over
+        connection.execute(expired.update().values(at_ns=0))
+    machine.call(machine.accounts.olga, "POST", "/retention/apply")
+    wait_for(lambda: not folder.exists())
+    lying = {path.stat().st_uid for path in (machine.site.root / ".trash").rglob("manifest.json")}
+    assert lying == {machine.accounts.batch.uid}
+    assert machine.call(ada, "GET", f"/products/{pairs.id}").status_code == 404

@@ -174,6 +174,8 @@ class Platform:
         return "\n".join(f"== {file}\n{file.read_text()[-3000:]}" for file in files)
 
     def close(self):
+        if "service" in self.parts:  # it would start what ends here again
+            self._end("service")
         for job in self.store.find():
             pid = self.runner(job.id)
             if pid:

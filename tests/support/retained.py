@@ -6,7 +6,8 @@ from contextlib import contextmanager
 
 import small_products
 
-from hven.core.settings import RetentionRule, RetentionSettings, Settings
+from hven.core.retention_settings import RetentionRule, RetentionSettings
+from hven.core.settings import Settings
 from hven.registry.database import Database
 from hven.registry.direct import DirectRegistry
 from hven.registry.rebuild import rebuild

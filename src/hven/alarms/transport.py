@@ -16,7 +16,8 @@ from hven.alarms.message import Message, Severity
 from hven.core.clock import NS
 from hven.core.errors import ServiceUnavailableError, SettingsError
 from hven.core.logging import get_logger
-from hven.core.settings import MailSettings, Settings, WebhookSettings
+from hven.core.notify_settings import MailSettings, WebhookSettings
+from hven.core.settings import Settings
 
 TIMEOUT_S = 15.0
 _OK = range(200, 300)

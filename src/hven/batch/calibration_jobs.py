@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from hven.batch.jobs import JobHandle, Jobs
+from hven.batch.handle import JobHandle
+from hven.batch.jobs import Jobs
 from hven.batch.model import JobClass, JobRequest
 from hven.calibration.workshop import Process
 from hven.core.errors import DatasetNotFoundError

@@ -1,4 +1,4 @@
-"""The token by which the batch service speaks to the hub: made anew at each start of the hub, which writes it here."""
+"""The token by which the batch service speaks to the hub, which writes it here and renews it before it expires."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def token_file(settings: Settings) -> Path:
 
 
 def read_token(settings: Settings) -> str:
-    """The token; empty where no hub has written one."""
+    """The token that is valid now; empty where no hub has written one."""
     try:
         return token_file(settings).read_text().strip()
     except FileNotFoundError:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hmac
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -17,6 +17,7 @@ import sqlalchemy as sa
 
 from hven.batch.model import ACTIVE, Job, JobState, QuantumLine, Wish
 from hven.batch.policy import Claim, Preempt, Start, choose
+from hven.batch.profile import keep_profile
 from hven.batch.retries import next_try
 from hven.batch.share import any_waits, charge, heads, scene, served, taken
 from hven.batch.store import JobStore, note
@@ -76,6 +77,10 @@ class RunnerSide(Protocol):
 
     def report(self, lease: Lease, lines: Sequence[QuantumLine], *, total: int, message: str = "") -> None:
         """Keep how quanta ended."""
+        ...
+
+    def profile(self, lease: Lease, stacks: Mapping[str, Mapping[str, int]]) -> None:
+        """Keep where the time went: microseconds by step and stack, all that this runner has sampled."""
         ...
 
     def release(self, lease: Lease) -> None:
@@ -158,10 +163,17 @@ class JobQueue:
 
         A runner that has begun already is left as it says itself.
         """
-        until = now_ns() + round(max(self.start_s, self.lease_s) * NS)
+        self._expect(lease, max(self.start_s, self.lease_s), runner=runner)
+
+    def expect(self, lease: Lease, seconds: float) -> None:
+        """Give a runner so long to begin, from now; nothing changes for one that has."""
+        self._expect(lease, seconds)
+
+    def _expect(self, lease: Lease, seconds: float, **values: str) -> None:
         pending = (JOB.c.id == lease.job) & (JOB.c.lease == lease.name) & (JOB.c.state == JobState.PENDING)
+        until = now_ns() + round(seconds * NS)
         with self.database.write() as connection:
-            connection.execute(JOB.update().where(pending).values(runner=runner, lease_until_ns=until))
+            connection.execute(JOB.update().where(pending).values(lease_until_ns=until, **values))
 
     def runner(self, job: int) -> str:
         """Process that works on a job; empty where none has begun."""
@@ -286,6 +298,13 @@ class JobQueue:
                 connection.execute(former, [{"s": step, "d": data_id} for step, data_id in rows])
                 connection.execute(QUANTUM_PROGRESS.insert(), list(rows.values()))
                 self._note_progress(connection, lease.job)
+
+    def profile(self, lease: Lease, stacks: Mapping[str, Mapping[str, int]]) -> None:
+        """Keep where the time went."""
+        with self.database.write() as connection:
+            self._update(connection, lease)
+            began_ns = connection.scalar(sa.select(JOB.c.started_ns).where(JOB.c.id == lease.job)) or 0
+            keep_profile(connection, lease.job, began_ns, stacks)
 
     def _note_progress(self, connection: sa.Connection, job: int) -> None:
         """Forget deaths and errors of the machinery once more quanta are done than ever before."""

@@ -117,7 +117,9 @@ class JobRequest(_Record):
     shared: Annotated[
         bool, Field(description="Into the observatory's collections, not one's own; needs the right to operate.")
     ] = False
-
+    proposed: Annotated[
+        bool, Field(description="Shared products that wait for acceptance: found in their run, not by default.")
+    ] = False
     project: Annotated[str, Field(description="Unix group into whose project the products go, not one's own.")] = ""
     collection: Annotated[str, Field(description="Where inputs are taken from; the defaults if empty.")] = ""
     run: Annotated[
@@ -127,7 +129,9 @@ class JobRequest(_Record):
             description="RUN collection in which products are born, of one job only; chosen if empty.",
         ),
     ] = ""
-
+    sample: Annotated[bool, Field(description="Look which functions its time goes to; `hven jobs report` tells.")] = (
+        False
+    )
     environment: Annotated[
         str, Field(description="Installed environment or tag in which it runs; empty for the service's own.")
     ] = ""

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from hven.batch.launcher import job_log
 from hven.batch.model import WAITING, Event, Failure, Job, JobClass, JobState
+from hven.batch.profile import JobProfile
 from hven.batch.store import JobStore
 from hven.batch.tables import JOB, QUANTUM_PROGRESS
 from hven.batch.times import times_of
@@ -21,7 +22,21 @@ from hven.core.settings import Settings
 from hven.model.access import Viewer
 from hven.registry.database import Database
 
-__all__ = ["Tally", "events", "failures", "job", "jobs", "log_tail", "paces", "queue", "steps", "tally", "times_of"]
+__all__ = [
+    "Tally",
+    "events",
+    "failures",
+    "job",
+    "jobs",
+    "log_tail",
+    "numbers",
+    "paces",
+    "profile",
+    "queue",
+    "steps",
+    "tally",
+    "times_of",
+]
 
 PACE_S = 300
 """A job's pace is that of the last so many seconds."""
@@ -107,6 +122,18 @@ def steps(settings: Settings, job_id: int) -> list[str]:
 def failures(settings: Settings, job_id: int) -> list[Failure]:
     """Failed quanta of a job grouped by cause, most frequent first."""
     return _store(settings).failures(job_id)
+
+
+def numbers(settings: Settings, runs: Collection[str]) -> dict[str, int]:
+    """Numbers of the jobs that made some runs."""
+    query = sa.select(JOB.c.run, JOB.c.id).where(JOB.c.run.in_(list(runs)))
+    with _store(settings).database.read() as connection:
+        return {row.run: row.id for row in connection.execute(query)}
+
+
+def profile(settings: Settings, job_id: int) -> JobProfile:
+    """Which functions the time of a job went to."""
+    return _store(settings).profile(job_id)
 
 
 def events(settings: Settings, job_id: int) -> list[Event]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from hven.batch.jobs import LOG_LINES
 from hven.batch.model import Again, Estimate, Failure, Job, JobClass, JobRequest, JobState
+from hven.batch.profile import JobProfile
 from hven.batch.times import JobTimes
 from hven.batch.triage.remote import RemoteTriage
 from hven.core.errors import ConfigurationError
@@ -93,6 +94,10 @@ class RemoteJobs:
     def times(self, job_id: int) -> JobTimes:
         """Where the time of a job went."""
         return JobTimes.model_validate(self._api.ask("GET", f"/jobs/{job_id}/times"))
+
+    def profile(self, job_id: int) -> JobProfile:
+        """Which functions the time of a job went to."""
+        return JobProfile.model_validate(self._api.ask("GET", f"/jobs/{job_id}/profile"))
 
     @cached_property
     def triage(self) -> RemoteTriage:

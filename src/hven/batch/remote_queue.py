@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hven.batch.lease import Lease
@@ -49,6 +49,10 @@ class RemoteQueue:
         """Keep how quanta ended."""
         rows = [line.model_dump(mode="json") for line in lines]
         self._ask(lease, "POST", "report", {"lines": rows, "total": total, "message": message})
+
+    def profile(self, lease: Lease, stacks: Mapping[str, Mapping[str, int]]) -> None:
+        """Keep where the time went."""
+        self._ask(lease, "POST", "profile", {"stacks": {step: dict(some) for step, some in stacks.items()}})
 
     def release(self, lease: Lease) -> None:
         """Put the job back into the queue."""

@@ -12,7 +12,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from hven.batch.launcher import log_of
-from hven.batch.lease import Lease, RunnerSide
+from hven.batch.lease import JobQueue, Lease
 from hven.batch.model import Job, JobState, Wish
 from hven.batch.order import AS_USER, Order, Verb
 from hven.batch.sbatch import LOG
@@ -27,6 +27,9 @@ from hven.pipeline.runner import lives
 
 _LOOK_S = 1.0
 _END_S = 20.0
+_START_S = 600.0
+"""A node may take so long from the beginning of a Slurm job to that of its runner: its file systems may be slow."""
+
 _GLANCE_S = 0.2
 _MOST = 1 << 20
 """Bytes of a log that are copied in one round."""
@@ -39,7 +42,8 @@ _log = get_logger(__name__)
 class SlurmLauncher:
     """Runners as Slurm jobs, each of the account whose job it is.
 
-    While a job waits in Slurm, the launcher renews its lease and hears what is wished; once it runs, its runner does.
+    While a job waits in Slurm, the launcher renews its lease and hears what is wished; once its runner has begun, that
+    does. A node that is slow to begin costs nothing, one that ends a job before it has begun gives it back at once.
     What the launcher knows lies in the state folder: the batch service that comes next takes over every job. A job that
     Slurm could not be told about is handed over when Slurm answers again.
 
@@ -65,7 +69,7 @@ class SlurmLauncher:
         *,
         site: Path,
         api: str,
-        queue: RunnerSide,
+        queue: JobQueue,
     ) -> None:
         self.settings = settings
         self.server = server
@@ -157,10 +161,12 @@ class SlurmLauncher:
         elif standing.waits:
             self._hear(entry, f"waits in Slurm: {standing.reason}")
         elif standing.ended:
+            self.queue.expect(entry.right, 0)
             self._say_how_it_ended(entry, standing)
             self._bury(entry)
-        elif entry.reason:
-            self.ledger.keep(replace(entry, reason=""))
+        elif not entry.on_node:
+            self.queue.expect(entry.right, _START_S)
+            self.ledger.keep(replace(entry, reason="", on_node=True))
 
     def _hear(self, entry: Entry, reason: str) -> None:
         """Speak for a job without a runner, and do what somebody wishes."""

@@ -33,6 +33,8 @@ class Entry:
         Bytes of its output that the job's log has.
     reason
         Why it waits, as the job says it.
+    on_node
+        Slurm has begun it.
     cores, memory_mb, wall_min
         What it asks for; without a time, what the class has.
     """
@@ -46,6 +48,7 @@ class Entry:
     number: int = 0
     copied: int = 0
     reason: str = ""
+    on_node: bool = False
     cores: int = 1
     memory_mb: int = 0
     wall_min: int = 0

@@ -25,6 +25,7 @@ from hven.batch.model import (
     Wish,
 )
 from hven.batch.policy import Claim, refuse_if_too_large
+from hven.batch.profile import JobProfile, profile_of
 from hven.batch.share import queued, scene
 from hven.batch.tables import EVENT, JOB, METADATA, MIGRATIONS, NAME, QUANTUM_PROGRESS, VERSION
 from hven.batch.triage.store import DecisionStore
@@ -233,6 +234,11 @@ class JobStore:
                 groups.setdefault((line.step, line.flavour or "pipeline", line.error), []).append(line.data_id)
         found = [Failure(step=s, flavour=f, error=e, data_ids=tuple(ids)) for (s, f, e), ids in groups.items()]
         return sorted(found, key=lambda failure: -len(failure.data_ids))
+
+    def profile(self, job_id: int) -> JobProfile:
+        """Which functions the time of a job went to."""
+        with self.database.read() as connection:
+            return profile_of(connection, job_id)
 
     def events(self, *, job_id: int | None = None, limit: int | None = None) -> list[Event]:
         """Lines of the audit, newest first."""

@@ -22,7 +22,7 @@ from sqlalchemy import (
 from hven.registry.schema import Text
 
 NAME = "batch"
-VERSION = 2
+VERSION = 3
 METADATA = MetaData()
 
 JOB = Table(
@@ -93,6 +93,16 @@ QUANTUM_PROGRESS = Table(
 )
 """How the quanta of a job's present attempt ended."""
 
+PROFILE = Table(
+    "profile",
+    METADATA,
+    Column("job", ForeignKey(JOB.c.id), primary_key=True),
+    Column("began_ns", BigInteger, primary_key=True),
+    Column("step", Text, primary_key=True),
+    Column("stacks", JSON, nullable=False),
+)
+"""Where the time of sampled jobs went: microseconds by stack, for each runner, by when it began, and each step."""
+
 EVENT = Table(
     "event",
     METADATA,
@@ -141,5 +151,10 @@ def _name_classes(connection: Connection) -> None:
         connection.execute(job.update().where(job.c.id == row.id).values(moved))
 
 
-MIGRATIONS = (_share_out,)
+def _sample(connection: Connection) -> None:
+    """Version 3: where the time of jobs went."""
+    PROFILE.create(connection)
+
+
+MIGRATIONS = (_share_out, _sample)
 """From version 1 on, see `Database.prepare`."""

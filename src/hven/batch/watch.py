@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
 from typing import Self
 
@@ -14,6 +15,7 @@ from hven.batch.triage.model import Decision
 from hven.core.errors import ConflictError, ServiceUnavailableError
 from hven.core.logging import get_logger
 from hven.model.quantum import QuantumRecord, QuantumState
+from hven.pipeline.stacks import MOST, most_of
 
 PERIOD_S = 1.0
 _AGAIN_S = 0.5
@@ -44,6 +46,7 @@ class Watch:
         self.wish = Wish.NONE
         self.lost = False
         self._lines: list[QuantumLine] = []
+        self._stacks: dict[str, Counter[str]] = {}
         self._total = 0
         self._message = ""
         self._lock = threading.RLock()  # a signal may stop the work while its thread holds the lock
@@ -67,6 +70,8 @@ class Watch:
         self._thread.join()
         if not self.lost:
             patiently(self._flush, self.queue.lease_s)
+        if not self.lost and self._stacks:
+            patiently(lambda: self.queue.profile(self.lease, self._stacks), self.queue.lease_s)
 
     @property
     def stopping(self) -> bool:
@@ -118,6 +123,13 @@ class Watch:
         lines = [_line(record) for record in records if record.state in _ENDED]
         with self._lock:
             self._lines += lines
+
+    def sample(self, step: str, stacks: Mapping[str, int]) -> None:
+        """Take note of where the time of a block went; it is handed on at the end."""
+        taken = self._stacks.setdefault(step, Counter())
+        taken.update(stacks)
+        if len(taken) > 2 * MOST:
+            self._stacks[step] = most_of(taken)
 
     def _loop(self) -> None:
         while not self._end.wait(self._period):

@@ -49,7 +49,9 @@ def process(settings: Settings, job: Job, watch: Watch, registry: Registry) -> S
             told=watch.add,
             cancelled=lambda: watch.stopping,
             yielding=lambda: watch.yielding,
+            sampled=watch.sample if request.sample else None,
             again=_scope(job),
+            chosen=not request.proposed,
         )
 
     try:

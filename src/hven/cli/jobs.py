@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hven.cli.options import Json, Site
-from hven.cli.report import report
+from hven.cli.report import profile, report
 from hven.cli.triage import triage
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 jobs = typer.Typer(help="Submitted jobs.", no_args_is_help=True)
 jobs.command()(report)
+jobs.command()(profile)
 jobs.add_typer(triage, name="triage")
 
 Number = Annotated[int, typer.Argument(help="Number of the job.", min=1)]

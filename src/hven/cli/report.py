@@ -1,4 +1,4 @@
-"""`hven jobs report`."""
+"""`hven jobs report` and `hven jobs profile`."""
 
 from __future__ import annotations
 
@@ -9,11 +9,15 @@ import typer
 from hven.cli.options import Json, Site
 
 if TYPE_CHECKING:
+    from hven.batch.profile import JobProfile
     from hven.batch.times import JobTimes, TaskTimes
+
+Number = Annotated[int, typer.Argument(help="Number of the job.", min=1)]
+_HOTTEST = 10
 
 
 def report(
-    number: Annotated[int, typer.Argument(help="Number of the job.", min=1)],
+    number: Number,
     *,
     as_json: Json = False,
     site: Site = None,
@@ -22,11 +26,21 @@ def report(
     from hven.observatory import connect
 
     with connect(site) as obs:
-        times = obs.jobs.times(number)
+        times, profile = obs.jobs.times(number), obs.jobs.profile(number)
     if as_json:
         print(times.model_dump_json(indent=1))
     else:
         _tell(times)
+        _tell_functions(profile)
+
+
+def profile(number: Number, *, as_json: Json = False, site: Site = None) -> None:
+    """Print where a sampled job's time went, as lines `step;outer;...;inner microseconds` for flame graphs."""
+    from hven.observatory import connect
+
+    with connect(site) as obs:
+        found = obs.jobs.profile(number)
+    print(found.model_dump_json(indent=1) if as_json else found.folded())
 
 
 def _tell(times: JobTimes) -> None:
@@ -46,6 +60,17 @@ def _tell(times: JobTimes) -> None:
     for worker in times.workers:
         workers.add_row(worker.worker, str(worker.quanta), f"{worker.busy_s:.2f}")
     console.print(workers)
+
+
+def _tell_functions(profile: JobProfile) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    for step in profile.steps:
+        table = Table(f"{step.step}, {step.seconds:.2f} s", "itself s", "with what it calls s", box=None)
+        for one in step.hottest(_HOTTEST):
+            table.add_row(one.function, f"{one.own_s:.2f}", f"{one.whole_s:.2f}")
+        Console(highlight=False).print(table)
 
 
 def _row(task: TaskTimes) -> list[str]:

@@ -21,7 +21,7 @@ from hven.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from hven.batch.jobs import JobHandle
+    from hven.batch.handle import JobHandle
     from hven.batch.model import Job
 
 
@@ -47,6 +47,9 @@ def submit(
     environment: Annotated[
         str, typer.Option(help="Installed environment, or a tag like recommended; see `hven environment list`.")
     ] = "",
+    sample: Annotated[
+        bool, typer.Option("--sample", help="Look which functions its time goes to; `hven jobs report` tells.")
+    ] = False,
     wait: Annotated[bool, typer.Option("--wait", help="Wait for the end; exit code 8 unless it succeeds.")] = False,
     as_json: Json = False,
     site: Site = None,
@@ -60,7 +63,7 @@ def submit(
         chosen = data_id(day_obs, observation, detector)
         changes = read_changes(config or [])
         whose: dict[str, Any] = {"job_class": job_class, "shared": shared, "project": project}
-        where_it_runs: dict[str, Any] = {"profile": profile, "environment": environment}
+        where_it_runs: dict[str, Any] = {"profile": profile, "environment": environment, "sample": sample}
         handle = obs.submit(pipeline, where=where, config=changes, **whose, **where_it_runs, **chosen)
         job = _follow(handle) if wait else handle.progress()
         if as_json:

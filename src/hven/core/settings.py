@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from hven.core.errors import SettingsError
+from hven.core.notify_settings import NotifySettings
+from hven.core.retention_settings import RetentionSettings
 
 SYSTEM_SITE = Path("/etc/hven/site.yaml")
 
@@ -172,42 +174,6 @@ class BatchSettings(_Strict):
         return self
 
 
-class MailSettings(_Strict):
-    """Notifications by e-mail."""
-
-    host: str
-    port: Annotated[int, Field(ge=1, le=65535)] = 587
-    security: Annotated[Literal["starttls", "tls", "none"], Field(description="Of the connection to the server.")] = (
-        "starttls"
-    )
-    sender: Annotated[str, Field(description="Address from which it comes.")]
-    to: Annotated[tuple[str, ...], Field(min_length=1, description="Addresses that get it.")]
-    user: Annotated[str, Field(description="Login at the server; empty is none.")] = ""
-    password_file: Annotated[Path | None, Field(description="Readable by the batch service only.")] = None
-
-
-class WebhookSettings(_Strict):
-    """Notifications as JSON to another service."""
-
-    name: Annotated[str, Field(pattern=r"^[a-z0-9-]+$")]
-    url: Annotated[str, Field(description="Where nothing of the address is secret.")] = ""
-    url_file: Annotated[Path | None, Field(description="File with the address, where it is secret.")] = None
-    token_file: Annotated[Path | None, Field(description="File with a bearer token; none if left out.")] = None
-
-    @model_validator(mode="after")
-    def _one_address(self) -> Self:
-        if bool(self.url) == bool(self.url_file):
-            raise ValueError("give url or url_file")
-        return self
-
-
-class NotifySettings(_Strict):
-    """Who is told when campaigns fail, are late or end; the batch service's log is told always."""
-
-    mail: MailSettings | None = None
-    webhooks: tuple[WebhookSettings, ...] = ()
-
-
 class TelemetrySettings(_Strict):
     """Time series of the facility; see docs/operator-guide.md."""
 
@@ -220,36 +186,6 @@ class TelemetrySettings(_Strict):
     ] = None
 
 
-def _shared(pattern: str) -> str:
-    if pattern.startswith(("u/", "p/")):
-        raise ValueError("names products of people, which only they remove")
-    return pattern
-
-
-def _made_again(pattern: str) -> str:
-    if not pattern.startswith(("L1/", "L2/")):
-        raise ValueError("is no pattern of types of L1 or L2, like L1/panoseti.*; L0 is never removed")
-    return pattern
-
-
-class RetentionRule(_Strict):
-    """Which of the observatory's products may go, and when; of several rules for a product the first decides."""
-
-    name: Annotated[str, Field(min_length=1, description="Said wherever it applies.")]
-    collections: Annotated[
-        tuple[Annotated[str, AfterValidator(_shared)], ...],
-        Field(min_length=1, description="Patterns of RUN collections, e.g. panoseti/runs/check/*."),
-    ]
-    types: Annotated[
-        tuple[Annotated[str, AfterValidator(_made_again)], ...],
-        Field(min_length=1, description="Patterns of dataset types with their level, e.g. L1/panoseti.*."),
-    ]
-    after_days: Annotated[float, Field(ge=0, description="Younger ones stay.")]
-    keep_last: Annotated[
-        int, Field(ge=0, description="So many of the newest versions of each dataset that are not partial stay.")
-    ] = 0
-
-
 class AlarmSettings(_Strict):
     """What is watched; see docs/operator-guide.md."""
 
@@ -257,22 +193,6 @@ class AlarmSettings(_Strict):
         Path | None, Field(description="The site's own rules, YAML; they replace shipped ones of the same name.")
     ] = None
     every_s: Annotated[float, Field(gt=0, description="From one look around to the next.")] = 15.0
-
-
-class RetentionSettings(_Strict):
-    """What becomes of the observatory's own products in the end; without rules everything stays."""
-
-    rules: tuple[RetentionRule, ...] = ()
-    releases: Annotated[
-        tuple[str, ...], Field(description="Patterns of TAGGED collections; what is in them stays.")
-    ] = ("*/releases/*",)
-    grace_days: Annotated[
-        float, Field(gt=0, description="From expired to the trash; longer than the longest session and job.")
-    ] = 7.0
-    trash_days: Annotated[float, Field(ge=0, description="From the trash to gone.")] = 7.0
-    apply_every_h: Annotated[
-        float | None, Field(gt=0, description="The batch service applies the rules so often; only by hand if left out.")
-    ] = None
 
 
 class OidcSettings(_Strict):

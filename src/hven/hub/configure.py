@@ -11,7 +11,8 @@ from typing import Any
 from hven.core.settings import Settings
 from hven.hub.announcement import VARIABLE, as_html
 from hven.hub.as_account import environment_of
-from hven.hub.batch_token import declare_batch
+from hven.hub.batch_token import BATCH
+from hven.hub.choices import form, read_form
 from hven.hub.hub_services import HubService, hub_services
 from hven.hub.layout import Layout, source_folder
 from hven.hub.mode import Mode, mode_of
@@ -20,7 +21,7 @@ from hven.hub.ports import LOOPBACK, Ports
 from hven.hub.processes import MARK
 from hven.hub.proxy import proxy_command
 from hven.hub.roles import KERNEL, SCOPES, roles
-from hven.hub.spawning import read_size_form, server_arguments, size_form
+from hven.hub.spawning import server_arguments
 
 
 def configure(c: Any, settings: Settings, services: Sequence[HubService] | None = None) -> None:
@@ -54,7 +55,7 @@ def configure(c: Any, settings: Settings, services: Sequence[HubService] | None 
     c.JupyterHub.custom_scopes = SCOPES
     c.JupyterHub.load_roles = roles(mode.operators())
     c.JupyterHub.services = [_declare(service, mode, ports, environment) for service in declared]
-    c.JupyterHub.services.append(declare_batch(settings, mode.account("batch_account")))
+    c.JupyterHub.services.append(BATCH)
     _servers(c, settings, environment)
     mode.servers(c)
 
@@ -95,8 +96,8 @@ def _servers(c: Any, settings: Settings, environment: dict[str, str]) -> None:
     c.Spawner.default_url = "/lab"
     c.Spawner.start_timeout = c.Spawner.http_timeout = 90
     c.Spawner.server_token_scopes = KERNEL
-    c.Spawner.options_form = size_form(settings.engine)
-    c.Spawner.options_from_form = read_size_form
+    c.Spawner.options_form = lambda _spawner: form(settings)  # environments come and go
+    c.Spawner.options_from_form = read_form
     c.Spawner.environment = {
         **environment,
         IDLE: str(

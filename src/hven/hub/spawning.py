@@ -1,24 +1,21 @@
-"""The user's own server: its size, its environment and the home it starts in."""
+"""The user's own server: how it starts, and the home it starts in."""
 
 from __future__ import annotations
 
-import html
 import json
 import os
 import shutil
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from jupyterhub.spawner import LocalProcessSpawner, SimpleLocalProcessSpawner
 
-from hven.core.settings import EngineSettings
+from hven.core.settings import Settings
+from hven.hub.choices import tell
 from hven.hub.processes import MARK, marked
 
 _NO_NEWS = {"fetchNews": "false", "checkForUpdates": False}
 _NOTIFICATIONS = Path(".jupyter/lab/user-settings/@jupyterlab/apputils-extension/notification.jupyterlab-settings")
-_CHOICE = """<div class="mb-3"><label class="form-label" for="profile">Size of your Dask cluster</label>
-<select class="form-select" id="profile" name="profile">{options}</select></div>"""
 
 
 class OnlyItsOwn(LocalProcessSpawner):  # type: ignore[misc] # JupyterHub has no types
@@ -40,42 +37,10 @@ class HomeSpawner(OnlyItsOwn, SimpleLocalProcessSpawner):  # type: ignore[misc] 
     """A user's server on this machine, in a home below the state folder."""
 
 
-def size_form(engine: EngineSettings) -> str:
-    """The form shown before a server starts; empty when there is nothing to choose."""
-    if len(engine.profiles) < 2:  # noqa: PLR2004 - one is no choice
-        return ""
-    options = []
-    for name, profile in engine.profiles.items():
-        chosen = " selected" if name == engine.default_profile else ""
-        workers = f"{profile.workers} worker{'s' if profile.workers > 1 else ''}"
-        text = f"{name}: {workers}, {profile.threads_per_worker} thread and {profile.memory_gb:g} GB each"
-        options.append(f'<option value="{html.escape(name)}"{chosen}>{html.escape(text)}</option>')
-    return _CHOICE.format(options="".join(options))
-
-
-def read_size_form(form: Mapping[str, list[str]]) -> dict[str, str]:
-    """Options of a server from the form that was sent.
-
-    Examples
-    --------
-    >>> read_size_form({"profile": ["small"], "_xsrf": ["..."]})
-    {'profile': 'small'}
-    """
-    return {"profile": form["profile"][0]} if form.get("profile") else {}
-
-
-def prepare(engine: EngineSettings, notebooks: Path, homes: Path, spawner: Any) -> None:
-    """Set the chosen size and fill the home; called before each start of a user's server."""
-    choose_size(engine, spawner)
+def prepare(settings: Settings, notebooks: Path, homes: Path, spawner: Any) -> None:
+    """Tell the server what was chosen and fill the home; called before each start of a user's server."""
+    tell(settings, spawner)
     fill_home(homes / spawner.user.name, notebooks)
-
-
-def choose_size(engine: EngineSettings, spawner: Any) -> None:
-    """Tell a user's server which size of Dask cluster was chosen."""
-    profile = spawner.user_options.get("profile", engine.default_profile)
-    if profile not in engine.profiles:
-        profile = engine.default_profile
-    spawner.environment = {**spawner.environment, "HVEN_PROFILE": profile}
 
 
 def fill_home(home: Path, notebooks: Path) -> None:

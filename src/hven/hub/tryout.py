@@ -100,4 +100,4 @@ class TryOut:
         c.JupyterHub.spawner_class = HomeSpawner
         c.SimpleLocalProcessSpawner.home_dir_template = f"{homes}/{{username}}"
         c.Spawner.args = [*c.Spawner.args, *(["--allow-root"] if os.geteuid() == 0 else [])]
-        c.Spawner.pre_spawn_hook = partial(prepare, self.settings.engine, source_folder() / "notebooks", homes)
+        c.Spawner.pre_spawn_hook = partial(prepare, self.settings, source_folder() / "notebooks", homes)

@@ -10,9 +10,10 @@ from hven.core.errors import ConfigurationError, HvenError
 from hven.core.logging import get_logger
 from hven.core.settings import ServerSettings, Settings
 from hven.hub.as_account import folder_for
+from hven.hub.choices import tell
 from hven.hub.machine.files import has_systemd
 from hven.hub.machine.folders import bring_about, user_folder
-from hven.hub.spawning import OnlyItsOwn, choose_size
+from hven.hub.spawning import OnlyItsOwn
 from hven.store.acl import get_acl
 
 _log = get_logger(__name__)
@@ -23,12 +24,12 @@ class UnixSpawner(OnlyItsOwn):
 
 
 def prepare_person(settings: Settings, server: ServerSettings, people: Path, spawner: Any) -> None:
-    """Set the chosen size, make the private folder of a person's sockets and, once, that of their own products.
+    """Tell the server what was chosen; make the private folder of its sockets and, once, that of own products.
 
     Called before each start. Root makes only these folders, below some that nobody else changes. The home is filled by
     the server itself, as its user: see `hven.hub.user_server`.
     """
-    choose_size(settings.engine, spawner)
+    tell(settings, spawner)
     make_own_folder(settings, server, spawner.user.name)
     folder = people / spawner.user.name
     folder_for(spawner.user.name, folder)

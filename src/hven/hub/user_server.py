@@ -11,9 +11,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from hven.batch.environments.shelf import shelf_of
 from hven.core.errors import HvenError
 from hven.core.logging import get_logger
 from hven.core.settings import load_settings
+from hven.hub.choices import ENVIRONMENT
 from hven.hub.full import PAGE, elsewhere, has_room, what_is_full
 from hven.hub.layout import source_folder
 from hven.hub.priority import like_everybody
@@ -27,6 +29,8 @@ def main(arguments: Sequence[str]) -> None:
     """Give the home what belongs in it, then become the server."""
     os.umask(0o077)
     like_everybody()
+    if version := os.environ.get(ENVIRONMENT):
+        shelf_of(load_settings()).verify(version)  # an environment that somebody changed is nobody's
     try:
         if has_room(Path.home()):  # half a notebook would stay there
             fill_home(Path.home(), source_folder() / "notebooks")

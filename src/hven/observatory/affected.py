@@ -14,7 +14,7 @@ from hven.observatory.again import make_again
 
 if TYPE_CHECKING:
     from hven.batch.model import Job
-    from hven.observatory.observatory import Observatory
+    from hven.observatory.processing import Processing
     from hven.registry.protocol import Registry
 
 
@@ -99,7 +99,7 @@ class MadeBy:
         Which should not have been.
     """
 
-    def __init__(self, obs: Observatory, task: str, version: str) -> None:
+    def __init__(self, obs: Processing, task: str, version: str) -> None:
         self._obs = obs
         self.task = task
         self.version = version

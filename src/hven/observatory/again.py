@@ -14,12 +14,12 @@ from hven.store.read import read_provenance
 
 if TYPE_CHECKING:
     from hven.batch.model import Job, JobRequest
-    from hven.observatory.observatory import Observatory
+    from hven.observatory.processing import Processing
 
 _KEYS = ("day_obs", "observation", "detector", "exposure", "visit")
 
 
-def make_again(obs: Observatory, products: Iterable[Product]) -> list[Job]:
+def make_again(obs: Processing, products: Iterable[Product]) -> list[Job]:
     """Submit the pipelines that made products, over the same data with the same options.
 
     One job for each former run that is shared or one's own; several that ask for the same are one. What would come out
@@ -43,7 +43,7 @@ def make_again(obs: Observatory, products: Iterable[Product]) -> list[Job]:
     return [obs.jobs.submit(request) for request in requests.values()]
 
 
-def _request(obs: Observatory, run: str, products: Sequence[Product]) -> dict[str, Any]:
+def _request(obs: Processing, run: str, products: Sequence[Product]) -> dict[str, Any]:
     """Pipeline, data and options of a former run."""
     values: dict[str, set[Any]] = defaultdict(set)
     for product in products:
@@ -56,7 +56,7 @@ def _request(obs: Observatory, run: str, products: Sequence[Product]) -> dict[st
     return {"pipeline": pipeline, "values": chosen, "config": _changes(obs, run, pipeline)}
 
 
-def _changes(obs: Observatory, run: str, pipeline: str) -> Mapping[str, Mapping[str, Any]]:
+def _changes(obs: Processing, run: str, pipeline: str) -> Mapping[str, Mapping[str, Any]]:
     """Options of a former run that differ from the pipeline's."""
     instrument = obs.instrument_of(pipeline)
     planned = {s.name: s.config.model_dump(mode="json") for s in bind(load_pipeline(instrument, pipeline), instrument)}

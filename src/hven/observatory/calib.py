@@ -20,7 +20,7 @@ from hven.observatory.again import make_again
 
 if TYPE_CHECKING:
     from hven.batch.model import Job
-    from hven.observatory.observatory import Observatory
+    from hven.observatory.processing import Processing
 
 
 class CalibrationDesk:
@@ -35,7 +35,7 @@ class CalibrationDesk:
         In whose name.
     """
 
-    def __init__(self, obs: Observatory) -> None:
+    def __init__(self, obs: Processing) -> None:
         self._obs = obs
 
     def declared(self) -> dict[str, Calibration]:

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 from hven.calibration.certify import certify, lookup
 from hven.model.data_id import DataId, DatasetRef
 from hven.model.product import Product
-from hven.observatory.operations import Operations
+from hven.observatory.versions import Versions
 
 if TYPE_CHECKING:
     from hven.observatory.calib import CalibrationDesk
 
 
-class Calibrated(Operations):
+class Calibrated(Versions):
     """Certifying calibrations and looking them up; see `Observatory`."""
 
     @cached_property
@@ -31,9 +31,7 @@ class Calibrated(Operations):
             obs.calib.redo(obs.calib.stale())                   # make again what took another calibration
         """
         from hven.observatory.calib import CalibrationDesk
-        from hven.observatory.observatory import Observatory
 
-        assert isinstance(self, Observatory)  # noqa: S101 - it is never anything else
         return CalibrationDesk(self)
 
     def certify(self, product: Product | str, begin: str | int, end: str | int, collection: str) -> None:

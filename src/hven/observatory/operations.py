@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from hven.observatory.versions import Versions
+from hven.observatory.retained import Retained
 
 if TYPE_CHECKING:
     from hven.batch.campaigns.campaigns import Campaigns
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from hven.registry.protocol import Registry
 
 
-class Operations(Versions):
+class Operations(Retained):
     """Looking after the observatory's own processing; see `Observatory`.
 
     Parameters

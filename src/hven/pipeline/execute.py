@@ -24,6 +24,8 @@ from hven.pipeline.pace import Paces
 from hven.pipeline.pack import LEAST_S, map_packed
 from hven.pipeline.report import Progress
 from hven.pipeline.runner import this_process
+from hven.pipeline.sample import run_sampled_block
+from hven.pipeline.stacks import Sampled
 from hven.pipeline.work import Place, Work
 from hven.pipeline.worker import BlockJob, BlockResult, run_block
 
@@ -63,6 +65,8 @@ class Execution:
         Compute even what exists.
     block_rows
         Replaces the chosen block length.
+    sampled
+        Hears where the time of each block went; nobody looks where there is nobody to hear it.
     """
 
     graph: Sequence[Quantum]
@@ -74,6 +78,7 @@ class Execution:
     yielding: Callable[[], bool]
     force: bool
     block_rows: int | None
+    sampled: Sampled | None = None
     records: dict[int, QuantumRecord] = field(default_factory=dict)
     products: dict[int, list[Product]] = field(default_factory=dict)
     paces: Paces = field(init=False)
@@ -190,6 +195,8 @@ class Execution:
                 jobs.drop(work.quantum.number)
                 continue
             result: BlockResult = outcome.value
+            if self.sampled:
+                self.sampled(work.quantum.step.name, result.stacks)
             work.results[result.block] = result
             self._tell(f"{_title(work.quantum)}: block {len(work.results)} of {work.blocks}")
             if len(work.results) == work.blocks:
@@ -287,7 +294,7 @@ class Execution:
 
     def _map(self, jobs: Sequence[BlockJob | None], seconds: Sequence[float]) -> Iterator[Outcome[BlockResult | None]]:
         """Outcomes of blocks; the engine itself ends with CancelledError once it is told to stop."""
-        for outcome in map_packed(self.engine, run_block, jobs, seconds):
+        for outcome in map_packed(self.engine, run_sampled_block if self.sampled else run_block, jobs, seconds):
             if self.cancelled():
                 self.engine.cancel()
             yield outcome

@@ -32,13 +32,15 @@ _log = get_logger(__name__)
 class Keeper:
     """Publish first, register second, make current third; records go in batches, and `told` hears of them.
 
-    Of quanta that are made `anew`, by number, only what was born in this very run counts as existing.
+    Of quanta that are made `anew`, by number, only what was born in this very run counts as existing. Products that are
+    not `chosen` wait for somebody's acceptance: they are found in their run, and made current by nobody here.
     """
 
     registry: Registry
     place: Place
     told: Callable[[Sequence[QuantumRecord]], None]
     anew: frozenset[int] = frozenset()
+    chosen: bool = True
     _new: list[Product] = field(default_factory=list)
     _inputs: dict[str, list[str]] = field(default_factory=dict)
     _records: list[QuantumRecord] = field(default_factory=list)
@@ -81,7 +83,9 @@ class Keeper:
             if product is not None and self._is(product, work, output):
                 if self._is_registered(product):
                     continue  # it has expired: what will go is not built on
-                self.registry.register([product], inputs={product.id: inputs_of(self.place.root, product)})
+                self.registry.register(
+                    [product], inputs={product.id: inputs_of(self.place.root, product)}, chosen=self.chosen
+                )
                 return product
         return None
 
@@ -106,7 +110,7 @@ class Keeper:
 
     def choose(self, products: Sequence[Product]) -> None:
         """Make products that were there already the ones that are found and opened by default."""
-        for product in products:
+        for product in products if self.chosen else ():
             self._make_current(product)
             if self.place.owner == "":
                 chosen = self.registry.find_one(product.ref)
@@ -145,7 +149,7 @@ class Keeper:
     def _write(self, new: list[Product], inputs: dict[str, list[str]], records: list[QuantumRecord]) -> None:
         if new:
             open_new(self.registry, self.place.root, new)
-            self.registry.register(new, inputs=inputs)
+            self.registry.register(new, inputs=inputs, chosen=self.chosen)
             with ThreadPoolExecutor(_CURRENT_AT_ONCE) as pool:
                 list(pool.map(self._make_current, new))
         if records:
@@ -153,5 +157,5 @@ class Keeper:
             self.told(records)
 
     def _make_current(self, product: Product) -> None:
-        if owner_of(product.run) == self.place.owner:
+        if self.chosen and owner_of(product.run) == self.place.owner:
             set_current(self.place.root, product)

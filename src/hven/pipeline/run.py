@@ -19,6 +19,7 @@ from hven.pipeline.graph import build_graph
 from hven.pipeline.keep import Keeper
 from hven.pipeline.report import Progress, RunReport
 from hven.pipeline.scope import Scope
+from hven.pipeline.stacks import Sampled
 from hven.pipeline.work import Place
 from hven.registry.protocol import Registry
 from hven.registry.run_class import run_acl
@@ -42,7 +43,9 @@ def run_pipeline(
     told: Callable[[Sequence[QuantumRecord]], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
     yielding: Callable[[], bool] | None = None,
+    sampled: Sampled | None = None,
     again: Scope | None = None,
+    chosen: bool = True,
     force: bool = False,
     block_rows: int | None = None,
 ) -> RunReport:
@@ -82,8 +85,13 @@ def run_pipeline(
         Asked between blocks.
     yielding
         Asked between blocks: whether to stop as soon as the quanta that have begun are done.
+    sampled
+        Called, as blocks end, with a step and the microseconds that its functions took, see `hven.pipeline.sample`;
+        nothing is sampled without it.
     again
         Chooses quanta, and those that are made again; by default all that do not exist are made.
+    chosen
+        Whether shared products are what is found and opened by default at once; otherwise in their run only.
     force
         Make everything again.
     block_rows
@@ -108,11 +116,11 @@ def run_pipeline(
     place = Place(settings.root, settings.site, run, user, pipeline.name, acl)
     scope = again or Scope()
     graph = scope.choose(graph, registry, run)
-    keeper = Keeper(registry, place, told or _deaf, scope.anew(graph))
+    keeper = Keeper(registry, place, told or _deaf, scope.anew(graph), chosen)
     _log.info("run begins", pipeline=pipeline.name, run=run, quanta=len(graph), cores=engine.cores)
     execution = Execution(
         graph, engine, keeper, place, progress or _silent, cancelled or _never, yielding or _never,
-        force=force, block_rows=block_rows,
+        force=force, block_rows=block_rows, sampled=sampled,
     )  # fmt: skip
     try:
         execution.run()

@@ -88,6 +88,7 @@ class BlockResult:
     write_s: float = 0.0
     began_ns: int = 0
     worker: str = ""
+    stacks: Mapping[str, int] = field(default_factory=dict)
 
 
 def run_block(job: BlockJob | None) -> BlockResult | None:

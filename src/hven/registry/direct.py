@@ -83,10 +83,12 @@ class DirectRegistry:
         view.viewer = viewer
         return view
 
-    def register(self, products_: Sequence[Product], *, inputs: Mapping[str, Sequence[str]]) -> None:
-        """Add published products and tag them in their instrument's defaults."""
+    def register(
+        self, products_: Sequence[Product], *, inputs: Mapping[str, Sequence[str]], chosen: bool = True
+    ) -> None:
+        """Add published products and tag those that are chosen in their instrument's defaults."""
         with self.database.write() as connection:
-            added = products.register(connection, products_, inputs)
+            added = products.register(connection, products_, inputs, chosen=chosen)
         if added >= _MANY:
             self.database.optimize()
 

@@ -52,10 +52,12 @@ _RUN_ONE = (
 _ORDER = (*(product.c[key].asc().nulls_first() for key in KEYS), product.c.level, product.c.type, product.c.id)
 
 
-def register(connection: Connection, products: Sequence[Product], inputs: Mapping[str, Sequence[str]]) -> int:
-    """Add products that are not there yet and tag them in their defaults; the number of them."""
+def register(
+    connection: Connection, products: Sequence[Product], inputs: Mapping[str, Sequence[str]], *, chosen: bool = True
+) -> int:
+    """Add products that are not there yet and, if they are chosen, tag them in their defaults; the number of them."""
     new = add(connection, products, inputs)
-    for name, tagged in by_defaults(new).items():
+    for name, tagged in by_defaults(new if chosen else ()).items():
         add_collections(connection, [name], CollectionKind.TAGGED)
         put(connection, name, tagged)
     return len(new)

@@ -24,11 +24,13 @@ class Registry(Protocol):
         """The same as somebody may see it; only a registry on the server knows that."""
         ...
 
-    def register(self, products: Sequence[Product], *, inputs: Mapping[str, Sequence[str]]) -> None:
+    def register(
+        self, products: Sequence[Product], *, inputs: Mapping[str, Sequence[str]], chosen: bool = True
+    ) -> None:
         """Add published products in one transaction and tag them in their instrument's `<instrument>/defaults`.
 
         A product that is there already (same id) is a no-op. `inputs` gives, by product id, the ids of what it was
-        made from.
+        made from. Products that are not `chosen` wait for somebody's acceptance: they are found in their run only.
         """
         ...
 

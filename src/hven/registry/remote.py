@@ -54,12 +54,14 @@ class RemoteRegistry:
         """Refuse: the API shows what its caller may see, and knows nobody else."""
         raise ConfigurationError(f"what {viewer.name} may see is known on the server only")
 
-    def register(self, products: Sequence[Product], *, inputs: Mapping[str, Sequence[str]]) -> None:
+    def register(
+        self, products: Sequence[Product], *, inputs: Mapping[str, Sequence[str]], chosen: bool = True
+    ) -> None:
         """Add published products of one's own; the API looks at each on the disk before."""
         for some in batched(products, _AT_ONCE):
             rows = [product_to_row(p) for p in some]
             links = {p.id: list(inputs.get(p.id, ())) for p in some}
-            self.api.ask("POST", "/products", json={"products": rows, "inputs": links})
+            self.api.ask("POST", "/products", json={"products": rows, "inputs": links, "chosen": chosen})
 
     def get(self, product_id: str) -> Product:
         """Product by id; raises DatasetNotFoundError."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from hven.core.settings import RetentionSettings
+from hven.core.retention_settings import RetentionSettings
 from hven.model.quantum import QuantumRecord, QuantumState
 from hven.pipeline.runner import lives
 from hven.registry import keeping

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from hven.core.settings import RetentionSettings
+from hven.core.retention_settings import RetentionSettings
 from hven.model.product import Product
 from hven.model.retention import Expired
 from hven.retention.rules import DAY_NS, Verdict, judge

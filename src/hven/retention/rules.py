@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from hven.core.settings import RetentionRule
+from hven.core.retention_settings import RetentionRule
 from hven.model.product import Product
 
 DAY_NS = 86_400 * 10**9

@@ -56,8 +56,8 @@ class OwnRecords:
         self.settings = settings
         self.caller = caller
 
-    def register(self, claimed: Sequence[Product], inputs: Mapping[str, Sequence[str]]) -> None:
-        """Register published products, each as the disk describes it.
+    def register(self, claimed: Sequence[Product], inputs: Mapping[str, Sequence[str]], *, chosen: bool = True) -> None:
+        """Register published products, each as the disk describes it; those not `chosen` are found in their run only.
 
         Raises
         ------
@@ -77,7 +77,8 @@ class OwnRecords:
             self._inputs_must_be_there(found)
             new = [f for f in found if self._is_new(f.product)]
             self._must_have_room(new)
-            self.registry.register([f.product for f in new], inputs={f.product.id: sorted(f.inputs) for f in new})
+            links = {f.product.id: sorted(f.inputs) for f in new}
+            self.registry.register([f.product for f in new], inputs=links, chosen=chosen)
 
     def protected(self, product_ids: Sequence[str]) -> dict[str, str]:
         """Why products of the caller's own must stay; raises AccessDeniedError for those of others."""

@@ -70,6 +70,13 @@ class RegistryContract:
         with pytest.raises(ConfigurationError, match="mark everything"):
             registry.annotate(_said(Kind.BAD, "all of it"))
 
+    def test_what_is_not_chosen_is_found_in_its_run_only(self, registry: Registry, make: Make) -> None:
+        """Until somebody tags it in the defaults."""
+        made = make(_L1, run=_RUN)
+        registry.register([made], inputs={}, chosen=False)
+        assert registry.find(made.ref.type) == []
+        assert registry.find(made.ref.type, collection=_RUN) == [made]
+
     def test_nothing_at_all_is_registered_and_found(self, registry: Registry) -> None:
         registry.register([], inputs={})
         registry.record_quanta([])

@@ -36,7 +36,7 @@ PAGES = {
 }
 """Pages of the navigation, in order; an observation's page is reached from the others."""
 
-ABOVE = {"observation": "observations"}
+ABOVE = {"observation": "observations", "triage": "jobs"}
 """Page under which the navigation shows one that it does not name."""
 
 EXTENSIONS = {"observation": ("tabulator",)}

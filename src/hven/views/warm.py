@@ -21,6 +21,7 @@ from hven.views.pages import (
     telemetry,
     tonight,
     trends,
+    triage,
 )
 from hven.views.url import Url
 
@@ -33,6 +34,7 @@ PAGES = {
     "alarms": alarms.page,
     "telemetry": telemetry.page,
     "jobs": jobs.page,
+    "triage": triage.page,
     "campaigns": campaigns.page,
     "schedules": schedules.page,
     "calibrations": calibrations.page,

@@ -17,7 +17,7 @@ from hven.widgets.look import chip, problem, quiet, show
 from hven.widgets.results import Results
 
 if TYPE_CHECKING:
-    from hven.batch.jobs import JobHandle
+    from hven.batch.handle import JobHandle
     from hven.batch.model import Failure, Job
 
 POLL_S = 1.0

@@ -22,7 +22,8 @@ from hven.alarms.tables import OUTBOX
 from hven.alarms.transport import MailTransport, WebhookTransport, make_transports
 from hven.core.clock import now_ns
 from hven.core.errors import ServiceUnavailableError, SettingsError
-from hven.core.settings import MailSettings, Settings, WebhookSettings
+from hven.core.notify_settings import MailSettings, WebhookSettings
+from hven.core.settings import Settings
 from hven.registry.database import Database
 
 

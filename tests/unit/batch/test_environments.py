@@ -8,8 +8,10 @@ import json
 import subprocess
 import time
 import zipfile
+from types import SimpleNamespace
 
 import pytest
+from jupyter_client.kernelspec import KernelSpecManager
 
 from hven.batch.environments import bundle
 from hven.batch.environments.shelf import Shelf, shelf_of
@@ -20,6 +22,7 @@ from hven.batch.model import Estimate, JobRequest, JobState
 from hven.batch.store import JobStore
 from hven.core.errors import ChecksumError, ConfigurationError, ConflictError, UnknownNameError
 from hven.core.settings import BatchSettings, Settings
+from hven.hub.choices import form, read_form, tell
 from hven.pipeline.identity import _bundle
 from hven.registry.database import Database
 from hven.registry.direct import DirectRegistry
@@ -66,6 +69,7 @@ def shelf(settings, tmp_path_factory):
     """One environment, `9.9`, with the tag `recommended`."""
     folder = tmp_path_factory.mktemp("bundle")
     make_wheel(folder / "wheels")
+    make_wheel(folder / "wheels", "ipykernel", files={"ipykernel_launcher.py": "import sys; print(sys.prefix)"})
     bundle.build("9.9", folder / "wheels", folder / "made")
     shelf = shelf_of(settings)
     shelf.install(folder / "made")
@@ -126,6 +130,24 @@ def test_an_environment_is_its_bundle_and_tells_so_in_provenance(shelf):
         shelf.tag("weekly", "weekly")
     with pytest.raises(ConflictError, match=r"9\.9 is a version"):
         shelf.tag("9.9", "9.9")
+
+
+def test_a_servers_kernels_run_in_the_environment_that_was_chosen_for_it(settings, shelf, monkeypatch):
+    chosen = form(settings)
+    assert '<option value="recommended">recommended: 9.9</option><option value="9.9">9.9</option>' in chosen
+    options = read_form({"profile": ["small"], "environment": ["recommended"]})
+    server = SimpleNamespace(user_options=options, environment={"HVEN_ROOT": "/data"})
+    tell(settings, server)
+    assert server.environment["HVEN_ENVIRONMENT"] == "9.9"
+
+    monkeypatch.setenv("JUPYTER_PATH", server.environment["JUPYTER_PATH"])
+    kernel = KernelSpecManager().get_kernel_spec("python3")
+    said = subprocess.run(kernel.argv, capture_output=True, text=True, check=True).stdout
+
+    assert said.strip() == str(shelf.folder / "9.9")
+    server.user_options = {"environment": "../9.9"}
+    with pytest.raises(UnknownNameError, match="environment with a kernel"):
+        tell(settings, server)
 
 
 def test_using_an_environment_leaves_nothing_behind_in_it(shelf):

@@ -9,7 +9,8 @@ import time
 
 import pytest
 
-from hven.batch.jobs import DirectJobs, JobHandle
+from hven.batch.handle import JobHandle
+from hven.batch.jobs import DirectJobs
 from hven.batch.launcher import DirectLauncher
 from hven.batch.lease import JobQueue
 from hven.batch.model import JobRequest, JobState

@@ -12,6 +12,17 @@ sys.path.append(str(Path(__file__).parents[2] / "support"))
 import tiny_site
 
 
+def test_a_sampled_jobs_time_is_told_by_function(tmp_path, monkeypatch):
+    with tiny_site.opened(tmp_path, monkeypatch) as site:
+        job = site.run(sample=True, config={"peaks": {"sleep_s": 0.05}})
+        steps = {step.step: step for step in site.jobs.profile(job.id).steps}
+        other = site.jobs.profile(site.run().id)
+
+    (sleeping,) = (one for one in steps["peaks"].hottest(50) if one.function == "tiny:_peaks")
+    assert 3 * 0.05 * 0.7 < sleeping.own_s <= sleeping.whole_s < steps["peaks"].seconds
+    assert other.steps == ()
+
+
 def test_a_jobs_time_is_told_by_task_and_worker_and_adds_up(tmp_path, monkeypatch):
     with tiny_site.opened(tmp_path, monkeypatch) as site:
         first = site.run(config={"peaks": {"sleep_s": 0.05}})

@@ -4,8 +4,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from hven.core.settings import EngineSettings, Profile
-from hven.hub.spawning import fill_home, prepare, size_form
+from hven.core.settings import EngineSettings, Profile, Settings
+from hven.hub.choices import form
+from hven.hub.spawning import fill_home, prepare
 
 
 @pytest.fixture
@@ -15,6 +16,10 @@ def notebooks(tmp_path):
     for name in ("01-first-look.ipynb", "02-process.ipynb"):
         (folder / name).write_text("{}")
     return folder
+
+
+def site(folder, **engine):
+    return Settings(root=folder, state=folder, engine=EngineSettings(**engine))
 
 
 def test_home_gets_its_own_copies(notebooks, tmp_path):
@@ -47,24 +52,24 @@ def test_server_gets_the_chosen_size_alone(options, profile, notebooks, tmp_path
     shared = {"HVEN_ROOT": "/data"}
     spawner = SimpleNamespace(user=SimpleNamespace(name="tycho"), user_options=options, environment=shared)
 
-    prepare(EngineSettings(), notebooks, tmp_path, spawner)
+    prepare(site(tmp_path), notebooks, tmp_path, spawner)
 
     assert spawner.environment == {"HVEN_ROOT": "/data", "HVEN_PROFILE": profile}
     assert shared == {"HVEN_ROOT": "/data"}
 
 
-def test_form_offers_every_size_and_marks_the_default():
-    form = size_form(EngineSettings())
+def test_form_offers_every_size_and_marks_the_default(tmp_path):
+    shown = form(site(tmp_path))
 
-    assert '<option value="small">small: 1 worker, ' in form
-    assert '<option value="medium" selected>medium: 2 workers, ' in form
+    assert '<option value="small">small: 1 worker, ' in shown
+    assert '<option value="medium" selected>medium: 2 workers, ' in shown
 
 
-def test_form_escapes_names():
+def test_form_escapes_names(tmp_path):
     sizes = {"<script>": Profile(), "medium": Profile()}
 
-    assert "<script>" not in size_form(EngineSettings(profiles=sizes))
+    assert "<script>" not in form(site(tmp_path, profiles=sizes))
 
 
-def test_one_size_is_no_question():
-    assert size_form(EngineSettings(profiles={"medium": Profile()})) == ""
+def test_one_size_is_no_question(tmp_path):
+    assert form(site(tmp_path, profiles={"medium": Profile()})) == ""

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from hven.cli.main import app
 from hven.core.errors import AccessDeniedError, ConflictError, DatasetNotFoundError
-from hven.core.settings import RetentionSettings
+from hven.core.retention_settings import RetentionSettings
 from hven.model.access import Viewer
 from hven.model.collection import AccessClass
 from hven.model.quantum import QuantumRecord, QuantumState

@@ -155,6 +155,7 @@ ENDPOINTS = [
     ("GET", "/jobs/1/products"),
     ("GET", "/jobs/1/log"),
     ("GET", "/jobs/1/times"),
+    ("GET", "/jobs/1/profile"),
     ("GET", "/jobs/1/triage"),
     ("GET", "/triage"),
     ("GET", "/triage/0123456789ab"),
@@ -192,7 +193,7 @@ ENDPOINTS = [
 RUNNER = [
     ("GET", "/runner/job"),
     ("GET", "/runner/decisions"),
-    *(("POST", f"/runner/{v}") for v in ("begin", "renew", "report", "release", "finish")),
+    *(("POST", f"/runner/{v}") for v in ("begin", "renew", "report", "profile", "release", "finish")),
 ]
 """For the bearer of a job's lease; see test_leases.py."""
 BODY = {"pipeline": "panoseti/nightly"}

@@ -18,7 +18,7 @@ from hven.batch.triage.model import Decision
 from hven.batch.triage.queries import failure_kinds
 from hven.batch.triage.store import DecisionStore
 from hven.core.clock import NS, now_ns
-from hven.core.settings import RetentionRule
+from hven.core.retention_settings import RetentionRule
 from hven.hub.announcement import announce
 from hven.hub.mode import mode_of
 from hven.hub.status import ServiceStatus
@@ -52,7 +52,16 @@ def text_of(observatory, name, **values):
 def test_an_empty_observatory_says_so_and_what_to_do(empty, name):
     text = text_of(empty, name)
     assert "This part of the page failed" not in text
-    commands = ("ingest", "submit", "campaign load", "up", "calib take", "audit", "telemetry ingest")
+    commands = (
+        "ingest",
+        "submit",
+        "campaign load",
+        "up",
+        "calib take",
+        "audit",
+        "jobs triage list",
+        "telemetry ingest",
+    )
     assert "pipeline_check" in text or any(f"hven {command}" in text for command in commands)
 
 
@@ -409,6 +418,9 @@ def test_failures_are_shown_by_kind_with_what_was_decided(empty, failed, monkeyp
     ):
         assert words in text
     assert "detector 2 is broken" not in text
+    for shown, there in (("", True), ("decided", True), ("undecided", False)):
+        text = text_of(empty, "triage", show=shown)
+        assert ("detector 1 is broken" in text and f"job={job.id}" in text and "no cable" in text) is there
     monkeypatch.setattr(frame, "asking", lambda: lambda _path, _body: None)
     assert buttons_of(empty, job.id) == ["Restart", "Restart failed", "Restart from …", "Decide …"]
 

@@ -68,6 +68,7 @@ class CampaignChore:
     def step(self) -> None:
         """Move every campaign on as far as it goes; one that cannot be moved keeps no other from going on."""
         errors = []
+        self._choose_accepted()
         there = self.store.find([state for state in State if not state.ended])
         self._tell_of_ends({campaign.name for campaign in there})
         for campaign in (c for c in there if c.state in GOING):
@@ -80,6 +81,22 @@ class CampaignChore:
                 errors.append(error)
         if errors:
             raise errors[0]
+
+    def _choose_accepted(self) -> None:
+        """Let the products of accepted steps be found by default, in the order of the steps, whoever accepted them."""
+        for campaign in self.store.unchosen():
+            for step in campaign.steps:
+                if step.state == State.ACCEPTED and not step.chosen_ns:
+                    self._choose(campaign, step)
+
+    def _choose(self, campaign: Campaign, step: Step) -> None:
+        made = self.registry.find(collection=step.collection) if self._is_there(step.collection) else []
+        if made:
+            self.registry.tag(f"{campaign.spec.instrument}/defaults", [product.id for product in made])
+        self.progress.chosen(campaign, step)
+
+    def _is_there(self, name: str) -> bool:
+        return any(collection.name == name for collection in self.registry.collections())
 
     def _tell_of_ends(self, there: set[str]) -> None:
         """Leave messages on campaigns that are finished, whoever accepted their last step.
@@ -228,6 +245,7 @@ def _request(spec: CampaignSpec, step: Step, said: StepSpec, group: Group) -> Jo
         config=said.config,
         job_class=said.job_class or spec.job_class,
         shared=True,
+        proposed=True,
         collection=input_collection(spec.home, step.name, step.attempt),
         run=group.run,
     )

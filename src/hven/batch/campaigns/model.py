@@ -94,6 +94,8 @@ class Step(_Record):
         TAGGED collection of what its present attempt made or found.
     note
         Why it stands where it stands: what fails, who has to decide.
+    chosen_ns
+        When its products became what is found by default; 0 before its acceptance.
     """
 
     name: str
@@ -104,6 +106,7 @@ class Step(_Record):
     note: str = ""
     started_ns: int = 0
     ended_ns: int = 0
+    chosen_ns: int = 0
     groups: tuple[Group, ...] = ()
 
     @property

@@ -109,6 +109,14 @@ class Progress:
                 told(connection)
         return done
 
+    def chosen(self, campaign: Campaign, step: Step) -> bool:
+        """What a step made is what is found by default from now on."""
+        with self.database.write() as connection:
+            done = self._step(connection, campaign, step, [State.ACCEPTED], chosen_ns=now_ns())
+            if done:
+                note(connection, self.who, "choose", campaign.name, step=step.name)
+        return done
+
     def late(self, campaign: Campaign, told: Told) -> bool:
         """A campaign takes longer than it may."""
         on_time = (CAMPAIGN.c.name == campaign.name) & CAMPAIGN.c.late.is_(False)

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from hven.batch.campaigns.model import Campaign, CampaignEvent, State
 from hven.batch.campaigns.rows import campaigns_of
 from hven.batch.campaigns.spec import CampaignSpec
-from hven.batch.campaigns.tables import CAMPAIGN, EVENT, GROUP, METADATA, NAME, STEP, VERSION
+from hven.batch.campaigns.tables import CAMPAIGN, EVENT, GROUP, METADATA, MIGRATIONS, NAME, STEP, VERSION
 from hven.core.clock import now_ns
 from hven.core.errors import ConflictError, UnknownNameError
 from hven.registry.database import Database
@@ -53,7 +53,7 @@ class CampaignStore:
 
     def __init__(self, database: Database) -> None:
         self.database = database
-        database.prepare(METADATA, name=NAME, version=VERSION, when_older="Campaigns of that version are lost.")
+        database.prepare(METADATA, name=NAME, version=VERSION, when_older="", migrations=MIGRATIONS)
 
     def load(self, spec: CampaignSpec, *, who: str, origin: str = "") -> Campaign:
         """Keep a campaign, which then waits for its start.
@@ -93,6 +93,14 @@ class CampaignStore:
         condition = CAMPAIGN.c.state.in_(list(states)) if states else sa.true()
         with self.database.read() as connection:
             return campaigns_of(connection, condition, limit=limit)
+
+    def unchosen(self) -> list[Campaign]:
+        """Campaigns with accepted steps whose products are not yet what is found by default, oldest first."""
+        waiting = sa.exists().where(
+            STEP.c.campaign == CAMPAIGN.c.name, STEP.c.state == State.ACCEPTED, STEP.c.chosen_ns == 0
+        )
+        with self.database.read() as connection:
+            return campaigns_of(connection, waiting)[::-1]
 
     def events(self, name: str = "", *, limit: int | None = None) -> list[CampaignEvent]:
         """Lines of the audit of a campaign (of all if empty), newest first."""
@@ -196,7 +204,7 @@ class CampaignStore:
         return self.get(name)
 
     def _redo(self, connection: sa.Connection, name: str, number: int) -> None:
-        fresh = {"attempt": STEP.c.attempt + 1, "note": "", "started_ns": 0, "ended_ns": 0}
+        fresh = {"attempt": STEP.c.attempt + 1, "note": "", "started_ns": 0, "ended_ns": 0, "chosen_ns": 0}
         later = (STEP.c.campaign == name) & (STEP.c.number > number) & (STEP.c.state != State.WAITING)
         connection.execute(STEP.update().where(later).values(**fresh, state=State.WAITING))
         self._set_step(connection, name, number, **fresh, state=State.READY)

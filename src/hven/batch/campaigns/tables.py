@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, BigInteger, Boolean, Column, ForeignKeyConstraint, Integer, MetaData, Table
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    Connection,
+    ForeignKeyConstraint,
+    Integer,
+    MetaData,
+    Table,
+)
 
 from hven.registry.schema import Text
 
 NAME = "campaigns"
-VERSION = 1
+VERSION = 2
 METADATA = MetaData()
 
 CAMPAIGN = Table(
@@ -36,6 +46,7 @@ STEP = Table(
     Column("note", Text, nullable=False, default=""),
     Column("started_ns", BigInteger, nullable=False, default=0),
     Column("ended_ns", BigInteger, nullable=False, default=0),
+    Column("chosen_ns", BigInteger, nullable=False, default=0),
     ForeignKeyConstraint(["campaign"], ["campaign.name"]),
 )
 """One row per step, with its present attempt."""
@@ -78,3 +89,13 @@ EVENT = Table(
     sqlite_autoincrement=True,
 )
 """Audit, only ever added to."""
+
+
+def _choose(connection: Connection) -> None:
+    """Version 2: products are found by default once their step is accepted; before, they were at once."""
+    connection.exec_driver_sql("ALTER TABLE campaign_step ADD COLUMN chosen_ns BIGINT NOT NULL DEFAULT 0")
+    connection.exec_driver_sql("UPDATE campaign_step SET chosen_ns = ended_ns WHERE state = 'accepted'")
+
+
+MIGRATIONS = (_choose,)
+"""From version 1 on, see `Database.prepare`."""

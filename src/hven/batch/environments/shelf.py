@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -19,6 +20,8 @@ from hven.model.environment import RECORD, Bundle, Installed, check_name
 
 _INSTALL_S = 3600
 _SHOWN = 5
+_KERNELS = Path("share", "hven")
+_SPEC = _KERNELS / "kernels" / "python3" / "kernel.json"
 
 
 def shelf_of(settings: Settings) -> Shelf:
@@ -60,6 +63,8 @@ class Shelf:
         self.folder.mkdir(parents=True, exist_ok=True)
         venv.EnvBuilder(with_pip=True, symlinks=True).create(target)
         _install(target, [bundle / WHEELS / name for name in made.wheels])
+        if any(name.startswith("ipykernel-") for name in made.wheels):
+            _write_kernel(target)
         files, links = _contents(target)
         record = Installed(bundle=made, files=files, links=links)
         _close(target)
@@ -120,6 +125,26 @@ class Shelf:
             )
         return record
 
+    def for_kernels(self) -> dict[str, str]:
+        """Versions in which notebooks can run, by version and by tag."""
+        files = sorted(self.folder.glob(f"*/{_SPEC}"))
+        versions = [v for file in files if not (v := file.parents[len(_SPEC.parts) - 1]).is_symlink()]
+        there = {version.name: version.name for version in versions if (version / RECORD).exists()}
+        return {tag: version for tag, version in self.tags().items() if version in there} | there
+
+    def kernels(self, name: str) -> tuple[str, Path]:
+        """Version that a version or tag means, and the folder for `$JUPYTER_PATH` by which notebooks run in it.
+
+        Raises
+        ------
+        UnknownNameError
+            When it is not installed, or has no kernel.
+        """
+        known = self.for_kernels()
+        if name not in known:
+            raise UnknownNameError("environment with a kernel", name, known)
+        return known[name], self.folder / known[name] / _KERNELS
+
     def python(self, version: str) -> Path:
         """Python of an environment."""
         return self.folder / version / "bin" / "python"
@@ -141,6 +166,14 @@ def _install(target: Path, wheels: list[Path]) -> None:
     if done.returncode:
         shutil.rmtree(target)
         raise InfrastructureError(f"{target.name} cannot be installed: {done.stderr.strip()}")
+
+
+def _write_kernel(target: Path) -> None:
+    """A kernel that takes the place of the server's own, which has the same name."""
+    command = [str(target / "bin" / "python"), "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    spec = {"argv": command, "display_name": f"Python, {target.name}", "language": "python"}
+    (target / _SPEC).parent.mkdir(parents=True)
+    (target / _SPEC).write_text(json.dumps(spec))
 
 
 def _contents(folder: Path) -> tuple[dict[str, str], dict[str, str]]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Collection, Iterable
+from typing import Protocol
 
 from hven import instruments
 from hven.batch.model import Job, JobState
+from hven.batch.store import JobStore
 from hven.batch.triage.apply import is_blocked
 from hven.batch.triage.kinds import kinds
 from hven.batch.triage.model import Decision, FailureKind, Resolution, Verdict
@@ -14,9 +15,7 @@ from hven.core.clock import now_ns
 from hven.core.errors import AccessDeniedError, HvenError, UnknownNameError
 from hven.model.quantum import QuantumState
 from hven.pipeline.load import load_pipeline
-
-if TYPE_CHECKING:
-    from hven.batch.jobs import DirectJobs
+from hven.registry.protocol import Registry
 
 
 class Triage(Protocol):
@@ -47,6 +46,31 @@ class Triage(Protocol):
         ...
 
 
+class JobsOfAll(Protocol):
+    """Of `hven.batch.jobs.DirectJobs` what triage needs: it looks at jobs, and restarts or holds them."""
+
+    store: JobStore
+    registry: Registry
+    user: str
+    operator: bool
+
+    def get(self, job_id: int) -> Job:
+        """Job by number."""
+        ...
+
+    def find(self, *, states: Collection[JobState] = ()) -> list[Job]:
+        """Jobs in some states."""
+        ...
+
+    def restart(self, job_id: int) -> Job:
+        """Queue an ended job again."""
+        ...
+
+    def hold(self, job_id: int) -> Job:
+        """Keep a waiting job from starting."""
+        ...
+
+
 class DirectTriage:
     """Triage at the tables themselves.
 
@@ -56,7 +80,7 @@ class DirectTriage:
         In whose name.
     """
 
-    def __init__(self, jobs: DirectJobs) -> None:
+    def __init__(self, jobs: JobsOfAll) -> None:
         self._jobs = jobs
         self._store = jobs.store.decisions
 

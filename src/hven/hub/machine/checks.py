@@ -18,6 +18,7 @@ from hven.hub.as_account import groups_of
 from hven.hub.doctor import NETWORK_FILESYSTEMS, Finding, filesystem_of
 from hven.hub.layout import Layout, source_folder
 from hven.hub.machine import accounts, files, folders, install
+from hven.hub.machine.slurm_checks import examine_slurm
 from hven.hub.ports import ROOTS_PORTS
 from hven.store.acl import get_acl
 
@@ -57,6 +58,8 @@ def examine(settings: Settings, site: Path) -> Iterator[Finding]:
     yield _logs(settings, server)
     yield from _system_files(site, settings, server)
     yield _ports(settings)
+    if settings.slurm is not None:
+        yield from examine_slurm(settings.slurm, server)
 
 
 def _interpreter(server: ServerSettings) -> Iterator[Finding]:

@@ -23,8 +23,8 @@ REGISTRY = (Tables(schema.NAME, schema.VERSION, schema.metadata),)
 PLATFORM = (
     Tables(batch.NAME, batch.VERSION, batch.METADATA, batch.MIGRATIONS),
     Tables(triage.NAME, triage.VERSION, triage.METADATA),
-    Tables(campaigns.NAME, campaigns.VERSION, campaigns.METADATA),
     Tables(commands.NAME, commands.VERSION, commands.METADATA),
+    Tables(campaigns.NAME, campaigns.VERSION, campaigns.METADATA, campaigns.MIGRATIONS),
     Tables(schedules.NAME, schedules.VERSION, schedules.METADATA),
     Tables(notifications.NAME, notifications.VERSION, notifications.METADATA),
     Tables(alarms.NAME, alarms.VERSION, alarms.METADATA),

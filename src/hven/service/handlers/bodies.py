@@ -146,10 +146,11 @@ class Some(Body):
 
 
 class Registration(Body):
-    """Products to register, and what each was made from."""
+    """Products to register, what each was made from, and whether they are to be found by default."""
 
     products: Annotated[list[list[Any]], Field(max_length=_MOST)]
     inputs: dict[Text, Ids] = {}
+    chosen: bool = True
 
 
 class Define(Body):

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query
 
 from hven.batch.jobs import LOG_LINES
 from hven.batch.model import Again, Estimate, Failure, Job, JobRequest, JobState
+from hven.batch.profile import JobProfile
 from hven.batch.times import JobTimes
 from hven.core.errors import ConfigurationError
 from hven.service.handlers.bodies import Move, Restart
@@ -63,6 +64,12 @@ def products(job_id: int, jobs: ReadJobs) -> list[str]:
 def times(job_id: int, jobs: ReadJobs) -> JobTimes:
     """Where its time went."""
     return jobs.times(job_id)
+
+
+@router.get("/jobs/{job_id}/profile")
+def profile(job_id: int, jobs: ReadJobs) -> JobProfile:
+    """Which functions its time went to."""
+    return jobs.profile(job_id)
 
 
 @router.get("/jobs/{job_id}/log")

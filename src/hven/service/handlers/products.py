@@ -52,7 +52,7 @@ def show(product_id: str, obs: Place) -> dict[str, Any]:
 @router.post("/products", status_code=201)
 def register(body: Registration, own: Own) -> None:
     """Register published products of the caller's own."""
-    own.register([product_from_row(row) for row in body.products], body.inputs)
+    own.register([product_from_row(row) for row in body.products], body.inputs, chosen=body.chosen)
 
 
 @router.post("/products/protected")

@@ -14,6 +14,8 @@ from hven.service.handlers.parts import Anyone
 from hven.service.leases import Runner
 
 MOST_LINES = 10_000
+MOST_STEPS = 1000
+Stack = Annotated[str, Field(max_length=20_000)]
 _ENDS = (JobState.SUCCEEDED, JobState.FAILED, JobState.DELETED)
 
 router = APIRouter(prefix="/runner")
@@ -35,6 +37,12 @@ class Report(_Body):
     lines: Annotated[list[QuantumLine], Field(max_length=MOST_LINES)]
     total: Annotated[int, Field(ge=0)]
     message: Annotated[str, Field(max_length=10_000)] = ""
+
+
+class Profile(_Body):
+    """Microseconds by step and stack."""
+
+    stacks: Annotated[dict[str, dict[Stack, Annotated[int, Field(ge=0, lt=2**53)]]], Field(max_length=MOST_STEPS)]
 
 
 class Finish(_Body):
@@ -84,6 +92,12 @@ def renew(runner: Held) -> dict[str, Wish]:
 def report(body: Report, runner: Held) -> None:
     """Keep how quanta ended."""
     runner.queue.report(runner.lease, body.lines, total=body.total, message=body.message)
+
+
+@router.post("/profile")
+def profile(body: Profile, runner: Held) -> None:
+    """Keep where the time went."""
+    runner.queue.profile(runner.lease, body.stacks)
 
 
 @router.post("/release")

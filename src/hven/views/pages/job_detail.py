@@ -63,7 +63,7 @@ class JobDetail:
         kinds = kinds_of(self._observatory, job)
         markup.change(self._about, _about(job))
         markup.change(self._failures, shown(self._observatory, job, kinds))
-        markup.change(self._more, _resources(self._observatory, job) + _events(self._observatory, job))
+        markup.change(self._more, _more(self._observatory, job))
         if self._actions:
             viewer = self._observatory.viewer
             steps = batch.steps(self._observatory.settings, job.id) if job.state.ended else []
@@ -137,7 +137,13 @@ def _resources(observatory: Observatory, job: Any) -> str:
     ]  # fmt: skip
     cells = [[(name, ""), (_or_missing(e, write), "number"), (_or_missing(u, write), "number")]
              for name, e, u, write in rows]  # fmt: skip
-    return markup.part("Resources", markup.table(["Resource", "Estimate", "Used"], cells)) + job_times.shown(job, every)
+    table = markup.table(["Resource", "Estimate", "Used"], cells)
+    return markup.part("Resources", table) + job_times.shown(job, every)
+
+
+def _more(observatory: Observatory, job: Any) -> str:
+    functions = job_times.functions(batch.profile(observatory.settings, job.id)) if job.request.sample else ""
+    return _resources(observatory, job) + functions + _events(observatory, job)
 
 
 def _minutes(value: float) -> str:

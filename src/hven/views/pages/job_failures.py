@@ -14,6 +14,8 @@ from hven.views import formats, markup, states
 from hven.views.actions import Action, Field
 from hven.views.pages.job_actions import operates
 
+COLUMNS = ("Cause", "Task", "Times", "Error", "First of them", "Decided")
+"""Of a table of kinds of failures, see `row`."""
 VERDICTS = {
     "run them again": "retry",
     "accept as known": "known",
@@ -47,8 +49,7 @@ def decide(kinds: Sequence[Any], viewer: Viewer | None) -> list[Action]:
 def shown(observatory: Observatory, job: Any, kinds: Sequence[Any]) -> str:
     """Failures by kind; by step and error where their records are not there."""
     if kinds:
-        columns = ["Cause", "Task", "Times", "Error", "First of them", "Decided"]
-        return markup.part("Failures", markup.table(columns, map(_kind, kinds)))
+        return markup.part("Failures", markup.table(COLUMNS, map(row, kinds)))
     rows = [
         [(states.chip("failed", escape(f.flavour)), ""), (escape(f.step), ""), (str(len(f.data_ids)), "number"),
          (escape(f.error), "wrap"), (escape("; ".join(f.data_ids[:3])), "wrap")]
@@ -59,7 +60,8 @@ def shown(observatory: Observatory, job: Any, kinds: Sequence[Any]) -> str:
     return markup.part("Failures", markup.table(["Cause", "Step", "Times", "Error", "First data IDs"], rows))
 
 
-def _kind(kind: Any) -> list[markup.Cell]:
+def row(kind: Any) -> list[markup.Cell]:
+    """Cells of a kind of failure."""
     trace = f"<details><summary>traceback</summary><pre>{escape(kind.traceback)}</pre></details>"
     versions = escape(", ".join(kind.versions))
     return [

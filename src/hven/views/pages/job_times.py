@@ -10,6 +10,7 @@ from hven.batch import queries as batch
 from hven.views import formats, markup
 
 WORKERS = 8
+HOTTEST = 5
 _PARTS = ("waiting_s", "reading_s", "computing_s", "writing_s", "publishing_s", "cpu_s")
 
 
@@ -25,6 +26,17 @@ def shown(job: Any, records: Sequence[Any]) -> str:
         return steps
     most = max(worker.busy_s for worker in times.workers) or 1.0
     return steps + markup.table(["Worker", "Quanta", "Busy"], [_worker(w, most) for w in times.workers[:WORKERS]])
+
+
+def functions(profile: Any) -> str:
+    """Functions to which the time of a sampled job went."""
+    rows = [
+        [(escape(step.step), "name"), (f"<code>{escape(one.function)}</code>", "wrap"),
+         (_seconds(one.own_s), "number"), (_seconds(one.whole_s), "number")]
+        for step in profile.steps for one in step.hottest(HOTTEST)
+    ]  # fmt: skip
+    columns = ["Step", "Function", "In itself", "With what it calls"]
+    return markup.part("Functions", markup.table(columns, rows), "of all workers, sampled") if rows else ""
 
 
 def _step(task: Any) -> list[markup.Cell]:

@@ -117,10 +117,11 @@ class Board:
         """How many jobs are where; each number leads to its jobs."""
         mine = [t for t in tally if self._by.value in ("", t.user) and self._class.value in ("", t.job_class)]
         counts = {name: sum(t.jobs for t in mine if t.state in members) for name, members in GROUPS.items()}
-        return markup.facts({
+        numbers = markup.facts({
             name: markup.link(f"{n:,}", self._url.to("jobs", **{**self._choice(), "show": name})) if n else "0"
             for name, n in counts.items()
         })  # fmt: skip
+        return f"{numbers}<p>{markup.link('failures of all jobs by kind', self._url.to('triage'))}</p>"
 
     def _running(self, states: Sequence[JobState]) -> str:
         settings, viewer = self._observatory.settings, self._observatory.viewer

@@ -9,11 +9,14 @@ from hven.batch.campaigns.campaigns import DirectCampaigns
 from hven.batch.campaigns.model import State
 from hven.batch.campaigns.queries import campaign as live
 from hven.batch.campaigns.spec import parse_campaign
+from hven.batch.campaigns.store import CampaignStore
+from hven.batch.campaigns.tables import NAME
 from hven.batch.chores import make_chores
 from hven.batch.model import JobClass
 from hven.batch.store import JobStore
 from hven.core.errors import AccessDeniedError, ConfigurationError, ConflictError, UnknownNameError
 from hven.model.data_id import TypeName
+from hven.store.current import read_current
 
 
 def spec(**changes):
@@ -133,6 +136,53 @@ def test_a_rejected_step_is_redone_without_touching_what_others_made(campaigns, 
     collections = {c.name: c.children for c in registry.collections()}
     assert collections["tiny/runs/c1"] == ("tiny/runs/c1/signal/v2", "tiny/runs/c1/levels/v1")
     assert found(registry, "L1/tiny.signal", "tiny/runs/c1") == before["signal"]
+
+
+def test_products_are_found_by_default_once_their_step_is_accepted(campaigns, go_on, registry, site):
+    begin(campaigns, steps=[step("levels", "levels"), step("signal", "signal", breakpoint=True)])
+    go_on()
+    levels = found(registry, "L1/tiny.levels", "")
+    assert levels == found(registry, "L1/tiny.levels", "tiny/runs/c1/levels")
+    assert len(levels) == 3
+    (signal, *_) = waiting = found(registry, "L1/tiny.signal", "tiny/runs/c1/signal")
+    assert len(waiting) == 3
+    assert found(registry, "L1/tiny.signal", "") == []
+    assert read_current(site.root, signal.ref) is None
+
+    campaigns.accept("c1")
+    go_on()
+
+    assert found(registry, "L1/tiny.signal", "") == waiting
+    assert read_current(site.root, signal.ref) == signal.path
+    assert [e.step for e in campaigns.events("c1") if e.what == "choose"] == ["signal", "levels"]
+
+
+def test_a_rejected_step_changes_nothing_that_is_found_by_default(campaigns, go_on, registry):
+    begin(campaigns)
+    go_on()
+    before = found(registry, "L1/tiny.levels", "")
+    other = {"levels": {"cell_s": 2.0}}
+    begin(campaigns, name="c2", steps=[step("levels", "levels", config=other, breakpoint=True)])
+    go_on()
+
+    campaigns.reject("c2")
+    go_on()
+
+    assert len(found(registry, "L1/tiny.levels", "tiny/runs/c2/levels")) == 3
+    assert found(registry, "L1/tiny.levels", "") == before
+
+
+def test_what_was_accepted_before_acceptance_counted_stays_as_it_is(campaigns, go_on, database):
+    begin(campaigns)
+    go_on()
+    with database.write() as connection:
+        connection.exec_driver_sql("ALTER TABLE campaign_step DROP COLUMN chosen_ns")
+        database.stamp(connection, name=NAME, version=1)
+
+    migrated = CampaignStore(database)
+
+    assert migrated.unchosen() == []
+    assert migrated.get("c1").steps[0].chosen_ns == migrated.get("c1").steps[0].ended_ns
 
 
 def test_a_paused_campaign_submits_nothing_and_goes_on_when_resumed(campaigns, go_on, database):

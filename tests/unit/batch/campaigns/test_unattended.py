@@ -5,21 +5,23 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import api_server
 import campaign_site
 import pytest
 import yaml
 
 from hven.alarms.queries import notifications
-from hven.batch.campaigns.campaigns import DirectCampaigns
 from hven.batch.campaigns.model import State
+from hven.batch.campaigns.remote import RemoteCampaigns
 from hven.batch.campaigns.report import as_text
 from hven.batch.launcher import write_site
-from hven.batch.schedules.queries import fires
-from hven.batch.schedules.store import ScheduleStore
+from hven.batch.schedules.remote import RemoteSchedules
 from hven.batch.schedules.tables import SWITCH
 from hven.batch.store import JobStore
 from hven.core.clock import NS, now_ns
 from hven.model.data_id import TypeName
+from hven.observatory import Observatory, connect
+from hven.service.auth import Caller
 
 SCHEDULE = {"name": "survey", "cron": "0 0 * * *", "zone": "UTC"}
 
@@ -55,15 +57,29 @@ def service(scheduled, tmp_path):
         process.wait()
 
 
+class Olga:
+    """Takes every token for an operator's."""
+
+    async def caller(self, _secret):
+        return Caller("olga", frozenset(f"custom:hven:{verb}" for verb in ("read", "submit", "operate")))
+
+
+@pytest.fixture
+def remote(scheduled):
+    """The observatory as an operator's notebook has it, through the API."""
+    with connect(scheduled) as obs, api_server.serving(obs, token=Olga()) as api:
+        campaigns, schedules = RemoteCampaigns(api.url, "olga"), RemoteSchedules(api.url, "olga")
+        with Observatory(scheduled, obs.registry, user="olga", campaigns=campaigns, schedules=schedules) as notebook:
+            yield notebook
+
+
 def sent(settings):
     return [told.message.subject for told in notifications(settings, limit=9) if told.state == "sent"]
 
 
-def test_a_campaign_goes_from_its_schedule_to_its_report_by_itself(
-    scheduled, service, database, campaigns: DirectCampaigns, registry
-):
-    store = ScheduleStore(database)
-    store.switch("survey", on=True, who="olga")
+def test_a_campaign_goes_from_its_schedule_to_its_report_by_itself(scheduled, service, database, remote):
+    campaigns = remote.campaigns
+    remote.schedules.enable("survey")
     with database.write() as connection:  # since two days ago: one fire was missed
         connection.execute(SWITCH.update().values(since_ns=now_ns() - 2 * 24 * 3600 * NS))
 
@@ -77,7 +93,7 @@ def test_a_campaign_goes_from_its_schedule_to_its_report_by_itself(
         service()
     blocked = campaign_site.until(lambda: at(3, State.BLOCKED))
     service()
-    (fire,) = fires(scheduled, "survey", limit=9)
+    (fire,) = remote.schedules.fires("survey", limit=9)
     assert (fire.state, fire.campaign, fire.missed) == ("done", blocked.name, 1)
     peaks = blocked.step("peaks")
     assert {g.name: g.state for g in peaks.groups} == {"1": "accepted", "2": "accepted", "3": "failed"}
@@ -87,7 +103,7 @@ def test_a_campaign_goes_from_its_schedule_to_its_report_by_itself(
 
     runs = [job.run for job in JobStore(database).find()]
     assert len(runs) == len(set(runs)) == 8
-    pairs = registry.find(TypeName.parse("L2/tiny.pairs"), collection=blocked.spec.home)
+    pairs = remote.registry.find(TypeName.parse("L2/tiny.pairs"), collection=blocked.spec.home)
     assert [(p.rows, p.run) for p in pairs] == [(2, f"{blocked.spec.home}/pairs/v1/all")]
     campaign_site.until(lambda: len(sent(scheduled)) == 2)
     assert set(sent(scheduled)) == {f"campaign {blocked.name} finished", f"campaign {blocked.name} waits at review"}
