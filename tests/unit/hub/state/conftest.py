@@ -67,6 +67,7 @@ class Site:
             lease = queue.claim()
             queue.begin(lease, runner="here:1")
             queue.report(lease, [QuantumLine(step="s", data_id="d", state=QuantumState.DONE, wall_s=0.1)], total=1)
+            queue.profile(lease, {"s": {"m:é": 1}})
             queue.finish(lease, JobState.SUCCEEDED)
         store.decisions.add(
             Decision(fingerprint="f", verdict="known", task="t", version="1", error="é", who="ada", time_ns=1, why="so")
