@@ -13,6 +13,7 @@ from hven.registry.remote import RemoteRegistry
 
 @pytest.fixture(scope="module")
 def served(night):
+    (night.root.parent / "site.yaml").write_text("engine: {kind: inprocess}")
     with guest_api.serve(night) as url:
         yield url
 
@@ -29,7 +30,6 @@ def environment(night, url, person="ada"):
 
 @pytest.fixture
 def kernel(night, served):
-    (night.root.parent / "site.yaml").write_text("engine: {kind: inprocess}")
     with connect(environ=environment(night, served)) as opened:
         yield opened
 
