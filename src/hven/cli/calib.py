@@ -61,14 +61,15 @@ def take(
     """Prepare, choose, build, verify and certify; what is not good enough is not certified."""
     import json
 
+    from hven.cli.progress import progress
     from hven.core.logging import configure
     from hven.observatory import connect
 
     configure(json=as_json, level="WARNING")
     chosen = data_id(day_obs, observation, detector)
     span: dict[str, Any] = {"begin": begin or None, "end": end or None, "supersede": supersede}
-    with connect(site) as obs:
-        taken = obs.calib.take(name, where=where, shared=shared, **span, **chosen)
+    with connect(site) as obs, progress(name) as show:
+        taken = obs.calib.take(name, where=where, shared=shared, progress=show, **span, **chosen)
     certified = {validity.product_id: validity for validity in taken.certified}
     if as_json:
         rows = [{**_verdict(v), "certified": v.product.id in certified} for v in taken.verdicts]
@@ -98,13 +99,14 @@ def build(
     """Make calibrations from good frames, of which one observation of four is held out."""
     import json
 
+    from hven.cli.progress import progress
     from hven.core.logging import configure
     from hven.observatory import connect
 
     configure(json=as_json, level="WARNING")
     chosen = data_id(day_obs, observation, detector)
-    with connect(site) as obs:
-        made = obs.calib.build(name, where=where, shared=shared, **chosen)
+    with connect(site) as obs, progress(name) as show:
+        made = obs.calib.build(name, where=where, shared=shared, progress=show, **chosen)
     if as_json:
         print(json.dumps([{"id": p.id, "dataset": str(p.ref), "path": str(p.path)} for p in made], indent=1))
         return
@@ -129,13 +131,14 @@ def verify(
     """Compare calibrations with frames that they were not made from; exits with 1 when one is not good."""
     import json
 
+    from hven.cli.progress import progress
     from hven.core.logging import configure
     from hven.observatory import connect
 
     configure(json=as_json, level="WARNING")
     chosen = data_id(day_obs, observation, detector)
-    with connect(site) as obs:
-        verdicts = obs.calib.verify(name, product_ids, where=where, shared=shared, **chosen)
+    with connect(site) as obs, progress(name) as show:
+        verdicts = obs.calib.verify(name, product_ids, where=where, shared=shared, progress=show, **chosen)
     if as_json:
         print(json.dumps([_verdict(v) for v in verdicts], indent=1))
     else:

@@ -22,7 +22,6 @@ from hven.cli.options import (
 
 if TYPE_CHECKING:
     from hven.observatory import Observatory
-    from hven.pipeline.report import Progress as Counts
     from hven.pipeline.report import RunReport
 
 
@@ -57,16 +56,9 @@ def process(
 
 
 def _with_progress(obs: Observatory, pipeline: str, chosen: dict[str, Any]) -> RunReport:
-    from rich.console import Console
-    from rich.progress import Progress
+    from hven.cli.progress import progress
 
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        line = bar.add_task(pipeline, total=None)
-
-        def show(counts: Counts) -> None:
-            ended = counts.done + counts.failed + counts.blocked
-            bar.update(line, completed=ended, total=counts.total, description=counts.message or pipeline)
-
+    with progress(pipeline) as show:
         return obs.process(pipeline, progress=show, **chosen)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from hven.calibration.certify import to_ns
@@ -19,15 +19,21 @@ from hven.model.query import DataQuery
 from hven.observatory.again import make_again
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from hven.batch.model import Job
     from hven.observatory.processing import Processing
+    from hven.pipeline.report import Progress
+
+    Tell = Callable[[Progress], None]
 
 
 class CalibrationDesk:
     """Build, verify and certify calibrations; `Observatory.calib` makes it.
 
     Calibrations are one's own, certified in `u/<user>/calib/...` and used by one's own runs, or, with `shared`, the
-    observatory's, which takes the right to operate. `query` is `where` and data ID keys, as in `Observatory.find`.
+    observatory's, which takes the right to operate. `where` and data ID keys choose as in `Observatory.find`;
+    `progress` is told how far each pipeline is.
 
     Parameters
     ----------
@@ -54,12 +60,13 @@ class CalibrationDesk:
         end: str | int | None = None,
         supersede: bool = False,
         shared: bool = False,
+        progress: Tell | None = None,
         where: str = "",
         **data_id: object,
     ) -> Taken:
         """Prepare, choose, build, verify and certify; see `hven.calibration.take.take`."""
         return take(
-            self._workshop(name, shared=shared),
+            self._workshop(name, shared=shared, progress=progress),
             name,
             DataQuery.of(where, **data_id),
             begin_ns=None if begin is None else to_ns(begin),
@@ -67,7 +74,9 @@ class CalibrationDesk:
             supersede=supersede,
         )
 
-    def build(self, name: str, *, shared: bool = False, where: str = "", **data_id: object) -> list[Product]:
+    def build(
+        self, name: str, *, shared: bool = False, progress: Tell | None = None, where: str = "", **data_id: object
+    ) -> list[Product]:
         """Make calibrations from the good frames of a query, all but those that are held out.
 
         Raises
@@ -75,12 +84,19 @@ class CalibrationDesk:
         DatasetNotFoundError, ConfigurationError
             As of `hven.calibration.select.select`.
         """
-        workshop = self._workshop(name, shared=shared)
+        workshop = self._workshop(name, shared=shared, progress=progress)
         calibration = find_calibration(workshop.instrument, name)
         return build(workshop, calibration, select(workshop, calibration, DataQuery.of(where, **data_id)).build)
 
     def verify(
-        self, name: str, products: Sequence[Product | str], *, shared: bool = False, where: str = "", **data_id: object
+        self,
+        name: str,
+        products: Sequence[Product | str],
+        *,
+        shared: bool = False,
+        progress: Tell | None = None,
+        where: str = "",
+        **data_id: object,
     ) -> list[Verdict]:
         """Compare calibrations with the good frames of a query that they were not made from.
 
@@ -89,7 +105,7 @@ class CalibrationDesk:
         ConfigurationError
             When no such frames are left, or there is nothing to verify.
         """
-        workshop = self._workshop(name, shared=shared)
+        workshop = self._workshop(name, shared=shared, progress=progress)
         calibration = find_calibration(workshop.instrument, name)
         chosen = [self._obs.product(p) if isinstance(p, str) else p for p in products]
         used = set[str]().union(*(ancestors(workshop, product) for product in chosen))
@@ -158,12 +174,12 @@ class CalibrationDesk:
         """Whether a product is a declared calibration, or the metrics of one."""
         return str(product.ref.type) in {t for c in self.declared().values() for t in (c.type, c.table)}
 
-    def _workshop(self, name: str, *, shared: bool) -> Workshop:
+    def _workshop(self, name: str, *, shared: bool, progress: Tell | None) -> Workshop:
         obs = self._obs
 
         def process(pipeline: str, query: DataQuery, collection: str) -> Sequence[Product]:
-            chosen: Mapping[str, Any] = query.values
-            return obs.process(pipeline, where=query.where, shared=shared, collection=collection, **chosen).products
+            chosen: dict[str, Any] = {"where": query.where, "collection": collection, **query.values}
+            return obs.process(pipeline, shared=shared, progress=progress, **chosen).products
 
         owner = "" if shared else obs.user
         return Workshop(obs.root, obs.registry, obs.instrument_of(name), process, obs.user, owner)

@@ -14,7 +14,7 @@ from hven.testing.tasks import run_task
 @pytest.fixture
 def calibrated(data_id):
     def calibrate(dataset, *, cell_s=60, length=None, slots=None, **config):
-        ids = dict.fromkeys(("frames", "pedestals", "housekeeping", "gain"), data_id)
+        ids = dict.fromkeys(("frames", "pedestals", "housekeeping", "gain", "dark"), data_id)
         pedestals = run_task(
             measure_pedestals.TASK, {"frames": dataset}, ids, measure_pedestals.PedestalConfig(cell_s=cell_s)
         )["pedestals"]
@@ -143,6 +143,17 @@ def test_a_cell_with_few_frames_uses_the_whole_observation(raw_frames, calibrate
     assert signal["pooled"].values[0].sum() == 0
     assert signal["pooled"].values[1].all()
     np.testing.assert_allclose(signal["pedestal"].values[1], 50, atol=5 * 50**0.5 / 200**0.5)
+
+
+def test_a_dark_map_stands_in_only_where_the_whole_observation_has_too_few_frames(raw_frames, calibrated, sky):
+    valid = np.ones((600, 4), bool)
+    valid[10:, 3] = False
+    maps = {name: (("y", "x"), np.full((32, 32), value, "float32")) for name, value in (("pedestal", 7), ("noise", 2))}
+    signal = calibrated(raw_frames(sky, valid=valid), slots={"dark": xr.Dataset(maps)})
+
+    assert (signal["pedestal"].values[0, 16:, :16] == 7).all()
+    assert (signal["noise"].values[0, 16:, :16] == 2).all()
+    np.testing.assert_allclose(signal["pedestal"].values[0, :16], 30, atol=2)
 
 
 def test_frames_outside_the_pedestals_are_an_error_naming_the_frame(raw_frames, data_id, sky):
