@@ -30,7 +30,7 @@ lint: setup
 
 lock: setup
 	@$(COMPILE) --extra hub --extra fits --extra postgres --extra test --extra zarrs --output-file requirements.lock pyproject.toml
-	@$(COMPILE) --extra hub --extra fits --extra postgres --extra oidc --extra systemd --extra slurm --extra zarrs \
+	@$(COMPILE) --extra hub --extra fits --extra cameras --extra postgres --extra oidc --extra systemd --extra slurm --extra zarrs \
 	  --constraint requirements.lock --output-file platform/server/requirements.lock pyproject.toml
 
 setup:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 from hven.archive.closed import closed_folders, why_closed
 from hven.archive.completeness import exposures
 from hven.archive.completeness.exposures import logs_below
 from hven.archive.ledger import Ledger, Seen
-from hven.archive.products import ProductMaker
+from hven.archive.products import NOWHERE, ProductMaker
 from hven.archive.raw import RawArchive
 from hven.archive.raw_manifest import RawManifest
 from hven.archive.results import FileResult, FileState, ProductResult, Report
@@ -111,7 +112,8 @@ class Archive:
                 manifest = self._archive(instrument, observation, report, settle_s=settle_s)
                 if converting:
                     report.add(converting.result())
-                converting = converter.submit(self._convert, instrument, manifest, before) if manifest else None
+                convert = partial(self._convert, instrument, observation)
+                converting = converter.submit(convert, manifest, before) if manifest else None
             if converting:
                 report.add(converting.result())
         report.files += [result for path in paths for log in logs_below(path) if (result := self._announced(log))]
@@ -122,12 +124,17 @@ class Archive:
         report, before = Report(), _fingerprint(observation)
         manifest = self._archive(instrument, observation, report, settle_s=settle_s)
         if manifest is not None:
-            report.add(self._convert(instrument, manifest, before))
+            report.add(self._convert(instrument, observation, manifest, before))
         return report
 
-    def convert(self, instrument: Instrument, manifest: RawManifest) -> list[ProductResult]:
-        """Bring the L0 products of an observation up to date with its archived files."""
-        return self.maker(instrument).make(manifest)
+    def convert(
+        self, instrument: Instrument, manifest: RawManifest, delivered: Mapping[str, Path] = NOWHERE
+    ) -> list[ProductResult]:
+        """Bring the L0 products of an observation up to date with its archived files.
+
+        `delivered` says where those lie that are not kept, by name.
+        """
+        return self.maker(instrument).make(manifest, delivered)
 
     def _announced(self, log: Path) -> FileResult | None:
         """Keep what an exposure log has announced; nothing is said of one that has not changed."""
@@ -165,18 +172,8 @@ class Archive:
         self, instrument: Instrument, observation: RawObservation, report: Report, *, settle_s: float
     ) -> RawManifest | None:
         """Take the raw files in; what they are, once all of them are there."""
-        raw = RawArchive(
-            self.settings.root,
-            instrument,
-            self._ledger,
-            self.settings.observatory.day_obs_offset_hours,
-            settle_s,
-            check=self._check,
-            progress=lambda name: self.progress("archive", name),
-            acl=self._acl(instrument, owner="rwx"),
-        )
         try:
-            files, manifest = raw.take(observation)
+            files, manifest = self._raw(instrument, settle_s).take(observation)
         except CancelledError:
             raise
         except (OSError, HvenError) as error:
@@ -186,10 +183,15 @@ class Archive:
         unready = {FileState.WAITING, FileState.LATE, FileState.FAILED}
         return None if any(f.state in unready for f in files) else manifest
 
-    def _convert(self, instrument: Instrument, manifest: RawManifest, fingerprint: str) -> Report:
-        """Bring the products of an observation up to date."""
+    def _convert(
+        self, instrument: Instrument, observation: RawObservation, manifest: RawManifest, fingerprint: str
+    ) -> Report:
+        """Bring the products of an observation up to date; raw files that they do not give back are kept after all."""
         try:
-            products = self.convert(instrument, manifest)
+            products = self.convert(instrument, manifest, {f.name: f.path for f in observation.files})
+            unproven = {name for p in products if p.error for name in p.files}
+            if unproven and not instrument.keep_raw:
+                self._raw(instrument, 0.0).keep(observation, unproven)
         except CancelledError:
             raise
         except (OSError, HvenError) as error:
@@ -197,6 +199,18 @@ class Archive:
         wrong = "; ".join(p.error for p in products if p.error)
         self._ledger.finish(instrument.name, manifest.observation, fingerprint, error=wrong)
         return Report(products=products)
+
+    def _raw(self, instrument: Instrument, settle_s: float) -> RawArchive:
+        return RawArchive(
+            self.settings.root,
+            instrument,
+            self._ledger,
+            self.settings.observatory.day_obs_offset_hours,
+            settle_s,
+            check=self._check,
+            progress=lambda name: self.progress("archive", name),
+            acl=self._acl(instrument, owner="rwx"),
+        )
 
     def _acl(self, instrument: Instrument, *, owner: str) -> str:
         return run_acl(self.registry, raw_run(instrument.name), self.settings.server, owner=owner)

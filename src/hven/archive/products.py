@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import getpass
 import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import os
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import accumulate, groupby
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from hven.archive.convert import Source, convert
 from hven.archive.raw_manifest import RawManifest, RawRecord
+from hven.archive.restore import restore
 from hven.archive.results import ProductResult
 from hven.core.clock import now_ns
 from hven.core.errors import CancelledError, HvenError
@@ -30,9 +34,14 @@ from hven.store.current import set_current
 from hven.store.index import read_product
 from hven.store.paths import data_id_folder, is_version, raw_folder
 from hven.store.publish import Staging, stage
+from hven.store.staging import make_part
+from hven.store.version import new_version
 
 TASK = "archive.convert"
 TASK_VERSION = "1"
+
+NOWHERE: Mapping[str, Path] = MappingProxyType({})
+"""Where files were delivered that the archive does not keep, when nobody knows."""
 
 _log = get_logger(__name__)
 
@@ -67,18 +76,21 @@ class ProductMaker:
     progress: Callable[[str], None] = lambda _dataset: None
     acl: str = ""
 
-    def make(self, manifest: RawManifest) -> list[ProductResult]:
-        """Bring every dataset of an observation up to date; one that fails never stops the rest."""
+    def make(self, manifest: RawManifest, delivered: Mapping[str, Path]) -> list[ProductResult]:
+        """Bring every dataset of an observation up to date; one that fails never stops the rest.
+
+        `delivered` says where files lie that the archive does not keep, by name.
+        """
         results = []
         for ref, files in self.datasets(manifest):
             self.check()
             try:
-                results.append(self._bring_up_to_date(ref, files, manifest))
+                results.append(self._bring_up_to_date(ref, files, manifest, delivered))
             except CancelledError:
                 raise
             except HvenError as error:
                 _log.error("an L0 product could not be made", dataset=str(ref), error=error.message)
-                results.append(ProductResult(str(ref), error=str(error)))
+                results.append(ProductResult(str(ref), error=str(error), files=tuple(f.name for f in files)))
         return results
 
     def datasets(self, manifest: RawManifest) -> Iterator[tuple[DatasetRef, list[RawRecord]]]:
@@ -94,18 +106,39 @@ class ProductMaker:
         for (name, data_id), files in groupby(ordered, key=lambda f: (f.dataset_type, DataId(f.data_id))):
             yield DatasetRef(types[name].type_name, DataId({**common, **data_id})), list(files)
 
-    def _bring_up_to_date(self, ref: DatasetRef, files: list[RawRecord], manifest: RawManifest) -> ProductResult:
+    def _bring_up_to_date(
+        self, ref: DatasetRef, files: list[RawRecord], manifest: RawManifest, delivered: Mapping[str, Path]
+    ) -> ProductResult:
         """Find the version made of exactly these files, or make it; then register it and point to it."""
         product = self._existing(ref, key_of(ref, files, manifest))
         reused = product is not None
         if product is None:
             self.progress(str(ref))
-            product = self._convert(ref, files, manifest)
+            product = self._convert(ref, files, manifest, delivered)
         if product is None:
             return ProductResult(str(ref), error="")
         self.registry.register([product], inputs={product.id: []})
         set_current(self.root, product)
         return ProductResult(str(ref), product.id, str(product.path), product.rows, reused, product.flags)
+
+    @contextmanager
+    def _raw_files(
+        self, ref: DatasetRef, files: list[RawRecord], manifest: RawManifest, delivered: Mapping[str, Path]
+    ) -> Iterator[tuple[Path, ...]]:
+        """Where the raw files lie: in the archive, where they were delivered, or written again for the time being."""
+        raw = self.root / raw_folder(manifest.instrument, manifest.day_obs, manifest.observation)
+        places = {f.name: raw / f.name if f.kept else delivered.get(f.name, raw / f.name) for f in files}
+        gone = [f for f in files if not f.kept and not places[f.name].exists()]
+        with ExitStack() as stack:
+            if gone:
+                folder, lock = make_part(raw.parent, new_version())
+                stack.callback(os.close, lock)
+                stack.callback(shutil.rmtree, folder)
+                for file in gone:
+                    places[file.name] = folder / file.name
+                    form = self.instrument.formats[ref.type.name]
+                    restore(self.root, ref, file, places[file.name], manifest=manifest, form=form)
+            yield tuple(places[f.name] for f in files)
 
     def _existing(self, ref: DatasetRef, key: str) -> Product | None:
         """Newest version on disk that was made of the same files, registered or not."""
@@ -114,29 +147,37 @@ class ProductMaker:
         products = (read_product(self.root, folder / version) for version in versions)
         return next((p for p in products if p.quantum_key == key), None)
 
-    def _convert(self, ref: DatasetRef, files: list[RawRecord], manifest: RawManifest) -> Product | None:
+    def _convert(
+        self, ref: DatasetRef, files: list[RawRecord], manifest: RawManifest, delivered: Mapping[str, Path]
+    ) -> Product | None:
         if not together(files).rows:
             return None
-        with self.converted(ref, files, manifest) as (staging, digest):
+        with self.converted(ref, files, manifest, delivered) as (staging, digest):
             product = self.publish(staging, digest, self.provenance(staging, files, manifest), files)
         _log.info("made an L0 product", dataset=str(ref), rows=product.rows, flags=list(product.flags))
         return product
 
     @contextmanager
     def converted(
-        self, ref: DatasetRef, files: list[RawRecord], manifest: RawManifest, *, version: str | None = None
+        self,
+        ref: DatasetRef,
+        files: list[RawRecord],
+        manifest: RawManifest,
+        delivered: Mapping[str, Path] = NOWHERE,
+        *,
+        version: str | None = None,
     ) -> Iterator[tuple[Staging, str]]:
         """Convert archived files beside the place of a product; gives that and the content digest.
 
         What is not published in the `with` block is removed.
         """
         raw = self.root / raw_folder(manifest.instrument, manifest.day_obs, manifest.observation)
-        paths = tuple(raw / f.name for f in files)
         format_ = self.instrument.formats[ref.type.name]
-        attrs = format_.attrs(paths, _configurations(raw, manifest))
-        source = Source(paths, format_, together(files), attrs)
-        with stage(self.root, ref, version=version, acl=self.acl) as staging:
-            yield staging, convert(staging.path, self._type(ref), source, check=self.check)
+        with self._raw_files(ref, files, manifest, delivered) as paths:
+            attrs = format_.attrs(paths, _configurations(raw, manifest))
+            source = Source(paths, format_, together(files), attrs)
+            with stage(self.root, ref, version=version, acl=self.acl) as staging:
+                yield staging, convert(staging.path, self._type(ref), source, check=self.check)
 
     def publish(self, staging: Staging, digest: str, provenance: Provenance, files: list[RawRecord]) -> Product:
         """Publish what was converted."""

@@ -7,7 +7,7 @@ import fcntl
 import hashlib
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -153,7 +153,7 @@ class RawArchive:
                 return self._compare(known[file.name], observation, file)
             if problem := _contradiction(raw, file):
                 return self._quarantine(observation, file, problem)
-            known[file.name] = self._copy(raw / file.name, file)
+            known[file.name] = self._copy(raw / file.name, file) if self._copies(file) else self._note(raw, file)
         except ChangedWhileReadError as error:
             return _result(observation, file, FileState.WAITING, reason=error.message)
         except (DataError, ConflictError) as error:
@@ -171,6 +171,33 @@ class RawArchive:
         if file.role != "data" or not file.dataset_type:
             return None
         return self.instrument.formats[file.dataset_type].inspect([path])
+
+    def _copies(self, file: RawFile) -> bool:
+        """Whether a file's bytes go into the archive at once; of others the L0 product is to give them back."""
+        return self.instrument.keep_raw or file.role != "data" or not file.dataset_type
+
+    def _note(self, raw: Path, file: RawFile) -> RawRecord:
+        """Record of a file that stays where it was delivered until its L0 product is proven; torn ones are copied."""
+        found = self._inspect(file, file.path)
+        if found is None or found.partial or not found.rows:
+            return self._copy(raw / file.name, file)
+        before = file.path.stat()
+        form = (before.st_size, sha256_of(file.path, check=self.check))
+        after = file.path.stat()
+        if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
+            raise ChangedWhileReadError(f"{file.path} changed while it was read")
+        return RawRecord.of(file, found, archived=form, original=form, kept=False)
+
+    def keep(self, observation: RawObservation, names: Collection[str]) -> None:
+        """Archive data files whose L0 product could not be made or proven, as if the instrument's files were kept."""
+        raw = self.folder(observation)
+        with alone(raw.parent):
+            manifest = raw_manifest.load(raw.parent) or self._empty(observation)
+            known = {record.name: record for record in manifest.files}
+            for file in observation.files:
+                if file.name in names and file.name in known and not known[file.name].kept:
+                    known[file.name] = self._copy(raw / file.name, file)
+            raw_manifest.save(raw.parent, manifest.holding(known, complete=manifest.complete))
 
     def _copy(self, target: Path, file: RawFile) -> RawRecord:
         if file.role in _REDACTED:

@@ -17,7 +17,8 @@ class RawRecord(BaseModel):
 
     `sha256` and `bytes` are those of the archived form, `original_sha256` and `original_bytes` those of the file as the
     instrument left it: the same but for redacted configurations and logs. `rows` counts the whole frames of a data
-    file, `tail_bytes` what comes after them.
+    file, `tail_bytes` what comes after them. One that is not `kept` lies in no folder: the L0 product that was made of
+    it gives it back, see `hven.archive.restore`.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -32,10 +33,17 @@ class RawRecord(BaseModel):
     original_sha256: str
     rows: int = 0
     tail_bytes: int = 0
+    kept: bool = True
 
     @classmethod
     def of(
-        cls, file: RawFile, found: Inspection | None, *, archived: tuple[int, str], original: tuple[int, str]
+        cls,
+        file: RawFile,
+        found: Inspection | None,
+        *,
+        archived: tuple[int, str],
+        original: tuple[int, str],
+        kept: bool = True,
     ) -> RawRecord:
         """Record of a file with what was found in it, and bytes and sha256 of its two forms."""
         return cls(
@@ -50,6 +58,7 @@ class RawRecord(BaseModel):
             original_sha256=original[1],
             rows=found.rows if found else 0,
             tail_bytes=found.tail_bytes[0] if found else 0,
+            kept=kept,
         )
 
 
@@ -67,8 +76,9 @@ class RawManifest(BaseModel):
     digest: str = ""
 
     def sealed(self) -> RawManifest:
-        """With its own digest."""
-        return self.model_copy(update={"digest": digest_json(self.model_dump(exclude={"digest"}))})
+        """With its own digest; of files that are kept it does not say so, as manifests never did."""
+        said = {n: {"kept"} for n, file in enumerate(self.files) if file.kept}
+        return self.model_copy(update={"digest": digest_json(self.model_dump(exclude={"digest": True, "files": said}))})
 
     def holding(self, records: dict[str, RawRecord], *, complete: bool) -> RawManifest:
         """The same observation with other files."""

@@ -33,7 +33,7 @@ class FileResult:
 
 @dataclass(frozen=True, slots=True)
 class ProductResult:
-    """One L0 product: its id (empty where it failed), whether it was there before, and why it failed."""
+    """One L0 product: its id (empty where it failed), whether it was there before, why it failed, for which files."""
 
     dataset: str
     id: str = ""
@@ -42,6 +42,7 @@ class ProductResult:
     reused: bool = False
     flags: tuple[str, ...] = ()
     error: str = ""
+    files: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)

@@ -31,6 +31,7 @@ from hven.cli.hold import hold
 from hven.cli.ingest import ingest
 from hven.cli.jobs import jobs
 from hven.cli.ledger import ledger
+from hven.cli.live import live
 from hven.cli.night import night
 from hven.cli.plan import plan
 from hven.cli.process import process
@@ -78,6 +79,7 @@ app.command()(explain)
 app.command()(affected)
 app.command()(get)
 app.command()(process)
+app.command()(live)
 app.command()(submit)
 app.command()(plan)
 app.command()(space)

@@ -107,6 +107,22 @@ class Limit(_Strict):
     memory_gb: Annotated[float | None, Field(ge=0, description="Memory of their workers.")] = None
 
 
+class LiveSettings(_Strict):
+    """Processing of data while they come (`hven live`)."""
+
+    memory_gb: Annotated[
+        float, Field(gt=0, description="Of files that wait; what comes beyond it is analysed from the disk.")
+    ] = 4.0
+    spool: Annotated[
+        Path | None,
+        Field(description="Where files from memory are written down for ingest; incoming/live if left out."),
+    ] = None
+    poll_s: Annotated[float, Field(gt=0, description="Seconds between looks into a watched folder.")] = 0.05
+    patience_s: Annotated[
+        float, Field(gt=0, description="A file that is not whole and has not changed for so long was torn.")
+    ] = 10.0
+
+
 class SlurmClass(_Strict):
     """What jobs of one class ask Slurm for; empty leaves it to the cluster."""
 
@@ -254,6 +270,7 @@ class Settings(_Strict):
     engine: EngineSettings = EngineSettings()
     hub: HubSettings = HubSettings()
     ingest: IngestSettings = IngestSettings()
+    live: LiveSettings = LiveSettings()
     batch: BatchSettings = BatchSettings()
     notify: NotifySettings = NotifySettings()
     alarms: AlarmSettings = AlarmSettings()

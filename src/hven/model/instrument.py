@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from pathlib import Path, PurePath
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 from hven.model.data_id import DataId
 from hven.model.dataset_type import DatasetType
@@ -68,6 +68,15 @@ class RawObservation:
 
 
 @dataclass(frozen=True, slots=True)
+class NamedFile:
+    """What a path says of a file: the observation, its nominal begin (UTC, ns), and the file."""
+
+    observation: str
+    start_ns: int
+    file: RawFile
+
+
+@dataclass(frozen=True, slots=True)
 class Inspection:
     """What a raw file sequence holds, found without decoding the pixels.
 
@@ -117,6 +126,18 @@ class Format(Protocol):
         ...
 
 
+@runtime_checkable
+class MemoryFormat(Format, Protocol):
+    """A format that also reads a file before it is on any disk: what live processing needs."""
+
+    def decode(self, name: Path, content: Any, configurations: Mapping[str, Any]) -> tuple[xr.Dataset, int]:
+        """All whole rows of a file's bytes, with the attributes of `attrs`, and the bytes after them.
+
+        `name` is the one that the file will have.
+        """
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Extension:
     """What a package adds to an instrument of another: dataset types, and a folder with `pipelines/*.yaml`."""
@@ -149,6 +170,10 @@ class Instrument:
         Folder with `pipelines/*.yaml` and `thresholds.yaml`.
     detector_word
         What people call a detector, e.g. ``module``.
+    keep_raw
+        Whether data files are archived beside the L0 product that gives them back; else their digest is.
+    name_file
+        What a single file is, from its path alone; for live processing, which does not look through folders.
     extensions
         Folders like `resources` of installed packages that add pipelines.
     """
@@ -162,4 +187,6 @@ class Instrument:
     simulate: Callable[..., Any]
     resources: Path
     detector_word: str = "detector"
+    keep_raw: bool = True
+    name_file: Callable[[PurePath], NamedFile | None] | None = None
     extensions: tuple[Path, ...] = ()

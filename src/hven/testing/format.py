@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -13,16 +14,17 @@ from hven.core.errors import FormatError
 from hven.model.dataset_type import DatasetType
 from hven.model.instrument import Format
 
-_BYTE = 40
-"""Of the first file's last row; it belongs to what stands before the pixels or numbers."""
-
 
 class FormatContract:
     """What every format must hold.
 
     A subclass gives the fixtures `form` (the format), `declared` (its L0 dataset type) and `paths` (whole raw files,
-    one sequence, in a folder that may be written to, at least three rows in the first).
+    one sequence, in a folder that may be written to, at least three rows in the first). `broken` is a row of the first
+    file, counted from its end where negative, and a byte of it that belongs to what stands before the pixels or
+    numbers.
     """
+
+    broken: ClassVar[tuple[int, int]] = (-1, 40)
 
     @pytest.fixture
     def dataset(self, form: Format, paths: Sequence[Path]) -> xr.Dataset:
@@ -67,10 +69,10 @@ class FormatContract:
 
     def test_a_broken_row_is_named(self, form: Format, paths: Sequence[Path]) -> None:
         """A byte that cannot be there is an error that names file, row and byte, never garbage."""
-        last = form.inspect(paths[:1]).rows - 1
+        last = range(form.inspect(paths[:1]).rows)[self.broken[0]]
         content = bytearray(paths[0].read_bytes())
         begin = sum(len(part) for part in _rows(form, paths[:1], last))
-        content[begin + _BYTE] = 0xFF
+        content[begin + self.broken[1]] = 0xFF
         paths[0].chmod(0o600)
         paths[0].write_bytes(bytes(content))
         with pytest.raises(FormatError) as caught:

@@ -22,6 +22,7 @@ from hven.views.url import Url
 PAGES = {
     "tonight": "Tonight",
     "nights": "Nights",
+    "live": "Live",
     "observations": "Observations",
     "trends": "QC trends",
     "alarms": "Alarms",

@@ -12,6 +12,7 @@ from hven.views.pages import (
     campaigns,
     jobs,
     ledger,
+    live,
     nights,
     observation,
     observations,
@@ -28,6 +29,7 @@ from hven.views.url import Url
 PAGES = {
     "tonight": tonight.page,
     "nights": nights.page,
+    "live": live.page,
     "observations": observations.page,
     "observation": observation.page,
     "trends": trends.page,

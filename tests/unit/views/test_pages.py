@@ -61,6 +61,7 @@ def test_an_empty_observatory_says_so_and_what_to_do(empty, name):
         "audit",
         "jobs triage list",
         "telemetry ingest",
+        "live",
     )
     assert "pipeline_check" in text or any(f"hven {command}" in text for command in commands)
 

@@ -167,7 +167,7 @@ def _registered(registry: DirectRegistry, place: Place | None = None) -> dict[Pl
 def _sizes(facts: Facts) -> Iterator[tuple[str, tuple[int, int]]]:
     """Raw files and products by path: bytes, and when they were verified as they were written."""
     for observation, manifest in facts.manifests.items():
-        for record in manifest.files if manifest else ():
+        for record in (r for r in manifest.files if r.kept) if manifest else ():
             path = facts.raw(observation) / record.name
             _size, written_ns = _state(facts.root / path) or [0, 0]
             yield path.as_posix(), (record.bytes, written_ns)

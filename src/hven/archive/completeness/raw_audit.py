@@ -92,7 +92,7 @@ class RawListing:
             return
         records = {record.name: record for record in manifest.files}
         there = dict(_listed(folder / "raw"))
-        absent = [record for name, record in records.items() if name not in there]
+        absent = [record for name, record in records.items() if record.kept and name not in there]
         unknown = {name: size for name, size in there.items() if name not in records}
         for record in absent:
             self.check()

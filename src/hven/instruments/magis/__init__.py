@@ -7,27 +7,28 @@ from pathlib import Path
 from typing import Any
 
 from hven.core.redact import redact
-from hven.instruments.magis.recognise import recognise
-from hven.instruments.magis.types import DATASET_TYPES, IMAGES
+from hven.instruments.magis.recognise import name_file, recognise
+from hven.instruments.magis.types import DATASET_TYPES
+from hven.model.data_id import Level
 from hven.model.instrument import Format, Instrument
 from hven.model.report import night_report
 
+_L0 = {t.name: t for t in DATASET_TYPES if t.level is Level.L0}
+
 
 class _Formats(Mapping[str, Format]):
-    """The format, loaded at its first use: naming the instrument needs no xarray."""
+    """The formats, loaded at their first use: naming the instrument needs no xarray."""
 
     def __getitem__(self, name: str) -> Format:
-        if name != IMAGES.name:
-            raise KeyError(name)
         from hven.instruments.magis.images import DropFormat
 
-        return DropFormat()
+        return DropFormat(_L0[name])
 
     def __iter__(self) -> Iterator[str]:
-        yield IMAGES.name
+        return iter(_L0)
 
     def __len__(self) -> int:
-        return 1
+        return len(_L0)
 
 
 def simulate(folder: Path, *, night: int = 20251021, seed: int = 1, scale: float = 1.0) -> Any:
@@ -47,4 +48,6 @@ INSTRUMENT = Instrument(
     simulate=simulate,
     resources=Path(__file__).parent,
     detector_word="camera",
+    keep_raw=False,
+    name_file=name_file,
 )

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from hven.core.clock import NS, format_utc, parse_utc
 
+CONTAINERS = {".drops": "drops", ".tif": "tiff", ".tiff": "tiff", ".h5": "hdf5"}
+"""Module of `hven.instruments.magis.files` that knows the container, by the file's suffix."""
+
 _SERIES = re.compile(r"(?P<name>[A-Za-z0-9_+-]+)\.(?P<time>\d{8}T\d{6}Z)\.series")
-_FILE = re.compile(r"camera_(?P<camera>\d+)\.(?P<sequence>\d+)\.drops")
+_FILE = re.compile(r"(?P<shown>camera|shadow)_(?P<camera>\d+)\.(?P<sequence>\d+)\.(drops|tif|tiff|h5)")
+_TYPES = {"camera": "magis.images", "shadow": "magis.shadows"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +50,23 @@ def parse_series_name(name: str) -> SeriesName | None:
     return SeriesName(match["name"], parse_utc(iso))
 
 
-def parse_file_name(name: str) -> tuple[int, int] | None:
-    """Camera and number in the sequence; None if it is no file of drops.
+class FileName(NamedTuple):
+    """What the name of a file of drops says."""
+
+    dataset_type: str
+    camera: int
+    sequence: int
+
+
+def parse_file_name(name: str) -> FileName | None:
+    """Dataset type, camera and number in the sequence; None if it is no file of drops.
 
     Examples
     --------
-    >>> parse_file_name("camera_2.0013.drops")
-    (2, 13)
+    >>> tuple(parse_file_name("camera_2.0013.drops"))
+    ('magis.images', 2, 13)
+    >>> parse_file_name("shadow_1.0002.tif").dataset_type
+    'magis.shadows'
     """
     match = _FILE.fullmatch(name)
-    return (int(match["camera"]), int(match["sequence"])) if match else None
+    return FileName(_TYPES[match["shown"]], int(match["camera"]), int(match["sequence"])) if match else None

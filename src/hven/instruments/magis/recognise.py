@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePath
 
-from hven.instruments.magis.names import parse_file_name, parse_series_name
+from hven.instruments.magis.names import CONTAINERS, parse_file_name, parse_series_name
 from hven.instruments.magis.series import CONFIGURATION
 from hven.model.data_id import DataId
-from hven.model.instrument import RawFile, RawObservation, Role
+from hven.model.instrument import NamedFile, RawFile, RawObservation, Role
 
 INSTRUMENT = "magis"
 COMPLETE = "series_complete"
@@ -32,6 +32,12 @@ def recognise(path: Path) -> Iterator[RawObservation]:
                 yield from recognise(child)
 
 
+def name_file(path: PurePath) -> NamedFile | None:
+    """What a path says of a file in a series' folder; None where it lies in none."""
+    series = parse_series_name(path.parent.name)
+    return NamedFile(series.observation, series.start_ns, _file(Path(path))) if series else None
+
+
 def _series(folder: Path) -> RawObservation:
     name = parse_series_name(folder.name)
     assert name is not None  # noqa: S101 - the caller has looked
@@ -44,14 +50,13 @@ def _series(folder: Path) -> RawObservation:
 def _file(path: Path) -> RawFile:
     drops = parse_file_name(path.name)
     if drops:
-        camera, sequence = drops
-        return RawFile(path, path.name, "data", f"{INSTRUMENT}.images", DataId(detector=camera), sequence)
+        return RawFile(path, path.name, "data", drops.dataset_type, DataId(detector=drops.camera), drops.sequence)
     return RawFile(path, path.name, _role(path.name))
 
 
 def _role(name: str) -> Role:
     if name == COMPLETE:
         return "sentinel"
-    if name.endswith(".drops"):
+    if Path(name).suffix in CONTAINERS:
         return "data"
     return "configuration" if name == CONFIGURATION else "log"

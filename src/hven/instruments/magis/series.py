@@ -47,17 +47,42 @@ class CameraSettings(BaseModel):
     phase_reference: float
 
 
+class ShadowSettings(BaseModel):
+    """One camera that sees shadows.
+
+    Parameters
+    ----------
+    pixel_m
+        Side of a pixel at the atoms, in metres.
+    wavelength_m, detuning
+        Of the probe light; the detuning in natural line widths.
+    saturation_counts
+        Counts of the probe at the saturation intensity; 0 leaves the saturation of bright probes out.
+    atoms
+        Where atoms may be; the light beside them tells the probe.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    pixel_m: float = Field(gt=0)
+    wavelength_m: float = Field(gt=0)
+    detuning: float = 0.0
+    saturation_counts: float = Field(0.0, ge=0)
+    atoms: Edges
+
+
 class SeriesSettings(BaseModel):
-    """A series: the atoms' mass in atomic mass units, and its cameras by number."""
+    """A series: the atoms' mass in atomic mass units, its cameras and those that see shadows, by number."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     atom: str
     mass_u: float = Field(gt=0)
-    cameras: dict[int, CameraSettings]
+    cameras: dict[int, CameraSettings] = {}
+    shadows: dict[int, ShadowSettings] = {}
 
 
-def describe(camera: int | None, configurations: Mapping[str, Any]) -> dict[str, Any]:
+def describe(camera: int | None, configurations: Mapping[str, Any], *, shadow: bool = False) -> dict[str, Any]:
     """Attributes of a camera's images; only the camera's number where there is no configuration.
 
     Raises
@@ -73,7 +98,8 @@ def describe(camera: int | None, configurations: Mapping[str, Any]) -> dict[str,
     except ValidationError as error:
         problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
         raise DataError(f"{CONFIGURATION}: {problems}") from None
-    if camera is not None and camera not in series.cameras:
-        raise DataError(f"{CONFIGURATION} does not know camera {camera}", hint=f"It knows {sorted(series.cameras)}.")
-    own = series.cameras[camera].model_dump(mode="json") if camera is not None else {}
+    cameras: Mapping[int, BaseModel] = series.shadows if shadow else series.cameras
+    if camera is not None and camera not in cameras:
+        raise DataError(f"{CONFIGURATION} does not know camera {camera}", hint=f"It knows {sorted(cameras)}.")
+    own = cameras[camera].model_dump(mode="json") if camera is not None else {}
     return {**known, "atom": series.atom, "mass_u": series.mass_u, **own}

@@ -15,11 +15,12 @@ from numpy.typing import NDArray
 from hven.core.clock import NS, day_obs_begin
 from hven.core.constants import ATOMIC_MASS_KG, BOLTZMANN_J_PER_K
 from hven.core.errors import ConflictError
-from hven.instruments.magis.drops import encode_header
+from hven.instruments.magis.files.write import write_file
 from hven.instruments.magis.images import DropFormat
 from hven.instruments.magis.names import SeriesName
 from hven.instruments.magis.recognise import COMPLETE, recognise
 from hven.instruments.magis.series import CONFIGURATION
+from hven.instruments.magis.types import IMAGES
 from hven.model.exposure_log import SUFFIX, announce, encode
 
 OFFSET_HOURS = -20.0
@@ -144,7 +145,9 @@ def simulate(folder: Path, *, night: int = 20251021, seed: int = 1, scale: float
 
 def _write_log(folder: Path, night: int, series: Path) -> None:
     """Announce what a series holds, as the data acquisition would."""
-    entries = [e for taken in recognise(series) for e in announce(taken, lambda _name: DropFormat(), Path.read_bytes)]
+    entries = [
+        e for taken in recognise(series) for e in announce(taken, lambda _name: DropFormat(IMAGES), Path.read_bytes)
+    ]
     (folder / f"magis.{night}{SUFFIX}").write_text(encode(entries))
 
 
@@ -168,16 +171,15 @@ def _write_camera(
     folder: Path, truth: Gradiometer, camera: int, drops: list[dict[str, Any]], seed: tuple[int, int]
 ) -> None:
     for sequence, first in enumerate(range(0, len(drops), DROPS_PER_FILE)):
-        with (folder / f"camera_{camera}.{sequence:04d}.drops").open("wb") as stream:
-            for drop in drops[first : first + DROPS_PER_FILE]:
-                rng = np.random.default_rng([*seed, camera, drop["drop"]])
-                stream.write(encode_header(_header(truth, drop)))
-                stream.write(truth.image(drop, rng).tobytes())
+        some = drops[first : first + DROPS_PER_FILE]
+        images = [(header(d), truth.image(d, np.random.default_rng([*seed, camera, d["drop"]]))) for d in some]
+        write_file(folder / f"camera_{camera}.{sequence:04d}.drops", images)
 
 
-def _header(truth: Gradiometer, drop: dict[str, Any]) -> dict[str, int]:
+def header(drop: dict[str, Any]) -> dict[str, int]:
+    """Numbers that the header of a glowing cloud's image tells."""
     numbers = {name: drop[name] for name in ("camera", "drop", "time_ns")}
-    return {**numbers, "flight_ns": round(drop["flight"] * NS), "height": truth.height, "width": truth.width}
+    return {**numbers, "flight_ns": round(drop["flight"] * NS), "kind": 0}
 
 
 def _write_truth(folder: Path, truth: Gradiometer, drops: list[dict[str, Any]]) -> tuple[Path, ...]:

@@ -7,26 +7,41 @@ from dataclasses import replace
 from hven.model import fringes
 from hven.model.data_id import Level
 from hven.model.dataset_type import DatasetType
+from hven.model.feedback import FEEDBACK
 from hven.model.variable import Variable
 
 _SERIES = ("instrument", "day_obs", "observation")
 _CAMERA = (*_SERIES, "detector")
+
+_RECORDED = (
+    replace(fringes.IMAGES, dtype="uint16"),
+    fringes.TIME,
+    fringes.EXPOSURE,
+    fringes.FLIGHT,
+    fringes.KIND,
+    Variable("camera", ("time",), "int64", "1", "Number of the camera as recorded."),
+    Variable("container", ("time", "container_byte"), "uint8", "", "The file around the pixels.", optional=True),
+    Variable("container_before", ("time",), "int64", "byte", "Of the file before the pixels.", optional=True),
+    Variable("container_after", ("time",), "int64", "byte", "Of the file after the pixels.", optional=True),
+)
+"""What a camera records; the container is kept where it is TIFF or HDF5."""
 
 IMAGES = DatasetType(
     name="magis.images",
     level=Level.L0,
     form="array",
     keys=_CAMERA,
-    variables=(
-        replace(fringes.IMAGES, dtype="uint16"),
-        fringes.TIME,
-        fringes.EXPOSURE,
-        fringes.FLIGHT,
-        Variable("flight_ns", ("time",), "int64", "ns", "Time of flight as recorded."),
-        Variable("camera", ("time",), "int64", "1", "Number of the camera as recorded."),
-    ),
-    doc="Images of the drops of a series as one camera recorded them.",
-    schema=(("1.0", "First version."),),
+    variables=_RECORDED,
+    doc="Images of the glowing clouds of a series as one camera recorded them.",
+)
+
+SHADOWS = DatasetType(
+    name="magis.shadows",
+    level=Level.L0,
+    form="array",
+    keys=_CAMERA,
+    variables=_RECORDED,
+    doc="Images of a series in probe light as one camera recorded them: with atoms, without them, and dark.",
 )
 
 DROPS = DatasetType(
@@ -49,5 +64,54 @@ SERIES = DatasetType(
     coordinates=(),
 )
 
-DATASET_TYPES = (IMAGES, DROPS, SERIES)
+PICTURES = DatasetType(
+    name="magis.pictures",
+    level=Level.L2,
+    form="array",
+    keys=_CAMERA,
+    variables=fringes.PICTURES,
+    doc="Small pictures of drops with what was fitted, as pages show the last one.",
+)
+
+CORRECTIONS = DatasetType(
+    name="magis.corrections",
+    level=Level.L2,
+    form="table",
+    keys=_CAMERA,
+    variables=FEEDBACK,
+    doc="What each drop said back to the lasers and the drop system.",
+    row_dim="row",
+    coordinates=(),
+)
+
+DENSITIES = DatasetType(
+    name="magis.densities",
+    level=Level.L1,
+    form="array",
+    keys=_CAMERA,
+    variables=fringes.DENSITIES,
+    doc="Optical density of the drops whose shadow a camera saw, without the fringes of the probe.",
+)
+
+CLOUDS = DatasetType(
+    name="magis.clouds",
+    level=Level.L2,
+    form="table",
+    keys=_CAMERA,
+    variables=fringes.CLOUDS,
+    doc="Atoms, places and widths of the drops whose shadow a camera saw.",
+)
+
+CEILINGS = DatasetType(
+    name="magis.ceilings",
+    level=Level.L2,
+    form="table",
+    keys=_CAMERA,
+    variables=fringes.CEILINGS,
+    doc="Atoms of each drop by the density above which pixels are left out: how sure their number is.",
+    row_dim="row",
+    coordinates=(),
+)
+
+DATASET_TYPES = (IMAGES, SHADOWS, DROPS, SERIES, PICTURES, CORRECTIONS, DENSITIES, CLOUDS, CEILINGS)
 """All of them."""

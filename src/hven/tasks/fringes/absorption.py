@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 Image = NDArray[np.float64]
 
 _LEAST_LIGHT = 1.0
+_LEAST_THROUGH = 1e-9
 _RIDGE = 1e-10
 
 
@@ -61,23 +62,78 @@ def best_probe(atoms: Image, probes: NDArray[Any], outside: NDArray[np.bool_]) -
     return np.tensordot(shares, probes, 1)
 
 
-def optical_density(atoms: Image, probe: Image, transition: Transition, ceiling: float = math.inf) -> tuple[Image, int]:
-    """Optical density ``-ln(A / P) + (P - A) / I_sat`` and the number of pixels at its ceiling.
-
-    Where hardly any light is left the density cannot be told; it is cut at the ceiling, and such pixels are counted.
+def transmission(atoms: Image, probe: Image, *, least_light: float = _LEAST_LIGHT, clip: bool = False) -> Image:
+    """Part of the light that comes through, ``A / P``; 1 where the probe has too little light to tell.
 
     Parameters
     ----------
     atoms, probe
         Dark image subtracted, in counts, dims (y, x).
+    least_light
+        Counts of the probe up to which nothing can be told.
+    clip
+        Take what is brighter than the probe for 1. That biases the sum over empty pixels, as noise only adds to it.
+    """
+    lit = probe > least_light
+    through = np.divide(atoms, probe, out=np.ones_like(probe), where=lit)
+    return np.clip(through, 0.0, 1.0) if clip else through
+
+
+def smoothed(image: Image, sigma: float) -> Image:
+    """Image convolved with a Gaussian, mirrored at its edges, cut at four standard deviations.
+
+    Parameters
+    ----------
+    image
+        Dims (y, x).
+    sigma
+        Standard deviation in pixels; 0 leaves the image as it is.
+
+    Examples
+    --------
+    >>> spot = np.zeros((9, 9))
+    >>> spot[4, 4] = 1.0
+    >>> round(float(smoothed(spot, 1.0)[4, 4]), 4), round(float(smoothed(spot, 1.0).sum()), 6)
+    (0.1592, 1.0)
+    """
+    if not sigma:
+        return image
+    reach = round(4 * sigma)
+    weights = np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma) ** 2)
+    weights /= weights.sum()
+    for _ in range(2):
+        padded = np.pad(image, ((reach, reach), (0, 0)), mode="symmetric")
+        image = sum(w * padded[n : n + image.shape[0]] for n, w in enumerate(weights)).T
+    return image
+
+
+def optical_density(
+    through: Image, missing: Image, transition: Transition, ceiling: float = math.inf
+) -> tuple[Image, NDArray[np.bool_]]:
+    """Optical density ``-ln(A / P) + (P - A) / I_sat``, and where it reaches its ceiling.
+
+    Where hardly any light is left the density cannot be told; it is cut at the ceiling.
+
+    Parameters
+    ----------
+    through
+        Transmission ``A / P``, dims (y, x).
+    missing
+        Light that is missing, ``P - A``, in counts.
     transition
         Of the light.
     ceiling
         Largest density that can be told, from the dark noise and the depth of the digits.
+
+    Examples
+    --------
+    >>> density, full = optical_density(np.array([[0.5, 0.0]]), np.zeros((1, 2)), Transition(780e-9), ceiling=4.0)
+    >>> density.round(3).tolist(), full.tolist()
+    ([[0.693, 4.0]], [[False, True]])
     """
-    bright = np.maximum(probe, _LEAST_LIGHT)
-    density = -np.log(np.maximum(atoms, _LEAST_LIGHT) / bright) + (probe - atoms) / transition.saturation_counts
-    return np.minimum(density, ceiling), int((density >= ceiling).sum())
+    density = -np.log(np.maximum(through, _LEAST_THROUGH)) + missing / transition.saturation_counts
+    full = density >= ceiling
+    return np.minimum(density, ceiling), full
 
 
 def atom_number(density: Image, pixel_m: float, transition: Transition) -> float:

@@ -1,0 +1,1 @@
+"""Processing of data while they come, before they are archived."""
