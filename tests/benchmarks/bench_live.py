@@ -32,7 +32,7 @@ from hven.prompt.start import live
 
 RATE_HZ, SECONDS, DIFFERENT = 3.0, 60, 20
 FOLDER = PurePath("bench.20251022T050000Z.series")
-MEMORY_GB = 2.5
+MEMORY_GB = 6.0
 ON_DISK = 40
 """Files of the spool that stay on the disk: what is older and analysed makes room, as after its archiving."""
 ARCHIVED = 4
@@ -154,7 +154,7 @@ def _line_rate(folder: Path, state: Path) -> Iterator[Figure]:
         note = (
             f"{len(status.latencies)} images, {DIFFERENT} different, median {p50:.2f} s, {cores:.2f} cores in all, "
             f"{processing.memory.refused} spilled, source waited {status.waited_s:.1f} s, "
-            f"at most {processing.memory.most / 1e9:.1f} of {MEMORY_GB:.0f} GB held, "
+            f"at most {processing.memory.most / 1e9:.1f} of {MEMORY_GB:.1f} GB held, "
             f"all written {wall - SECONDS:.0f} s later; {needed:.2f} GB/s come, the disk takes {disk:.2f}"
             f"{'' if settings.live.spool is None else ', so that the spool lay in memory'}"
         )
