@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing, suppress
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 
@@ -51,10 +51,15 @@ def raw_data(place: Place) -> Iterator[Signal]:
     began = observing(place.registry.annotations())
     if began is None:
         return
-    with closing(Ledger(place.settings.platform_url)) as ledger:
-        last_ns = max(began.at_ns, ledger.newest_ns(), _newest_file_ns(place.settings.root / "incoming"))
+    taken_ns = _ledger(place.settings.platform_url).newest_ns()
+    last_ns = max(began.at_ns, taken_ns, _newest_file_ns(place.settings.root / "incoming"))
     key = str(began.data_id.get("instrument", "any instrument"))
     yield Signal("raw data", key, 0.0, last_ns, text=f"observing since {format_utc(began.at_ns // NS * NS)}")
+
+
+@lru_cache(maxsize=8)
+def _ledger(url: str) -> Ledger:
+    return Ledger(url)
 
 
 def _newest_file_ns(folder: Path) -> int:
@@ -103,9 +108,13 @@ def _judged(root: Path, product: Product, thresholds: Path, what: str) -> Judged
     rows = open_product(root / product.path).to_dataframe().reset_index(drop=True)
     whole = judged(rows[rows["grain"] == "observation"], thresholds, what)
     return tuple(
-        (str(r["metric"]), float(r["value"]), str(r["status"]), f"{r['value']:.4g} {r['unit']}, {product.ref.data_id}")
+        (str(r["metric"]), float(r["value"]), str(r["status"]), _words(r["value"], str(r["unit"]), product))
         for r in whole.to_dict("records")
     )
+
+
+def _words(value: float, unit: str, product: Product) -> str:
+    return f"{value:.4g} {'' if unit == '1' else f'{unit} '}in {product.ref.data_id.get('observation', product.id)}"
 
 
 def _detector(product: Product) -> int | None:

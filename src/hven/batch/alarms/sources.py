@@ -19,6 +19,8 @@ SOURCES: Mapping[str, Source] = {
     "metric": data.metric,
     "calibration": data.calibration,
     "gateway": streams.gateway,
+    "telemetry": streams.telemetry,
+    "topic": streams.topic,
     "ledger": streams.ledger,
 }
 """A new one is a function and a line here."""
