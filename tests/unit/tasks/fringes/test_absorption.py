@@ -53,7 +53,8 @@ def andor(real_data):
 
 def test_a_combined_probe_leaves_less_noise_where_no_fit_has_looked(andor):
     atoms, probes, dark = andor
-    few, many = (measured([*atoms[:6], *probes, *dark], RUBIDIUM, references=n)["clouds"] for n in (3, 11))
+    images = [*atoms[:6], *probes, *dark]
+    few, many = (measured(images, RUBIDIUM, references=n, ceilings=(4.0,))["clouds"] for n in (3, 11))
 
     plain = many["noise_plain"].values
     assert np.mean(few["noise"].values) < 0.85 * plain.mean()
@@ -65,7 +66,8 @@ def test_an_image_without_a_cloud_gives_a_limit_and_no_confident_fit(andor):
     atoms, probes, dark = andor
     empty = [(shot + 100, ATOMS, image) for shot, _, image in probes[:3]]
     others = [(shot + 100, PROBE, probes[n + 3][2]) for n, (shot, _, _) in enumerate(probes[:3])]
-    found = measured([*atoms[:1], *probes[:1], *empty, *others, *dark], RUBIDIUM)["clouds"]
+    images = [*atoms[:1], *probes[:1], *empty, *others, *dark]
+    found = measured(images, RUBIDIUM, ceilings=(4.0,))["clouds"]
 
     real, *none = found["quality"].values & SHADOW_FLAGS["no_cloud"]
     assert (real, *none) == (0, 1, 1, 1)
