@@ -49,7 +49,7 @@ def small_segments():
         yield
 
 
-@settings(max_examples=15)
+@settings(max_examples=12)
 @given(portions)
 def test_the_store_is_a_dictionary_whose_first_entry_stays(small_segments, some):
     expected, told = {}, []

@@ -63,13 +63,22 @@ def day_name(time_ns: int) -> str:
 
 
 def segments(folder: Path) -> list[Segment]:
-    """Segments of a day in order of time; of those that overlap (a writer was killed) the older goes first."""
+    """Segments of a day in order of time; of those that overlap (a writer was killed) the older goes first.
+
+    The folder is listed until two listings agree: a single one may miss both a file that is being replaced and what
+    replaces it.
+    """
+    names = _names(folder)
+    while (again := _names(folder)) != names:
+        names = again
+    return sorted((Segment.of(folder / name) for name in names), key=lambda s: (s.first_ns, s.path.name.split(".")[1]))
+
+
+def _names(folder: Path) -> set[str]:
     try:
-        names = [entry.name for entry in os.scandir(folder) if entry.name.endswith(SUFFIX) and entry.name[0] != "."]
+        return {name for name in os.listdir(folder) if name.endswith(SUFFIX) and name[0] != "."}  # noqa: PTH208 - names
     except FileNotFoundError:
-        return []
-    found = [Segment.of(folder / name) for name in names]
-    return sorted(found, key=lambda s: (s.first_ns, s.path.name.split(".")[1]))
+        return set()
 
 
 def sweep(folder: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pandas as pd
@@ -60,6 +61,27 @@ def test_many_small_portions_leave_few_files(store):
     assert len(segments.segments(store.folder / "mast" / "2025-10-22")) <= 6
     assert store.read("mast")["time"].size == 60
     assert store.latest("mast")[0].time_ns == MIDNIGHT + 59 * NS
+
+
+def test_readers_see_everything_up_to_some_moment_while_samples_come(store):
+    times = MIDNIGHT + np.arange(150) * NS
+
+    def write():
+        for time in times:
+            store.append(MAST, mast([time]))
+
+    store.append(MAST, mast(times[:1]))
+    with ThreadPoolExecutor(1) as pool:
+        writing = pool.submit(write)
+        seen = [0]
+        while not writing.done():
+            found = ns(store.read("mast"))
+            np.testing.assert_array_equal(found, times[: len(found)])
+            seen.append(len(found))
+        writing.result()
+
+    assert seen == sorted(seen)
+    assert len(set(seen)) > 3
 
 
 def test_late_samples_and_conflicts_are_told(store):
