@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -13,6 +14,7 @@ from tiny_instrument import INSTRUMENT, TinyFormat, make_frames, make_run
 
 from hven.archive import raw_manifest
 from hven.archive.completeness.auditor import Auditor
+from hven.archive.completeness.catchup import Catchup
 from hven.archive.completeness.model import Depth, Kind, Place
 from hven.archive.completeness.store import CompletenessStore
 from hven.archive.ingest import Archive
@@ -20,6 +22,7 @@ from hven.archive.restore import restore
 from hven.core.errors import ChecksumError
 from hven.registry.database import Database
 from hven.registry.direct import DirectRegistry
+from hven.store.staging import unlock
 
 FOLDER = Path("L0/tiny/20251021/night")
 
@@ -67,6 +70,20 @@ def test_an_audit_misses_nothing_of_it(once: Archive, tmp_path: Path, monkeypatc
         (once.settings.root / FOLDER / "raw" / "config.json").chmod(0o600)
         (once.settings.root / FOLDER / "raw" / "config.json").unlink()
         assert Kind.MISSING in {f.kind for f in auditor.audit(Place("tiny", 20251021), Depth.BYTES)}
+        assert {line.whole for line in auditor.store.lines(Place("tiny", 20251021))} == {True}
+
+
+def test_what_is_stored_once_and_lost_is_named_and_not_taken_for_whole(once: Archive, tmp_path: Path, monkeypatch):
+    once.ingest([make_run(tmp_path / "in" / "night.tiny")])
+    product = min(once.registry.find(), key=lambda p: p.ref.data_id["detector"])
+    unlock(once.settings.root / product.path)
+    shutil.rmtree(once.settings.root / product.path)
+    plugin = tiny_plugin.installed(tmp_path / "plugin", monkeypatch, tiny_plugin.RAW)
+    with plugin, closing(Database(once.settings.platform_url)) as database:
+        auditor = Auditor(once.settings, once.registry, CompletenessStore(database), young_s=0)
+        (left,) = Catchup(auditor, once, []).heal(Place("tiny", 20251021)).left
+        assert (left.finding.kind, "stored in it alone" in left.text) == (Kind.GONE, True)
+        assert [line.whole for line in auditor.store.lines(Place("tiny", 20251021))] == [False, True]
 
 
 def test_a_late_file_is_added_though_those_before_it_are_delivered_no_more(once: Archive, tmp_path: Path):

@@ -152,7 +152,9 @@ class ProductHealer:
         files = dict(self._maker.datasets(manifest)).get(product.ref, [])
         if key_of(product.ref, files, manifest) != product.quantum_key:
             raise DatasetNotFoundError("the archive holds other raw files by now than it was made from")
-        for file in (f for f in files if f.kept):
+        if not all(file.kept for file in files):
+            raise DatasetNotFoundError("its raw files are stored in it alone: bring it back from a backup or a replica")
+        for file in files:
             path = self.root / self.facts.raw(manifest.observation) / file.name
             if not path.is_file() or sha256_of(path) != file.sha256:
                 raise ChecksumError(f"its raw file {file.name} is not whole")

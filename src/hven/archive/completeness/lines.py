@@ -34,6 +34,7 @@ def lines(facts: Facts, findings: Collection[Finding], instrument: Instrument) -
     for unit in sorted({*facts.announced, *facts.archived, *facts.raw_products}):
         entry, records = facts.announced.get(unit), facts.archived.get(unit, [])
         product = facts.raw_products.get(unit)
+        there = product.id if product and str(product.path) not in lost else ""
         levels = levels_above.get(unit.dataset_type, ())
         yield Line(
             instrument=facts.place.instrument,
@@ -45,11 +46,17 @@ def lines(facts: Facts, findings: Collection[Finding], instrument: Instrument) -
             archived=sum(r.rows for r in records) if records else None,
             files=len(records),
             bytes=sum(r.bytes for r in records),
-            whole=bool(records) and not any(_path(facts, unit, r) in broken for r in records),
-            product=product.id if product and str(product.path) not in lost else "",
+            whole=_is_whole(facts, unit, broken, stored=bool(there)),
+            product=there,
             levels=levels,
             done=tuple(level for level in levels if level in reached[unit]),
         )
+
+
+def _is_whole(facts: Facts, unit: Unit, broken: Collection[str], *, stored: bool) -> bool:
+    """Whether every archived file is on the disk, in its place or, where it is not kept, in the L0 product."""
+    records = facts.archived.get(unit, [])
+    return bool(records) and all(_path(facts, unit, r) not in broken if r.kept else stored for r in records)
 
 
 def _path(facts: Facts, unit: Unit, record: RawRecord) -> str:
