@@ -14,7 +14,7 @@ up: setup
 
 # Files in their order: the long journeys have few tests each and would come last.
 test: setup
-	@$(PYTEST) -n 3 --dist loadgroup --no-loadscope-reorder -m "not soak and not bench"
+	@$(PYTEST) -n 3 --dist loadfile --no-loadscope-reorder -m "not soak and not bench"
 
 bench: setup
 	@.venv/bin/python tests/benchmarks

@@ -30,14 +30,6 @@ def require(condition: object, reason: str, command: str) -> None:
     pytest.skip(message)
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let one process do each file, and one all that use Slurm, which take some seconds to bring up."""
-    for item in items:
-        if item.get_closest_marker("xdist_group") is None:
-            item.add_marker(pytest.mark.xdist_group(str(item.path)))
-
-
 @pytest.fixture(scope="session")
 def repository() -> Path:
     """Folder of the checkout."""

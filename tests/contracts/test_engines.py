@@ -23,7 +23,6 @@ from hven.pipeline.run import run_pipeline
 from hven.testing.engine import EngineContract
 
 SUPPORT = Path(__file__).parents[1] / "support"
-pytestmark = pytest.mark.xdist_group("slurm")
 
 
 class TestSerial(EngineContract):

@@ -17,8 +17,6 @@ from hven.core.settings import BatchSettings, Settings
 sys.path.append(str(Path(__file__).parents[1] / "support"))
 from launchers import Kind, alive, at_work, ended, of_users, pid_of, wait_for
 
-pytestmark = pytest.mark.xdist_group("slurm")
-
 
 @pytest.fixture(params=["direct", "sudo", "slurm"])
 def kind(request):

@@ -19,7 +19,6 @@ from hven.hub.machine.slurm_checks import examine_slurm
 sys.path.append(str(Path(__file__).parents[1] / "support"))
 from launchers import at_work, ended, of_users, wait_for
 
-pytestmark = pytest.mark.xdist_group("slurm")
 WHOLE_NODE = {"runner_memory_gb": 3.6}
 
 

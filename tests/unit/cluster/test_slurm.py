@@ -15,8 +15,6 @@ from hven.cluster.slurm import SlurmEngine
 from hven.core.errors import ConfigurationError, OutOfMemoryError, SettingsError, WorkerLostError
 from hven.core.settings import EngineSettings, Profile, SlurmClass, load_settings
 
-pytestmark = pytest.mark.xdist_group("slurm")
-
 
 def whole():
     """Functions that travel whole: nodes do not know the tests."""
