@@ -19,7 +19,7 @@ from hven.alarms.store import AlarmStore
 from hven.alarms.transport import LogTransport
 from hven.archive.completeness.auditor import Auditor
 from hven.archive.completeness.catchup import Catchup
-from hven.archive.completeness.model import Depth
+from hven.archive.completeness.depth import Depth
 from hven.archive.completeness.model import Place as NightPlace
 from hven.archive.completeness.source import open_sources
 from hven.archive.completeness.store import CompletenessStore

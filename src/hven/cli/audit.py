@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from hven.archive.completeness.model import Depth
+from hven.archive.completeness.depth import Depth
 from hven.cli.options import Json, Site
 
 

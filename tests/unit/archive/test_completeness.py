@@ -19,7 +19,8 @@ from hven.archive.completeness import exposures
 from hven.archive.completeness.auditor import Auditor
 from hven.archive.completeness.catchup import Catchup
 from hven.archive.completeness.chore import LedgerChore
-from hven.archive.completeness.model import Depth, Kind, Place
+from hven.archive.completeness.depth import Depth
+from hven.archive.completeness.model import Kind, Place
 from hven.archive.completeness.source import open_sources
 from hven.archive.completeness.store import CompletenessStore
 from hven.archive.ingest import Archive

@@ -15,7 +15,8 @@ from tiny_instrument import INSTRUMENT, TinyFormat, make_frames, make_run
 from hven.archive import raw_manifest
 from hven.archive.completeness.auditor import Auditor
 from hven.archive.completeness.catchup import Catchup
-from hven.archive.completeness.model import Depth, Kind, Place
+from hven.archive.completeness.depth import Depth
+from hven.archive.completeness.model import Kind, Place
 from hven.archive.completeness.store import CompletenessStore
 from hven.archive.ingest import Archive
 from hven.archive.restore import restore

@@ -58,9 +58,9 @@ def test_workers_are_dealt_out_and_speak_tls_with_keys_of_their_own_folder(ssh_c
     own = engine._client.cluster.security.tls_ca_file
     addresses = list(engine._client.nthreads())
     found = engine._client.run(keys_of_worker)
-    ssh = [child.cmdline() for child in psutil.Process().children() if child.name() == "ssh"]
+    ssh = [child.pid for child in psutil.Process().children() if child.name() == "ssh"]
     secret = (Path(own).parent / "cluster.key").read_text().splitlines()[1]
-    started = [process.cmdline() for process in psutil.process_iter()]
+    started = [process.info["cmdline"] or [] for process in psutil.process_iter(["cmdline"])]
 
     engine.close()
 

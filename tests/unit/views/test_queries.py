@@ -71,7 +71,7 @@ def test_coincidences_are_counted_for_the_frames_that_were_searched(tmp_path):
     times = np.datetime64(one.begin_ns, "ns") + np.arange(4).astype("timedelta64[s]")
     table = xr.Dataset({k: ("event", v) for k, v in columns.items()}, {"time": ("event", times)})
     keys = one.ref.data_id.subset(("instrument", "day_obs", "observation"))
-    made = small_night._publish(observatory.root, "L2/panoseti.coincidences", keys, table, [one, other])
+    made = small_night.publish(observatory.root, "L2/panoseti.coincidences", keys, table, [one, other])
     observatory.registry.register([made], inputs={made.id: [one.id, other.id]})
     hours = (one.end_ns - one.begin_ns) / 3600e9
     found = queries.processing(observatory, queries.products(observatory), "coincidence_rate")

@@ -9,9 +9,10 @@ import sqlalchemy as sa
 
 from hven import instruments
 from hven.archive.completeness import exposures
+from hven.archive.completeness.depth import Depth
 from hven.archive.completeness.facts import Facts, gather, night_folder
 from hven.archive.completeness.lines import lines
-from hven.archive.completeness.model import Depth, Finding, Kind, Place
+from hven.archive.completeness.model import Finding, Kind, Place
 from hven.archive.completeness.product_audit import YOUNG_S, ProductListing
 from hven.archive.completeness.raw_audit import RawListing, count
 from hven.archive.completeness.store import CompletenessStore

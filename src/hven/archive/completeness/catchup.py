@@ -9,10 +9,11 @@ from typing import NamedTuple
 
 from hven import instruments
 from hven.archive.completeness.auditor import Auditor
+from hven.archive.completeness.depth import Depth
 from hven.archive.completeness.facts import Facts, gather
 from hven.archive.completeness.heal_products import ProductHealer
 from hven.archive.completeness.heal_raw import RawHealer
-from hven.archive.completeness.model import Depth, Finding, Kind, Place
+from hven.archive.completeness.model import Finding, Kind, Place
 from hven.archive.completeness.raw_audit import LIES_AT
 from hven.archive.completeness.source import Source
 from hven.archive.ingest import Archive

@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from hven.archive.completeness.auditor import Auditor
-from hven.archive.completeness.model import Depth, Place
+from hven.archive.completeness.depth import Depth
+from hven.archive.completeness.model import Place
 from hven.archive.completeness.store import CompletenessStore
 from hven.core.clock import NS, now_ns
 from hven.core.errors import HvenError

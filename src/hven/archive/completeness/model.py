@@ -8,18 +8,6 @@ from typing import NamedTuple
 from pydantic import BaseModel, ConfigDict
 
 
-class Depth(StrEnum):
-    """How closely a night is looked at; each depth does what those before it do.
-
-    COUNT compares the archive's records with the exposure log. LISTING compares files on the disk with the records,
-    and products with the registry, by name and size. BYTES reads every file again.
-    """
-
-    COUNT = "count"
-    LISTING = "listing"
-    BYTES = "bytes"
-
-
 class Kind(StrEnum):
     """What may be amiss; no two look alike."""
 

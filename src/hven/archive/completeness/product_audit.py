@@ -6,8 +6,9 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from hven.archive.completeness.depth import Depth
 from hven.archive.completeness.facts import Facts, Unit, unit_of
-from hven.archive.completeness.model import Depth, Finding, Kind
+from hven.archive.completeness.model import Finding, Kind
 from hven.core.clock import NS, now_ns
 from hven.core.errors import HvenError
 from hven.model.data_id import Level

@@ -9,8 +9,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from hven.archive.completeness.depth import Depth
 from hven.archive.completeness.facts import Facts, Unit, night_folder
-from hven.archive.completeness.model import Depth, Finding, Kind
+from hven.archive.completeness.model import Finding, Kind
 from hven.archive.raw_manifest import RawManifest, RawRecord
 from hven.model.exposure_log import Announced
 from hven.store.manifest import MANIFEST
