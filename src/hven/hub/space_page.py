@@ -7,7 +7,7 @@ nothing in their home. A request needs the login of the hub, and a form the toke
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -54,8 +54,9 @@ class SpaceHandler(JupyterHandler):
     async def get(self) -> None:
         """Show the space."""
         self.set_header("Cache-Control", "no-store")
+        work = replace(self._work)  # as it was before the look: what ends meanwhile is seen when the page loads again
         shown = await asyncio.to_thread(_look)
-        self.finish(page(shown, self._work, self.xsrf_form_html(), url_path_join(self.base_url, "lab")))
+        self.finish(page(shown, work, self.xsrf_form_html(), url_path_join(self.base_url, "lab")))
 
     @authenticated
     async def post(self) -> None:
