@@ -10,7 +10,6 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 import people
 import psutil
@@ -18,7 +17,6 @@ import pytest
 import whole_night
 from crowd import crowd
 
-from hven.hub.priority import ANSWERS
 from hven.registry.remote import RemoteRegistry
 
 pytestmark = pytest.mark.soak
@@ -76,7 +74,6 @@ def alone(platform, product):
 @pytest.fixture(scope="module")
 def crowded(platform, accounts, product, alone):
     """What ten people met with at the same time, and the largest number of Dask's threads meanwhile."""
-    sit_elsewhere()
     with crowd(accounts, USERS) as members, pytest.MonkeyPatch.context() as patch, watched(members) as most:
         patch.setattr(people, "START_S", 600)
         together = threading.Barrier(USERS)
@@ -92,14 +89,6 @@ def crowded(platform, accounts, product, alone):
     sys.stdout.write(f"\nspawn: median {statistics.median(spawns):.0f} s, p95 {p95(spawns)}; page: p95 {p95(pages)}\n")
     sys.stdout.write(f"Dask's threads: {max(most)} at most, of {len(most)} samples, on {os.cpu_count()} cores\n")
     return told, born, owners, most
-
-
-def sit_elsewhere():
-    """Let the ten browsers, which in truth are on ten machines, not wait for each other's kernels."""
-    os.setpriority(os.PRIO_PROCESS, 0, ANSWERS)
-    group = Path("/proc/self/autogroup")
-    if group.exists():
-        group.write_text(str(ANSWERS))
 
 
 def meet(platform, account, number, product, together):
