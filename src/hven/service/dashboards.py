@@ -84,7 +84,7 @@ def make_server(
 
     from hven.views import frame
 
-    bokeh_settings.perform_document_validation.set_value(False)  # tests look at every page; a visit need not
+    bokeh_settings.perform_document_validation.set_value(False)  # its words go to a log, not to visitors
     pn.io.server.bundle_resources = gathered_once(pn.io.resources.bundle_resources, lambda: pn.state.rel_path)
     where, base = urlparse(url), prefix.rstrip("/")
     pn.extension()
