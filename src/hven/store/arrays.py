@@ -9,20 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import zarr
-from zarr.core.array_spec import ArrayConfigParams
 
 from hven.core.errors import SchemaError
 from hven.model.data_id import Level
 from hven.model.dataset_type import DatasetType
 from hven.store import codecs, overviews
+from hven.store.opened import CONFIG, open_array, open_arrays
 
 if TYPE_CHECKING:
     import xarray as xr
 
 DATA = "data.zarr"
 """Name of the Zarr group in a version folder."""
-
-_CONFIG: ArrayConfigParams = {"write_empty_chunks": True, "read_missing_chunks": False}
 
 
 def create(folder: Path, dataset_type: DatasetType, template: xr.Dataset, rows: int) -> int:
@@ -160,13 +158,13 @@ def _create_array(
         fill_value=codecs.fill_value(dtype),
         dimension_names=[str(d) for d in variable.dims],
         attributes=plain(attrs),
-        config=_CONFIG,
+        config=CONFIG,
     )
 
 
 @lru_cache(maxsize=512)
 def _open(folder: Path, name: str) -> zarr.Array[Any]:
-    return zarr.open_array(folder / DATA / name, mode="r+", config=_CONFIG)
+    return open_array(folder / DATA / name, writable=True)
 
 
 def _check_edges(name: str, start: int, length: int, total: int, shard: int) -> None:
@@ -193,8 +191,7 @@ def _to_python(value: Any) -> Any:
 
 def check_complete(folder: Path) -> None:
     """Raise SchemaError when a chunk of an array was never written."""
-    group = zarr.open_group(folder / DATA, mode="r")
-    for name, array in group.arrays():
+    for name, array in open_arrays(folder / DATA).items():
         cut = array.shards or array.chunks
         expected = int(np.prod([-(-n // c) for n, c in zip(array.shape, cut, strict=True)]))
         found = sum(1 for p in (folder / DATA / name / "c").rglob("*") if p.is_file())

@@ -16,6 +16,7 @@ from numcodecs import blosc
 
 from hven.core.errors import SchemaError
 from hven.store.arrays import DATA
+from hven.store.opened import open_array
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,7 +48,7 @@ def stream(folder: Path, name: str, rows: int) -> Iterator[np.ndarray[Any, Any]]
     SchemaError
         When a chunk was never written.
     """
-    array = zarr.open_array(folder / DATA / name, mode="r", config={"read_missing_chunks": False})
+    array = open_array(folder / DATA / name)
     total = array.shape[0]
     buffers = cycle(np.empty((min(rows, total), *array.shape[1:]), array.dtype) for _ in range(2))
     shards = _Shards(folder / DATA / name, array)

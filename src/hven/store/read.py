@@ -16,6 +16,7 @@ from hven.core.errors import DatasetNotFoundError, UnknownNameError
 from hven.model.provenance import Provenance
 from hven.store import arrays, tables
 from hven.store.manifest import MANIFEST, PROVENANCE, Manifest
+from hven.store.opened import open_array
 
 WHOLE_SHARDS: Mapping[str, int] = MappingProxyType({})
 _OWN = frozenset({"units", "calendar"})
@@ -132,7 +133,7 @@ def _known(folder: Path, names: Iterable[str]) -> list[str]:
 
 @lru_cache(maxsize=1024)
 def _array(folder: Path, name: str) -> zarr.Array[Any]:
-    return zarr.open_array(folder / arrays.DATA / name, mode="r", config={"read_missing_chunks": False})
+    return open_array(folder / arrays.DATA / name)
 
 
 def _dataset(folder: Path, names: list[str], rows: slice | np.ndarray[Any, Any]) -> xr.Dataset:

@@ -19,6 +19,7 @@ from zarr.codecs import BloscCodec, ShardingCodec
 
 from hven.core.errors import SchemaError
 from hven.store import arrays, overviews
+from hven.store.opened import open_arrays
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -47,7 +48,7 @@ class RowWriter:
         self._files: dict[str, _ShardFiles] = {}
         self._thin: dict[str, list[np.ndarray[Any, Any]]] = {}
         self._cells: list[overviews.Cells] = []
-        for name, array in zarr.open_group(folder / arrays.DATA, mode="r+").arrays():
+        for name, array in open_arrays(folder / arrays.DATA, writable=True).items():
             if self._dim in (array.metadata.dimension_names or ()):  # type: ignore[union-attr]
                 self._rows = array.shape[0]
                 self._files[name] = _ShardFiles(folder / arrays.DATA / name, array, self._pool)
