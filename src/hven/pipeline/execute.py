@@ -21,7 +21,7 @@ from hven.pipeline.graph import Quantum
 from hven.pipeline.identity import quantum_key
 from hven.pipeline.keep import Keeper
 from hven.pipeline.pace import Paces
-from hven.pipeline.pack import LEAST_S, map_packed
+from hven.pipeline.pack import ENOUGH_S, map_packed
 from hven.pipeline.report import Progress
 from hven.pipeline.runner import this_process
 from hven.pipeline.sample import run_sampled_block
@@ -161,7 +161,7 @@ class Execution:
         for work in list(alive.values()):
             if work.in_place:
                 probes += [job for job in [self._try(alive, work, work.probe)] if job is not None]
-        for outcome in self._map(probes, [LEAST_S] * len(probes)):
+        for outcome in self._map(probes, [ENOUGH_S] * len(probes)):
             work = alive[probes[outcome.index].quantum]  # type: ignore[union-attr]
             if outcome.error or outcome.value is None:
                 self._fail(alive, work, outcome.error)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from statistics import median
 
-from hven.pipeline.pack import LEAST_S
+from hven.pipeline.pack import ENOUGH_S
 from hven.pipeline.work import Work
 from hven.registry.protocol import Registry
 
@@ -31,7 +31,7 @@ class Paces:
         A quantum of several blocks was cut so that each is worth a task.
         """
         walls = self._of(work.quantum.step.task.name)
-        return median(walls) if walls and work.blocks == 1 else LEAST_S
+        return median(walls) if walls and work.blocks == 1 else ENOUGH_S
 
     def note(self, work: Work) -> None:
         """Learn from a quantum that has ended."""

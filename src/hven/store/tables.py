@@ -19,7 +19,7 @@ from hven.model.dataset_type import DatasetType
 from hven.store.arrays import plain
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 DATA = "data.parquet"
 """Name of the Parquet file in a version folder."""
@@ -53,49 +53,73 @@ def write_dataset(folder: Path, dataset_type: DatasetType, dataset: xr.Dataset) 
     }
     schema = pa.schema(fields, metadata={_META: json.dumps(head).encode()})
     table = pa.Table.from_arrays(list(columns.values()), schema=schema)
-    pq.write_table(table, folder / DATA, compression="zstd", compression_level=1, row_group_size=ROW_GROUP)
+    with pa.OSFile(str(folder / DATA), "wb") as sink:
+        pq.write_table(table, sink, compression="zstd", compression_level=1, row_group_size=ROW_GROUP)
 
 
 def open_table(folder: Path) -> xr.Dataset:
     """Lazy dataset: a column is read when it is asked for."""
-    head, file = _head(folder), _file(folder)
-    rows = file.metadata.num_rows
-    dim = head["row_dim"]
-    variables = {
-        name: xr.Variable(dim, indexing.LazilyIndexedArray(_Column(folder, name, rows)), head["columns"][name])
-        for name in file.schema_arrow.names
-    }
-    coords = {name: variables.pop(name) for name in head["coordinates"]}
-    return xr.Dataset(variables, xr.Coordinates(coords, indexes={}), {**head["attrs"], **_own(head)})
+    opened = _opened(folder)
+    columns = {n: indexing.LazilyIndexedArray(_Column(folder, n, opened)) for n in opened.dtypes}
+    return opened.dataset(columns)
 
 
 def read_rows(folder: Path, names: Sequence[str], start: int, stop: int) -> xr.Dataset:
     """Rows `[start, stop)` of some columns, in memory."""
-    return _dataset(folder, _read(folder, names, start, stop))
+    opened = _opened(folder)
+    return opened.dataset(opened.read(names, start, stop))
 
 
 def read_rows_at(folder: Path, names: Sequence[str], indices: np.ndarray[Any, Any]) -> xr.Dataset:
     """Some rows of some columns, in memory, in the order of `indices`."""
-    rows = _file(folder).metadata.num_rows
-    return _dataset(folder, {name: values[indices] for name, values in _read(folder, names, 0, rows).items()})
+    opened = _opened(folder)
+    return opened.dataset({name: values[indices] for name, values in opened.read(names, 0, opened.rows).items()})
 
 
 def column_names(folder: Path) -> list[str]:
     """Names of all columns."""
-    return list(_file(folder).schema_arrow.names)
+    return list(_opened(folder).dtypes)
 
 
 def row_dim(folder: Path) -> str:
     """Name of the row dim."""
-    return str(_head(folder)["row_dim"])
+    return str(_opened(folder).head["row_dim"])
+
+
+class _Opened:
+    """An open file, with what it says of itself."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = pq.ParquetFile(pa.memory_map(str(file)), pre_buffer=False)
+        schema = self.file.schema_arrow
+        self.rows = self.file.metadata.num_rows
+        self.dtypes = {field.name: _numpy_dtype(field.type) for field in schema}
+        self.head: dict[str, Any] = json.loads(schema.metadata[_META])
+
+    def read(self, names: Sequence[str], start: int, stop: int) -> dict[str, np.ndarray[Any, Any]]:
+        """Rows of some columns."""
+        stop = min(stop, self.rows)
+        if stop <= start:
+            return {name: np.empty(0, self.dtypes[name]) for name in names}
+        first, last = start // ROW_GROUP, (stop - 1) // ROW_GROUP
+        rows = self.file.read_row_groups(list(range(first, last + 1)), columns=list(names))
+        rows = rows.slice(start - first * ROW_GROUP, stop - start)
+        return {name: np.asarray(rows.column(name).to_numpy(), self.dtypes[name]) for name in names}
+
+    def dataset(self, columns: Mapping[str, Any]) -> xr.Dataset:
+        """Columns with their attributes."""
+        head = self.head
+        variables = {n: xr.Variable(head["row_dim"], v, head["columns"][n]) for n, v in columns.items()}
+        coords = {n: variables.pop(n) for n in head["coordinates"] if n in variables}
+        own = {"hven_dataset_type": head["dataset_type"], "hven_row_dim": head["row_dim"]}
+        return xr.Dataset(variables, xr.Coordinates(coords, indexes={}), {**head["attrs"], **own})
 
 
 class _Column(BackendArray):
     """One column, indexed through xarray's lazy arrays."""
 
-    def __init__(self, folder: Path, name: str, rows: int) -> None:
-        self._folder, self._name, self.shape = folder, name, (rows,)
-        self.dtype = _numpy_dtype(_file(folder).schema_arrow.field(name).type)
+    def __init__(self, folder: Path, name: str, opened: _Opened) -> None:
+        self._folder, self._name, self.shape, self.dtype = folder, name, (opened.rows,), opened.dtypes[name]
 
     def __getitem__(self, key: indexing.ExplicitIndexer) -> Any:
         return indexing.explicit_indexing_adapter(key, self.shape, indexing.IndexingSupport.BASIC, self._get)
@@ -110,20 +134,7 @@ class _Column(BackendArray):
         return self._rows(int(item), int(item) + 1)[0]
 
     def _rows(self, start: int, stop: int) -> np.ndarray[Any, Any]:
-        return _read(self._folder, [self._name], start, stop)[self._name]
-
-
-def _read(folder: Path, names: Sequence[str], start: int, stop: int) -> dict[str, np.ndarray[Any, Any]]:
-    file = _file(folder)
-    schema = file.schema_arrow
-    dtypes = {name: _numpy_dtype(schema.field(name).type) for name in names}
-    stop = min(stop, file.metadata.num_rows)
-    if stop <= start:
-        return {name: np.empty(0, dtype) for name, dtype in dtypes.items()}
-    first, last = start // ROW_GROUP, (stop - 1) // ROW_GROUP
-    rows = file.read_row_groups(list(range(first, last + 1)), columns=list(names))
-    rows = rows.slice(start - first * ROW_GROUP, stop - start)
-    return {name: np.asarray(rows.column(name).to_numpy(), dtype) for name, dtype in dtypes.items()}
+        return _opened(self._folder).read([self._name], start, stop)[self._name]
 
 
 def _column(values: np.ndarray[Any, Any]) -> Any:
@@ -142,26 +153,11 @@ def _numpy_dtype(kind: Any) -> np.dtype[Any]:
     return np.dtype(str(kind.to_pandas_dtype().__name__))
 
 
-def _dataset(folder: Path, columns: dict[str, np.ndarray[Any, Any]]) -> xr.Dataset:
-    head = _head(folder)
-    variables = {n: xr.Variable(head["row_dim"], v, head["columns"][n]) for n, v in columns.items()}
-    coords = {n: variables.pop(n) for n in head["coordinates"] if n in variables}
-    return xr.Dataset(variables, xr.Coordinates(coords, indexes={}), {**head["attrs"], **_own(head)})
-
-
-def _own(head: dict[str, Any]) -> dict[str, Any]:
-    return {"hven_dataset_type": head["dataset_type"], "hven_row_dim": head["row_dim"]}
-
-
-def _file(folder: Path) -> pq.ParquetFile:
-    return _opened(folder, threading.get_ident())
+def _opened(folder: Path) -> _Opened:
+    return _opened_by(folder, threading.get_ident())
 
 
 @lru_cache(maxsize=256)
-def _opened(folder: Path, _thread: int) -> pq.ParquetFile:
+def _opened_by(folder: Path, _thread: int) -> _Opened:
     """Open a file for one thread: two threads that read through the same one wait for each other for ever."""
-    return pq.ParquetFile(folder / DATA, memory_map=True, pre_buffer=False)
-
-
-def _head(folder: Path) -> dict[str, Any]:
-    return json.loads(_file(folder).schema_arrow.metadata[_META])  # type: ignore[no-any-return]
+    return _Opened(folder / DATA)
