@@ -26,6 +26,11 @@ from hven.core.settings import SYSTEM_SITE, Settings, site_file
 from hven.registry.database import Database
 
 POLL_S = 0.25
+"""How soon a runner starts for a job that may."""
+
+ROUND_S = 1.0
+"""How often chores are done, dead runners are found, and the service says that it lives."""
+
 STOP_S = 20.0
 """Runners get so long to stop before they are killed."""
 
@@ -55,6 +60,7 @@ class BatchService:
         self.chores = chores
         self._claimed: list[Lease] = []
         self._ailing: dict[str, str] = {}
+        self._round_due = 0.0
 
     def run(self, stop: threading.Event) -> None:
         """Work until `stop` is set, then pause the runners."""
@@ -70,11 +76,17 @@ class BatchService:
         _log.info("batch service ends")
 
     def step(self) -> None:
-        """One round: take jobs from dead runners, start runners for waiting jobs, say that the service lives."""
+        """Start runners for waiting jobs, and see to the rest when its time has come."""
         self.launcher.collect()
+        if time.monotonic() >= self._round_due:
+            self._round_due = time.monotonic() + ROUND_S
+            self._round()
+        self._share_out()
+
+    def _round(self) -> None:
+        """Take jobs from dead runners, do the chores, say that the service lives."""
         for job in self.queue.reap():
             _log.warning("runner lost", job=job)
-        self._share_out()
         for chore in self.chores:
             self._do(chore)
         self._beat()

@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 from hven.core.errors import DataError
 from hven.model.data_id import DatasetRef
 from hven.model.product import Product
-from hven.store.paths import data_id_folder, is_version, parse_product_path
+from hven.store.paths import data_id_folder, is_version
 from hven.store.small_file import replace_text
 from hven.store.staging import fsync_folder
 
@@ -21,19 +21,17 @@ _SHOWN = 60
 
 def set_current(root: Path, product: Product) -> None:
     """Make a product the one that is opened by default; nothing is written where it is that already."""
-    parsed = parse_product_path(product.path)
     try:
-        known = read_current(root, parsed.ref, user=parsed.user)
+        known = _read(root, product.path.parent)
     except DataError:
         known = None
     if known != product.path:
-        replace_text(root / product.path.parent / CURRENT, f"{parsed.version}\n")
+        replace_text(root / product.path.parent / CURRENT, f"{product.path.name}\n")
 
 
 def forget_current(root: Path, product: Product) -> None:
     """Let a product no longer be the one that is opened by default; nothing happens where it is not."""
-    parsed = parse_product_path(product.path)
-    if read_current(root, parsed.ref, user=parsed.user) == product.path:
+    if _read(root, product.path.parent) == product.path:
         (root / product.path.parent / CURRENT).unlink()
         fsync_folder(root / product.path.parent)
 
@@ -46,7 +44,10 @@ def read_current(root: Path, ref: DatasetRef, *, user: str = "") -> PurePosixPat
     DataError
         When the file says something else than a version, or cannot be read.
     """
-    folder = data_id_folder(ref, user=user)
+    return _read(root, data_id_folder(ref, user=user))
+
+
+def _read(root: Path, folder: PurePosixPath) -> PurePosixPath | None:
     try:
         version = (root / folder / CURRENT).read_text().strip()
     except (FileNotFoundError, NotADirectoryError):

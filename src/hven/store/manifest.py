@@ -14,7 +14,6 @@ from hven.model.digest import digest_json
 
 MANIFEST = "manifest.json"
 PROVENANCE = "provenance.json"
-_READ_BYTES = 1 << 20
 _HASHERS = 4  # they wait for the disk most of the time
 _FEW = 2
 
@@ -82,11 +81,8 @@ def check_files(folder: Path, manifest: Manifest) -> None:
 
 
 def _record(folder: Path, file: Path) -> FileRecord:
-    digest, size = hashlib.sha256(), 0
     with file.open("rb", buffering=0) as stream:
-        buffer = memoryview(bytearray(_READ_BYTES))
-        while count := stream.readinto(buffer):
-            digest.update(buffer[:count])
-            size += count
+        digest = hashlib.file_digest(stream, "sha256")
+        size = stream.tell()
         os.fsync(stream.fileno())
     return FileRecord(path=file.relative_to(folder).as_posix(), bytes=size, sha256=digest.hexdigest())

@@ -19,12 +19,13 @@ from hven.model.dataset_type import DatasetType
 from hven.model.digest import digest_dataset
 from hven.model.product import Product
 from hven.model.provenance import Provenance
-from hven.store import arrays, overviews
+from hven.store import arrays, overviews, tables
 from hven.store.acl import set_acl
 from hven.store.index import product_record
 from hven.store.manifest import MANIFEST, PROVENANCE, Manifest, record_files
 from hven.store.paths import data_id_folder, product_path
-from hven.store.read import form_of, open_product, read_rows
+from hven.store.read import form_of, open_product
+from hven.store.small_file import write_durably
 from hven.store.staging import fsync_folder, make_part, make_read_only, unlock
 from hven.store.version import new_version
 
@@ -94,10 +95,11 @@ class Staging:
         if (provenance.id, provenance.dataset_type) != (self.id, str(self.ref.type)):
             raise SchemaError(f"provenance of {provenance.id} {provenance.dataset_type} for {self.id} {self.ref.type}")
         record = provenance.model_copy(update={"flags": tuple(sorted({*provenance.flags, *flags}))})
-        if form_of(self.path) == "array":
+        form = form_of(self.path)
+        if form == "array":
             arrays.check_complete(self.path)
             overviews.join(self.path)
-        manifest = self._describe(record, dataset_type, digest, threads)
+        manifest = self._describe(record, form, dataset_type, digest, threads)
         _seal(self.path)
         if self.acl:
             set_acl(self.path, self.acl)
@@ -110,21 +112,21 @@ class Staging:
         return product_record(relative, record.model_dump(mode="json"), manifest.model_dump(mode="json"))
 
     def _describe(
-        self, provenance: Provenance, dataset_type: DatasetType, digest: str | None, threads: int
+        self, provenance: Provenance, form: str, dataset_type: DatasetType, digest: str | None, threads: int
     ) -> Manifest:
-        dataset = _written(self.path)
+        dataset = _written(self.path, form)
         dataset_type.check(dataset)
         begin, end = time_span(dataset)
         (self.path / PROVENANCE).write_text(provenance.model_dump_json(indent=1))
         manifest = Manifest(
-            form=form_of(self.path),
+            form=form,
             rows=dataset.sizes.get(dataset_type.row_dim, 0),
             begin_ns=begin,
             end_ns=end,
             content_digest=digest or digest_dataset(dataset, threads=threads),
             files=record_files(self.path),
         ).sealed()
-        (self.path / MANIFEST).write_text(manifest.model_dump_json(indent=1))
+        write_durably(self.path / MANIFEST, manifest.model_dump_json(indent=1))
         return manifest
 
     def __enter__(self) -> Self:
@@ -172,12 +174,11 @@ def stage(root: Path, ref: DatasetRef, *, user: str = "", version: str | None = 
     return Staging(Path(root), ref, identifier, user, path, acl, lock)
 
 
-def _written(folder: Path) -> xr.Dataset:
+def _written(folder: Path, form: str) -> xr.Dataset:
     """What lies on the disk: a small table in memory, all else read where it is asked for."""
-    dataset = open_product(folder, chunks=None, indexes=False)
-    if form_of(folder) != "table" or dataset.nbytes > _READ_AT_ONCE_BYTES:
-        return dataset
-    return read_rows(folder, map(str, dataset.variables), 0, max(dataset.sizes.values(), default=0))
+    if form == "table" and tables.size_bytes(folder) <= _READ_AT_ONCE_BYTES:
+        return tables.read_all(folder)
+    return open_product(folder, chunks=None, indexes=False)
 
 
 def time_span(dataset: xr.Dataset) -> tuple[int, int]:
@@ -209,9 +210,6 @@ def _seal(folder: Path) -> None:
     for base, _, files in os.walk(folder, topdown=False):
         for name in files:
             make_read_only(Path(base, name))
-        if (manifest := Path(base, MANIFEST)).exists():
-            with manifest.open("rb") as file:
-                os.fsync(file.fileno())
         make_read_only(Path(base))
         folders.append(Path(base))
     if len(folders) == 1:

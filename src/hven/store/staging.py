@@ -9,6 +9,7 @@ import socket
 import stat
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote
 
@@ -28,21 +29,20 @@ def part_name(identifier: str) -> str:
 
 def make_part(parent: Path, identifier: str) -> tuple[Path, int]:
     """Make a folder to write in and lock it; the descriptor holds the lock until it is closed."""
-    parent.mkdir(parents=True, exist_ok=True)
     path = parent / part_name(identifier)
     while True:
-        path.mkdir(exist_ok=True)
+        path.mkdir(parents=True, exist_ok=True)
         if (lock := _lock_own(path, os.O_RDONLY | os.O_DIRECTORY)) is not None:
             return path, lock
 
 
 def make_part_file(parent: Path, identifier: str) -> tuple[Path, int]:
     """Make a file to write in and lock it; the descriptor is open for reading and writing."""
-    parent.mkdir(parents=True, exist_ok=True)
     path = parent / part_name(identifier)
     while True:
         if (lock := _lock_own(path, os.O_RDWR | os.O_CREAT)) is not None:
             return path, lock
+        parent.mkdir(parents=True, exist_ok=True)
 
 
 def clean_staging(root: Path) -> list[Path]:
@@ -86,14 +86,15 @@ def _host() -> str:
 
 
 def _lock_own(path: Path, flags: int) -> int | None:
-    """Lock a new name; None when it was swept between making and locking."""
+    """Lock a new name; None when it was swept between making and locking, or its folder is not there."""
     try:
         descriptor = os.open(path, flags, 0o644)
     except FileNotFoundError:
         return None
     fcntl.flock(descriptor, fcntl.LOCK_EX)
-    if path.exists() and os.path.samestat(path.stat(), os.fstat(descriptor)):
-        return descriptor
+    with suppress(FileNotFoundError):
+        if os.path.samestat(path.stat(), os.fstat(descriptor)):
+            return descriptor
     os.close(descriptor)
     return None
 

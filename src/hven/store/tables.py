@@ -76,6 +76,18 @@ def read_rows_at(folder: Path, names: Sequence[str], indices: np.ndarray[Any, An
     return opened.dataset({name: values[indices] for name, values in opened.read(names, 0, opened.rows).items()})
 
 
+def size_bytes(folder: Path) -> int:
+    """Bytes of all columns in memory, text counted as references."""
+    opened = _opened(folder)
+    return opened.rows * sum(dtype.itemsize for dtype in opened.dtypes.values())
+
+
+def read_all(folder: Path) -> xr.Dataset:
+    """All rows of all columns, in memory."""
+    opened = _opened(folder)
+    return opened.dataset(opened.read(list(opened.dtypes), 0, opened.rows))
+
+
 def column_names(folder: Path) -> list[str]:
     """Names of all columns."""
     return list(_opened(folder).dtypes)
@@ -109,7 +121,8 @@ class _Opened:
     def dataset(self, columns: Mapping[str, Any]) -> xr.Dataset:
         """Columns with their attributes."""
         head = self.head
-        variables = {n: xr.Variable(head["row_dim"], v, head["columns"][n]) for n, v in columns.items()}
+        dims = (head["row_dim"],)
+        variables = {n: xr.Variable(dims, v, head["columns"][n], fastpath=True) for n, v in columns.items()}
         coords = {n: variables.pop(n) for n in head["coordinates"] if n in variables}
         own = {"hven_dataset_type": head["dataset_type"], "hven_row_dim": head["row_dim"]}
         return xr.Dataset(variables, xr.Coordinates(coords, indexes={}), {**head["attrs"], **own})
