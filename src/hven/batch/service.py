@@ -60,14 +60,18 @@ class BatchService:
         self.chores = chores
         self._claimed: list[Lease] = []
         self._ailing: dict[str, str] = {}
-        self._round_due = 0.0
 
     def run(self, stop: threading.Event) -> None:
         """Work until `stop` is set, then pause the runners."""
         _log.info("batch service begins", slots=self.queue.rules.slots)
+        due = time.monotonic()
         while not stop.is_set():
             try:
-                self.step()
+                if time.monotonic() >= due:
+                    due = time.monotonic() + ROUND_S
+                    self.step()
+                else:
+                    self._share_out()
             except ServiceUnavailableError as error:
                 _log.warning("job table does not answer", error=error.message)
             stop.wait(POLL_S)
@@ -76,19 +80,13 @@ class BatchService:
         _log.info("batch service ends")
 
     def step(self) -> None:
-        """Start runners for waiting jobs, and see to the rest when its time has come."""
+        """One round: take jobs from dead runners, do the chores, start runners, say that the service lives."""
         self.launcher.collect()
-        if time.monotonic() >= self._round_due:
-            self._round_due = time.monotonic() + ROUND_S
-            self._round()
-        self._share_out()
-
-    def _round(self) -> None:
-        """Take jobs from dead runners, do the chores, say that the service lives."""
         for job in self.queue.reap():
             _log.warning("runner lost", job=job)
         for chore in self.chores:
             self._do(chore)
+        self._share_out()
         self._beat()
 
     def _share_out(self) -> None:

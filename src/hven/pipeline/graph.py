@@ -143,7 +143,8 @@ class _Builder:
         return set().union(*chosen.values())
 
     def _shelf(self, dataset_type: DatasetType, step: BoundStep, slot: Slot) -> _Shelf:
-        shelf = _Shelf({p.ref.data_id: p for p in self._products(dataset_type, step, chosen_only=False)})
+        found = self._products(dataset_type, step, chosen_only=_decides(step, slot, dataset_type))
+        shelf = _Shelf({p.ref.data_id: p for p in found})
         shelf.sources.update(self._made.get(dataset_type.type_name, {}))
         if slot.multiple:
             for data_id in sorted(shelf.sources, key=DataId.sort_key):
@@ -174,6 +175,12 @@ class _Builder:
                 return found.ref, found
             reasons.append(found)
         return "; ".join(reasons)
+
+
+def _decides(step: BoundStep, slot: Slot, dataset_type: DatasetType) -> bool:
+    """Whether a data ID is chosen only where the query chooses this slot's dataset: none other is ever needed."""
+    alone = len(step.inputs[slot.name]) == 1 and not slot.optional and not slot.multiple
+    return alone and set(dataset_type.keys) == set(step.task.dimensions)
 
 
 def _pick(

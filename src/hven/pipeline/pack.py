@@ -1,4 +1,4 @@
-"""Several small items in one task of the engine: a task costs Dask about 15 ms of processor time, however little it does."""
+"""Several small items in one task of the engine: a task costs Dask over ten milliseconds of processor time."""
 
 from __future__ import annotations
 

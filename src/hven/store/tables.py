@@ -79,7 +79,7 @@ def read_rows_at(folder: Path, names: Sequence[str], indices: np.ndarray[Any, An
 def size_bytes(folder: Path) -> int:
     """Bytes of all columns in memory, text counted as references."""
     opened = _opened(folder)
-    return opened.rows * sum(dtype.itemsize for dtype in opened.dtypes.values())
+    return opened.rows * sum(int(dtype.itemsize) for dtype in opened.dtypes.values())
 
 
 def read_all(folder: Path) -> xr.Dataset:
@@ -104,7 +104,7 @@ class _Opened:
     def __init__(self, file: Path) -> None:
         self.file = pq.ParquetFile(pa.memory_map(str(file)), pre_buffer=False)
         schema = self.file.schema_arrow
-        self.rows = self.file.metadata.num_rows
+        self.rows = int(self.file.metadata.num_rows)
         self.dtypes = {field.name: _numpy_dtype(field.type) for field in schema}
         self.head: dict[str, Any] = json.loads(schema.metadata[_META])
 
