@@ -40,6 +40,7 @@ DASK = {
     # An idle cluster costs little.
     "distributed.admin.system-monitor.interval": "2s",
     "distributed.admin.tick.interval": "500ms",
+    "distributed.worker.memory.monitor-interval": "250ms",
     "distributed.admin.low-level-log-length": 1000,
 }
 """Dask's configuration, of schedulers and workers alike."""

@@ -15,7 +15,7 @@ LEAST_S = 0.1
 ENOUGH_S = 1.0
 """Work that shares its task with none: what is lost with a worker, and what giving way waits for, is to be small."""
 
-_SHARES = 4
+_SHARES = 2
 """What is left to do is cut into so many tasks for each core, so that cores end together."""
 
 

@@ -143,7 +143,8 @@ class Database:
     def optimize(self) -> None:
         """Let SQLite refresh its statistics where they are old: without them it picks wrong indexes."""
         if self.is_sqlite:
-            with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connecting = self.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+            with suppress(OperationalError), connecting as connection:  # others write just now: next time will do
                 connection.exec_driver_sql("PRAGMA optimize = 0x10002")
 
     def close(self) -> None:

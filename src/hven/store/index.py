@@ -12,7 +12,7 @@ from hven.core.errors import DataError, DatasetNotFoundError
 from hven.model.data_id import Level
 from hven.model.product import Product
 from hven.store.manifest import MANIFEST, PROVENANCE
-from hven.store.paths import is_version, parse_product_path
+from hven.store.paths import ProductPath, is_version, parse_product_path, product_path
 
 _MEND = "Bring this folder back from a backup or a replica, or move it away and make the product again."
 
@@ -52,7 +52,7 @@ def read_product(root: Path, path: PurePosixPath) -> Product:
     DataError
         When one of its two files cannot be read.
     """
-    return product_record(path, _record(root, path, PROVENANCE), _record(root, path, MANIFEST))
+    return product_record(parse_product_path(path), _record(root, path, PROVENANCE), _record(root, path, MANIFEST))
 
 
 def _record(root: Path, path: PurePosixPath, name: str) -> dict[str, Any]:
@@ -64,7 +64,7 @@ def _record(root: Path, path: PurePosixPath, name: str) -> dict[str, Any]:
         raise DataError(f"{path / name} cannot be read: {error}", hint=_MEND) from None
 
 
-def product_record(path: PurePosixPath, provenance: Mapping[str, Any], manifest: Mapping[str, Any]) -> Product:
+def product_record(parsed: ProductPath, provenance: Mapping[str, Any], manifest: Mapping[str, Any]) -> Product:
     """Index entry from the JSON of provenance record and manifest.
 
     Raises
@@ -72,7 +72,7 @@ def product_record(path: PurePosixPath, provenance: Mapping[str, Any], manifest:
     DataError
         When they lack what is needed.
     """
-    parsed = parse_product_path(path)
+    path = product_path(parsed.ref, parsed.version, user=parsed.user)
     same = ("run", "created_ns", "user", "site", "schema_version", "task", "quantum_key", "output")
     described = ("form", "rows", "begin_ns", "end_ns")
     try:

@@ -17,6 +17,7 @@ from hven.model.product import Product
 from hven.model.provenance import Provenance
 from hven.store.index import product_record
 from hven.store.manifest import MANIFEST, PROVENANCE, Manifest
+from hven.store.paths import parse_product_path
 
 MOST_BYTES = 64 << 20
 """A manifest or provenance record is not larger."""
@@ -73,7 +74,7 @@ def inspect(root: Path, path: PurePosixPath, *, owners: Container[int] | None = 
 
 def _inspected(path: PurePosixPath, provenance: Provenance, manifest: Manifest) -> Inspected:
     try:
-        product = product_record(path, provenance.model_dump(mode="json"), manifest.model_dump(mode="json"))
+        product = product_record(parse_product_path(path), provenance.model_dump(mode="json"), manifest.model_dump(mode="json"))
     except HvenError as error:
         raise SchemaError(f"{path}: {error.message}") from None
     named = (provenance.id, provenance.dataset_type, dict(provenance.data_id))

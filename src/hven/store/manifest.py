@@ -85,4 +85,4 @@ def _record(folder: Path, file: Path) -> FileRecord:
         digest = hashlib.file_digest(stream, "sha256")
         size = stream.tell()
         os.fsync(stream.fileno())
-    return FileRecord(path=file.relative_to(folder).as_posix(), bytes=size, sha256=digest.hexdigest())
+    return FileRecord(path=os.path.relpath(file, folder), bytes=size, sha256=digest.hexdigest())

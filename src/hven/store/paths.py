@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import PurePosixPath
 from urllib.parse import quote, unquote
 
@@ -29,6 +30,7 @@ class ProductPath:
     user: str = ""
 
 
+@lru_cache(maxsize=4096)
 def data_id_folder(ref: DatasetRef, *, user: str = "") -> PurePosixPath:
     """Folder of all versions of a dataset, relative to the data root.
 

@@ -23,7 +23,7 @@ from hven.store import arrays, overviews, tables
 from hven.store.acl import set_acl
 from hven.store.index import product_record
 from hven.store.manifest import MANIFEST, PROVENANCE, Manifest, record_files
-from hven.store.paths import data_id_folder, product_path
+from hven.store.paths import ProductPath, data_id_folder, product_path
 from hven.store.read import form_of, open_product
 from hven.store.small_file import write_durably
 from hven.store.staging import fsync_folder, make_part, make_read_only, unlock
@@ -103,13 +103,13 @@ class Staging:
         _seal(self.path)
         if self.acl:
             set_acl(self.path, self.acl)
-        relative = product_path(self.ref, self.id, user=self.user)
-        final = self.root / relative
+        final = self.root / product_path(self.ref, self.id, user=self.user)
         if final.exists():
             raise ConflictError(f"{final} is there already")
         self.path.rename(final)
         fsync_folder(final.parent)
-        return product_record(relative, record.model_dump(mode="json"), manifest.model_dump(mode="json"))
+        named = ProductPath(self.ref, self.id, self.user)
+        return product_record(named, record.model_dump(mode="json"), manifest.model_dump(mode="json"))
 
     def _describe(
         self, provenance: Provenance, form: str, dataset_type: DatasetType, digest: str | None, threads: int

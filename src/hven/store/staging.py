@@ -10,6 +10,7 @@ import stat
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from urllib.parse import quote
 
@@ -81,6 +82,7 @@ def fsync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
+@cache
 def _host() -> str:
     return quote(socket.gethostname(), safe="").replace(".", "%2E")
 
