@@ -54,8 +54,7 @@ def cut(seconds: Sequence[float], cores: int) -> list[range]:
     Examples
     --------
     >>> cut([0.1] * 20, 1)
-    [range(0, 5), range(5, 9), range(9, 12), range(12, 14), range(14, 16), range(16, 17), range(17, 18), \
-range(18, 19), range(19, 20)]
+    [range(0, 10), range(10, 15), range(15, 18), range(18, 19), range(19, 20)]
     >>> cut([0.02, 1.0, 0.02], 1)
     [range(0, 1), range(1, 2), range(2, 3)]
     """

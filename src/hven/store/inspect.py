@@ -74,7 +74,8 @@ def inspect(root: Path, path: PurePosixPath, *, owners: Container[int] | None = 
 
 def _inspected(path: PurePosixPath, provenance: Provenance, manifest: Manifest) -> Inspected:
     try:
-        product = product_record(parse_product_path(path), provenance.model_dump(mode="json"), manifest.model_dump(mode="json"))
+        parsed = parse_product_path(path)
+        product = product_record(parsed, provenance.model_dump(mode="json"), manifest.model_dump(mode="json"))
     except HvenError as error:
         raise SchemaError(f"{path}: {error.message}") from None
     named = (provenance.id, provenance.dataset_type, dict(provenance.data_id))

@@ -9,7 +9,7 @@ from hven.cluster.local import LocalEngine
 from hven.core.errors import WorkerLostError
 from hven.core.settings import Profile
 from hven.model.quantum import QuantumState
-from hven.pipeline.pack import LEAST_S, cut, map_packed
+from hven.pipeline.pack import ENOUGH_S, LEAST_S, cut, map_packed
 
 
 class Counting(InProcess):
@@ -62,7 +62,17 @@ def test_cores_do_not_stand_idle_and_nothing_is_lost():
             cuts = cut(seconds, cores)
             assert [i for part in cuts for i in part] == list(range(len(seconds)))
             assert len(cuts) >= min(len(seconds), cores, 3)
-            assert all(len(part) == 1 or sum(seconds[i] for i in part) < 2 * LEAST_S for part in cuts)
+            for part in cuts:
+                left = sum(seconds[part.start :])
+                share = min(max(LEAST_S, left / (2 * cores)), ENOUGH_S)
+                assert len(part) == 1 or sum(seconds[i] for i in part[:-1]) < share
+
+
+def test_tasks_shrink_as_the_work_ends_and_are_never_long():
+    lengths = [len(part) for part in cut([0.1] * 200, 2)]
+
+    assert lengths == sorted(lengths, reverse=True)
+    assert (max(lengths) * 0.1, min(lengths)) == (ENOUGH_S, 1)
 
 
 def test_a_deadly_item_takes_no_neighbour_with_it(tmp_path, monkeypatch):
