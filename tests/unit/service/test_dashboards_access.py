@@ -251,6 +251,12 @@ def test_a_button_changes_the_visitors_own_job(hub, alice, jobs, submit):
         assert jobs.get(job.id).state == "READY"
 
 
+def test_an_open_page_follows_what_happens(hub, alice, submit):
+    with _Page(hub, alice, "jobs?show=queued") as page:
+        job = submit("alice")
+        page.wait_for(f"{job.id:04d}")
+
+
 def test_cancelling_asks_first(hub, alice, jobs, submit):
     job = submit("alice")
     with _Page(hub, alice, f"jobs?job={job.id}") as page:

@@ -6,14 +6,13 @@ from collections.abc import Iterator, Sequence
 from html import escape
 from typing import Any
 
-import panel as pn
-
 from hven.alarms import queries as of_alarms
 from hven.core.clock import NS, now_ns
 from hven.core.errors import UnknownNameError
 from hven.observatory import Observatory
 from hven.views import formats, frame, markup, states, theme
 from hven.views.actions import Actions
+from hven.views.following import keep_fresh
 from hven.views.pages.alarm_actions import actions
 from hven.views.url import Url
 from hven.views.verdict import Verdict
@@ -50,7 +49,7 @@ def page(observatory: Observatory, url: Url) -> frame.Content:
 
     buttons = Actions(ask, refresh) if ask else None
     refresh()
-    pn.state.add_periodic_callback(refresh, POLL_MS)
+    keep_fresh(refresh, POLL_MS)
     first, *others = panes
     return frame.Content("Alarms", [first, *([buttons.view] if buttons else []), *others])
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
-import panel as pn
-
 from hven.calibration import queries
 from hven.core.clock import NS, now_ns
 from hven.model.collection import Certification
 from hven.observatory import Observatory
 from hven.views import formats, frame, markup, states, theme
+from hven.views.following import keep_fresh
 from hven.views.url import Url
 
 POLL_MS = 60_000
@@ -29,7 +28,7 @@ def page(observatory: Observatory, _url: Url) -> frame.Content:
         markup.change(panes[1], _changes(queries.changes(observatory.registry, SHOWN)))
 
     refresh()
-    pn.state.add_periodic_callback(refresh, POLL_MS)
+    keep_fresh(refresh, POLL_MS)
     return frame.Content("Calibrations", panes, [])
 
 

@@ -10,6 +10,7 @@ import panel as pn
 from hven.batch.campaigns import queries as of_campaigns
 from hven.observatory import Observatory
 from hven.views import formats, frame, markup, states, theme
+from hven.views.following import keep_fresh
 from hven.views.pages.campaign_detail import CampaignDetail
 from hven.views.pages.campaign_words import expected, place, standing, total
 from hven.views.url import Url
@@ -46,7 +47,7 @@ def page(observatory: Observatory, url: Url) -> frame.Content:
     detail = CampaignDetail(observatory, asked, url, frame.asking(), refresh) if found else None
     refresh()
     show.param.watch(choose, "value")
-    pn.state.add_periodic_callback(refresh, POLL_MS)
+    keep_fresh(refresh, POLL_MS)
     first = [detail.view] if detail else [markup.html(_absent(asked))] if asked else []
     return frame.Content("Campaigns", [*first, listed], [show], about=asked)
 

@@ -12,6 +12,7 @@ from hven.batch import queries as batch
 from hven.batch.model import JobClass, JobState
 from hven.observatory import Observatory
 from hven.views import frame, markup, theme
+from hven.views.following import keep_fresh
 from hven.views.pages import job_lists
 from hven.views.pages.job_detail import JobDetail
 from hven.views.url import Url
@@ -41,7 +42,7 @@ def page(observatory: Observatory, url: Url) -> frame.Content:
     if detail:
         board.also(partial(_follow, detail, observatory))
     board.refresh()
-    pn.state.add_periodic_callback(board.refresh, POLL_MS)
+    keep_fresh(board.refresh, POLL_MS)
     first = [detail.view] if detail else [markup.html(_absent(asked))] if asked is not None else []
     return frame.Content(
         "Jobs", [*first, board.view], board.controls, about=f"{asked:04d}" if asked is not None else ""

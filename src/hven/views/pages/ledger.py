@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
-import panel as pn
-
 from hven.archive.completeness import queries as kept
 from hven.core.clock import now_ns
 from hven.observatory import Observatory
 from hven.views import formats, frame, markup, states, theme
+from hven.views.following import keep_fresh
 from hven.views.url import Url
 
 POLL_MS = 15_000
@@ -28,7 +27,7 @@ def page(observatory: Observatory, url: Url) -> frame.Content:
             markup.change(pane, body)
 
     refresh()
-    pn.state.add_periodic_callback(refresh, POLL_MS)
+    keep_fresh(refresh, POLL_MS)
     night = url.whole("night")
     return frame.Content("Ledger", panes, about=formats.night(night) if night else "")
 

@@ -13,6 +13,7 @@ from hven.observatory import Observatory
 from hven.prompt import queries
 from hven.views import formats, markup
 from hven.views.figures.drops import Course, Picture, course, picture, show_drop
+from hven.views.following import keep_fresh
 from hven.views.frame import Content, section
 from hven.views.take import plotted
 from hven.views.url import Url
@@ -55,7 +56,7 @@ def page(observatory: Observatory, url: Url) -> Content:
             shown[last].show(root, instrument, drops)
 
     refresh()
-    pn.state.add_periodic_callback(refresh, POLL_MS)
+    keep_fresh(refresh, POLL_MS)
     return Content("Live", [head, body], choices, about=taken[0] if taken else "")
 
 

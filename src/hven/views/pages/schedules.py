@@ -7,13 +7,12 @@ from collections.abc import Sequence
 from html import escape
 from typing import Any
 
-import panel as pn
-
 from hven.batch.schedules import queries as schedules
 from hven.core.clock import NS, now_ns
 from hven.observatory import Observatory
 from hven.views import formats, frame, markup, states, theme
 from hven.views.actions import Action, Actions, Field
+from hven.views.following import keep_fresh
 from hven.views.pages.job_actions import operates
 from hven.views.url import Url
 
@@ -36,7 +35,7 @@ def page(observatory: Observatory, url: Url) -> frame.Content:
 
     buttons = Actions(ask, refresh) if ask else None
     refresh()
-    pn.state.add_periodic_callback(refresh, POLL_MS)
+    keep_fresh(refresh, POLL_MS)
     first, *others = panes
     return frame.Content("Schedules", [first, *([buttons.view] if buttons else []), *others])
 

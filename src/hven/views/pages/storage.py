@@ -10,6 +10,7 @@ from hven.observatory import Observatory
 from hven.retention import queries as kept
 from hven.views import frame, markup, theme
 from hven.views.actions import Actions
+from hven.views.following import keep_fresh
 from hven.views.pages import storage_lists as lists
 from hven.views.pages.job_actions import operates
 from hven.views.pages.storage_actions import actions
@@ -25,7 +26,7 @@ def page(observatory: Observatory, url: Url) -> frame.Content:
     """What is kept, what goes, and for those who may operate what is held and who did what."""
     storage = Storage(observatory, url)
     storage.refresh()
-    pn.state.add_periodic_callback(storage.refresh, POLL_MS)
+    keep_fresh(storage.refresh, POLL_MS)
     return frame.Content("Storage", [storage.view], [storage.look])
 
 

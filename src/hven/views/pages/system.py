@@ -14,6 +14,7 @@ from hven.hub.status import ServiceStatus, status
 from hven.observatory import Observatory
 from hven.observatory.quanta import count_quanta
 from hven.views import formats, markup, queries, states, theme
+from hven.views.following import keep_fresh
 from hven.views.frame import Content, guarded, section
 from hven.views.url import Url
 from hven.views.verdict import Verdict
@@ -39,7 +40,7 @@ def page(observatory: Observatory, url: Url) -> Content:  # noqa: ARG001 - this 
             body.objects = [markup.html(p, margin=(0, 0, 3 * theme.SPACE, 0)) for p in parts]
 
     refresh()
-    pn.state.add_periodic_callback(refresh, POLL_MS)
+    keep_fresh(refresh, POLL_MS)
     return Content("System", [body, guarded(lambda: _registry(observatory))])
 
 

@@ -14,6 +14,7 @@ from hven.observatory import Observatory
 from hven.telemetry.queries import TopicState, overview, states
 from hven.views import formats, frame, markup
 from hven.views.figures.channels import channel
+from hven.views.following import keep_fresh
 from hven.views.take import plotted
 from hven.views.url import Url
 
@@ -34,7 +35,7 @@ def page(observatory: Observatory, url: Url) -> frame.Content:
         command = "hven telemetry simulate FOLDER; hven telemetry ingest weather FOLDER/weather/*.csv"
         return frame.Content("Telemetry", [markup.html(markup.empty("No samples yet", why, command))])
     shown = Telemetry(observatory, url, [state for state in found if state.latest])
-    pn.state.add_periodic_callback(shown.refresh, POLL_MS)
+    keep_fresh(shown.refresh, POLL_MS)
     return frame.Content("Telemetry", [shown.view], shown.controls)
 
 

@@ -20,6 +20,7 @@ from hven.views.annotation_actions import in_log
 from hven.views.figures.alarm_marks import mark_alarms
 from hven.views.figures.nightline import nightline
 from hven.views.figures.spark import sparkline
+from hven.views.following import keep_fresh
 from hven.views.frame import Content, guarded, section
 from hven.views.night import shades
 from hven.views.pages.alarms import tree_of
@@ -60,7 +61,7 @@ def page(observatory: Observatory, url: Url) -> Content:
             body[FACTS].object = markup.facts(_facts(queries.frames(of_night), of_night))
 
     chosen.param.watch(redraw, "value")
-    pn.state.add_periodic_callback(tick, POLL_MS)
+    keep_fresh(tick, POLL_MS)
     return Content("Tonight", [body], [url.follow(chosen, "night")], about=formats.night(int(chosen.value)))
 
 

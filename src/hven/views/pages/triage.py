@@ -13,6 +13,7 @@ from hven.batch.triage import queries as triage
 from hven.observatory import Observatory
 from hven.views import formats, frame, markup, theme
 from hven.views.actions import Actions
+from hven.views.following import keep_fresh
 from hven.views.pages import job_failures
 from hven.views.pages.job_actions import operates
 from hven.views.url import Url
@@ -41,7 +42,7 @@ def page(observatory: Observatory, url: Url) -> frame.Content:
     buttons = Actions(ask, refresh) if ask else None
     refresh()
     show.param.watch(refresh, "value")
-    pn.state.add_periodic_callback(refresh, POLL_MS)
+    keep_fresh(refresh, POLL_MS)
     return frame.Content("Triage", [*([buttons.view] if buttons else []), pane], [show])
 
 
