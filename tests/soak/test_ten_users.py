@@ -109,6 +109,9 @@ def see(person, product):
     """The whole document of an observation's page."""
     where = {"observation": product.ref.data_id["observation"]}
     answer = person.browser.get("/services/dashboards/observation", params=where)
+    hops = [*answer.history, answer]
+    if len(hops) > 1:
+        sys.stdout.write("".join(f"{hop.url.path} {hop.elapsed.total_seconds():.2f} s; " for hop in hops) + "\n")
     assert answer.status_code == 200
     assert '"token"' in answer.text
 
