@@ -10,6 +10,7 @@ import os
 import secrets
 import threading
 from collections.abc import Callable, Mapping
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
@@ -35,15 +36,18 @@ GC_THRESHOLDS = (20_000, 20, 100)
 log = get_logger(__name__)
 
 
-def find_pages(folder: Path) -> dict[str, str]:
-    """Address and file of every page in a folder.
+def find_pages(folder: Path) -> dict[str, Callable[[], None]]:
+    """Address of every page in a folder, and what shows it: its file, run anew for each visit.
+
+    Functions are run in threads, so that who only has to be sent on to the login does not wait for others' pages;
+    Bokeh would run files one after the other where it also answers.
 
     Raises
     ------
     SettingsError
         When the first page is not there.
     """
-    pages = {file.stem: str(file) for file in sorted(folder.glob("*.py"))}
+    pages = {file.stem: _shows(file) for file in sorted(folder.glob("*.py"))}
     if FIRST_PAGE not in pages:
         raise SettingsError(
             f"{folder} has no page {FIRST_PAGE}.py", hint="The pages are `dashboards/` of the checkout."
@@ -51,8 +55,20 @@ def find_pages(folder: Path) -> dict[str, str]:
     return pages
 
 
+def _shows(file: Path) -> Callable[[], None]:
+    spec = spec_from_file_location(file.stem, file)
+    loader = spec.loader if spec else None
+    if spec is None or loader is None:
+        raise SettingsError(f"{file} cannot be run", hint="A page is a Python file.")
+
+    def show() -> None:
+        loader.exec_module(module_from_spec(spec))
+
+    return show
+
+
 def make_server(
-    pages: Mapping[str, str],
+    pages: Mapping[str, Callable[[], None]],
     observatory: Observatory,
     *,
     url: str,
