@@ -168,7 +168,9 @@ def installation(request, accounts):
         if not noted.exists():
             installing.sweep()
             prefix = installing.new_folder("installation") / "hven"
-            installing.give_bytecode(installing.install(prefix, accounts))
+            made = installing.install(prefix, accounts)
+            installing.give_bytecode(made)
+            installing.give_machine_code(made)
             noted.write_text(str(prefix))
     return installing.Installation(Path(noted.read_text()))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import subprocess
@@ -125,6 +126,23 @@ def give_bytecode(installation: Installation) -> None:
             shutil.copytree(folder, target, copy_function=os.link)
     code = f"import compileall, hven; compileall.compile_dir(hven.__path__[0], quiet=1); import {', '.join(_USED)}"
     subprocess.run([installation.python, "-P", "-c", code], cwd="/", env={"PATH": os.environ["PATH"]}, check=True)
+
+
+def give_machine_code(installation: Installation) -> None:
+    """Compiled functions that all accounts share: each account of each site would compile them anew.
+
+    They begin with what the checkout's environment has compiled; numba tells by a source's content whether it fits.
+    """
+    (packages,) = (installation.prefix / "venv" / "lib").glob("python*/site-packages")
+    kept = installation.prefix / "numba"
+    kept.mkdir()
+    for file in (REPOSITORY / "src").rglob("__pycache__/*.nb[ic]"):
+        source = packages / file.parents[1].relative_to(REPOSITORY / "src")
+        target = kept / f"{source.name}_{hashlib.sha1(str(source).encode(), usedforsecurity=False).hexdigest()}"
+        target.mkdir(exist_ok=True)
+        shutil.copy(file, target)
+    subprocess.run(["chmod", "-R", "a+rwX", kept], check=True)
+    (packages / "shared-numba.pth").write_text(f"import os; os.environ.setdefault('NUMBA_CACHE_DIR', {str(kept)!r})\n")
 
 
 def write_site(file: Path, accounts: Accounts, prefix: Path, **settings: Any) -> None:
