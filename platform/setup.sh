@@ -21,7 +21,7 @@ install_python_packages() {
     echo "Installing the locked dependencies"
     rm -f .venv/installed
     [ -x .venv/bin/uv ] || .venv/bin/python -m pip install --quiet --disable-pip-version-check uv
-    uv_install --require-hashes -r requirements.lock
+    uv_install --no-deps --require-hashes -r requirements.lock
     uv_install --no-deps -e .
     echo "$wanted" > .venv/installed
 }
