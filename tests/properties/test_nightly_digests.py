@@ -12,6 +12,7 @@ from hven.core.clock import parse_utc
 from hven.core.settings import Profile, Settings
 from hven.instruments import load
 from hven.instruments.panoseti.simulator import PALOMAR, Run, write_run
+from hven.instruments.panoseti.simulator.night import FAULTS
 from hven.model.query import DataQuery
 from hven.pipeline.bind import bind
 from hven.pipeline.load import load_pipeline
@@ -19,25 +20,37 @@ from hven.pipeline.run import run_pipeline
 from hven.store import codecs
 
 PANOSETI = load("panoseti")
-SCALE = 0.1
-OTHER_PRODUCTS = Run(
-    "bytes_and_quabos",
-    parse_utc("2025-10-22T08:00:00Z"),
-    (10.7, 41.3),
-    movie_s=11.0,
-    events_s=30.0,
-    telescopes=PALOMAR[:1],
-    movie_product="img8",
-    events_product="ph256",
+ANDROMEDA = (10.7, 41.3)
+RUNS = (
+    Run(
+        "images_and_events",
+        parse_utc("2025-10-22T05:00:00Z"),
+        ANDROMEDA,
+        movie_s=7.0,
+        pulses=2,
+        events_s=120.0,
+        faults=FAULTS,
+    ),
+    Run(
+        "bytes_and_quabos",
+        parse_utc("2025-10-22T08:00:00Z"),
+        ANDROMEDA,
+        movie_s=11.0,
+        events_s=30.0,
+        telescopes=PALOMAR[:1],
+        movie_product="img8",
+        events_product="ph256",
+    ),
 )
+"""All that a telescope records, movies longer than two shards of `MAX_SHARD_ROWS` below."""
 
 
 @pytest.fixture(scope="module")
 def observatory(tmp_path_factory):
     root = tmp_path_factory.mktemp("digests")
     (root / "data").mkdir()
-    PANOSETI.simulate(root / "raw", seed=7, scale=SCALE)
-    write_run(root / "raw", OTHER_PRODUCTS, seed=7)
+    for run in RUNS:
+        write_run(root / "raw", run, seed=7)
     with hven.connect(Settings(root=root / "data", state=root / "state")) as observatory:
         archive = Archive(observatory.settings, observatory.registry, [PANOSETI])
         assert archive.ingest([root / "raw"]).exit_code == 0
