@@ -9,7 +9,7 @@ import pytest
 from commands import run
 from filelock import FileLock
 
-SCALE = "0.5"
+SCALE = "0.2"
 
 
 def build(root: Path, raw: Path) -> None:
