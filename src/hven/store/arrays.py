@@ -14,7 +14,8 @@ from hven.core.errors import SchemaError
 from hven.model.data_id import Level
 from hven.model.dataset_type import DatasetType
 from hven.store import codecs, overviews
-from hven.store.opened import CONFIG, open_array, open_arrays
+from hven.store.laid_out import lay_out_array, lay_out_group
+from hven.store.opened import open_array, open_arrays
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -52,9 +53,9 @@ def create(folder: Path, dataset_type: DatasetType, template: xr.Dataset, rows: 
     sizes = {str(k): v for k, v in template.sizes.items() if k != dim}
     shard = codecs.shard_rows(dataset_type, sizes)
     overviews.check(dataset_type, shard)
-    group = zarr.create_group(folder / DATA, zarr_format=3, attributes=_group_attrs(dataset_type, template, shard))
+    lay_out_group(folder / DATA, _group_attrs(dataset_type, template, shard))
     for name, variable in template.variables.items():
-        _create_array(group, variable, dataset_type, name=str(name), rows=rows, shard=shard)
+        _lay_out(folder / DATA / str(name), variable, dataset_type, rows=rows, shard=shard)
     write_fixed(folder, template)
     return shard
 
@@ -83,7 +84,7 @@ def write_rows(folder: Path, start: int, rows: xr.Dataset) -> None:
     dim, shard = own["hven_row_dim"], own["hven_shard_rows"]
     names = [str(n) for n, v in rows.variables.items() if dim in v.dims]
     for name in names:
-        array = _open(folder, name)
+        array = open_array(folder / DATA / name, writable=True)
         _check_edges(name, start, rows.sizes[dim], array.shape[0], shard)
         array[start : start + rows.sizes[dim]] = stored(rows.variables[name].values)
     overviews.write_part(folder, start, {n: stored(rows.variables[n].values) for n in own["hven_overviews"]})
@@ -94,7 +95,7 @@ def write_fixed(folder: Path, fixed: xr.Dataset) -> None:
     dim = head(folder)["hven_row_dim"]
     for name, variable in fixed.variables.items():
         if dim not in variable.dims and variable.size:
-            _open(folder, str(name))[...] = stored(variable.values)
+            open_array(folder / DATA / str(name), writable=True)[...] = stored(variable.values)
 
 
 def update_attrs(folder: Path, attrs: dict[str, Any]) -> None:
@@ -138,33 +139,24 @@ def _group_attrs(dataset_type: DatasetType, template: xr.Dataset, shard: int) ->
     return {**plain(template.attrs), **own}
 
 
-def _create_array(
-    group: zarr.Group, variable: xr.Variable, dataset_type: DatasetType, *, name: str, rows: int, shard: int
-) -> None:
+def _lay_out(folder: Path, variable: xr.Variable, dataset_type: DatasetType, *, rows: int, shard: int) -> None:
     shape = tuple(rows if d == dataset_type.row_dim else n for d, n in variable.sizes.items())
     dtype = codecs.storage_dtype(variable.dtype)
     along_rows = variable.dims[:1] == (dataset_type.row_dim,)
     joined = codecs.JOINED if dataset_type.level is Level.L0 and dtype.kind != "T" else 1
     cut = codecs.layout(shape, dtype, shard if along_rows else max(1, *shape, 1), joined=joined if along_rows else 1)
-    declared = {v.name: v.attrs for v in dataset_type.variables}.get(name, {})
+    declared = {v.name: v.attrs for v in dataset_type.variables}.get(folder.name, {})
     attrs = {**declared, **variable.attrs, **(codecs.TIME_ATTRS if variable.dtype.kind == "M" else {})}
-    group.create_array(
-        name,
-        shape=shape,
-        chunks=cut.chunks,
-        shards=cut.shards,
-        dtype=str if dtype.kind == "T" else dtype,
-        compressors=codecs.compressor(dataset_type.level) if dtype.kind != "T" else None,
+    lay_out_array(
+        folder,
+        shape,
+        dtype,
+        cut,
+        compressor=codecs.compressor(dataset_type.level),
         fill_value=codecs.fill_value(dtype),
-        dimension_names=[str(d) for d in variable.dims],
+        dims=[str(d) for d in variable.dims],
         attributes=plain(attrs),
-        config=CONFIG,
     )
-
-
-@lru_cache(maxsize=512)
-def _open(folder: Path, name: str) -> zarr.Array[Any]:
-    return open_array(folder / DATA / name, writable=True)
 
 
 def _check_edges(name: str, start: int, length: int, total: int, shard: int) -> None:

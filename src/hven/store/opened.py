@@ -7,6 +7,7 @@ product has a dozen arrays and is opened several times while it is made.
 from __future__ import annotations
 
 import json
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +23,19 @@ CONFIG: ArrayConfigParams = {"write_empty_chunks": True, "read_missing_chunks": 
 
 
 def open_array(folder: Path, *, writable: bool = False) -> zarr.Array[Any]:
-    """Array whose metadata lie in a folder.
+    """Array whose metadata lie in a folder; they are read once while their file stays the same.
 
     Raises
     ------
     FileNotFoundError
         When there are none.
     """
+    status = (folder / METADATA).stat()
+    return _open(folder, writable, status.st_ino, status.st_mtime_ns)
+
+
+@lru_cache(maxsize=4096)
+def _open(folder: Path, writable: bool, _inode: int, _mtime_ns: int) -> zarr.Array[Any]:  # noqa: FBT001 - part of the key
     metadata = ArrayV3Metadata.from_dict(json.loads((folder / METADATA).read_bytes()))
     where = StorePath(LocalStore(folder, read_only=not writable))
     return zarr.Array(AsyncArray(metadata=metadata, store_path=where, config=CONFIG))

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import xarray as xr
-import zarr
 
 from hven.core.errors import UnknownNameError
 from hven.store import arrays
+from hven.store.opened import open_array
 from hven.store.overviews import BASE, OVERVIEWS, STATISTICS, STEP, TIME
 from hven.store.read import read_rows, variable_names
 
@@ -118,7 +117,7 @@ def _cells(folder: Path, variable: str, statistic: str, window: _Window) -> np.n
     if window.factor == 1:
         values = read_rows(folder, [variable], window.first, window.last)[variable].values
         return values.view(np.int64) if values.dtype.kind == "M" else values
-    array = _array(folder / OVERVIEWS / variable / str(window.factor) / statistic)
+    array = open_array(folder / OVERVIEWS / variable / str(window.factor) / statistic)
     return np.asarray(array[window.first : window.last])
 
 
@@ -150,7 +149,7 @@ def _declared(folder: Path) -> list[str]:
 
 
 def _shape(folder: Path, variable: str) -> tuple[tuple[int, ...], list[str], dict[str, Any]]:
-    array = _array(folder / arrays.DATA / variable)
+    array = open_array(folder / arrays.DATA / variable)
     dims = [str(d) for d in array.metadata.dimension_names or ()]  # type: ignore[union-attr]
     attrs = {k: v for k, v in array.attrs.items() if k != "calendar"}
     return array.shape, dims, attrs
@@ -159,8 +158,3 @@ def _shape(folder: Path, variable: str) -> tuple[tuple[int, ...], list[str], dic
 def _levels(folder: Path) -> list[int]:
     base = folder / OVERVIEWS / TIME
     return sorted(int(p.name) for p in base.iterdir() if p.is_dir()) if base.is_dir() else []
-
-
-@lru_cache(maxsize=512)
-def _array(path: Path) -> zarr.Array[Any]:
-    return zarr.open_array(path, mode="r")

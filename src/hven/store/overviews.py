@@ -14,13 +14,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import zarr
 from numba import njit
 
 from hven.core.errors import ConfigurationError
 from hven.model.data_id import Level
 from hven.model.dataset_type import DatasetType
 from hven.store import codecs
+from hven.store.laid_out import lay_out_array, lay_out_group
+from hven.store.opened import open_array
+from hven.store.shard_files import ShardFiles
 
 OVERVIEWS = "overviews.zarr"
 STATISTICS = ("min", "max", "mean")
@@ -74,13 +76,13 @@ def join(folder: Path) -> None:
     if not parts:
         return
     loaded = [dict(np.load(part)) for part in parts]
-    group = zarr.create_group(folder / OVERVIEWS, zarr_format=3)
+    lay_out_group(folder / OVERVIEWS)
     rows_of: dict[str, Cells] = {}
     for key in loaded[0]:
         name, _, statistic = key.rpartition(".")
         rows_of.setdefault(name, {})[statistic] = np.concatenate([part[key] for part in loaded])
     for name, cells in rows_of.items():
-        _write_levels(group.create_group(name), cells)
+        _write_levels(folder / OVERVIEWS / name, cells)
     shutil.rmtree(folder / _PARTS)
 
 
@@ -146,14 +148,21 @@ def _coarser(cells: Cells) -> Cells:
     return {"min": low, "max": high, "mean": mean, "count": count}
 
 
-def _write_levels(group: zarr.Group, cells: Cells) -> None:
+def _write_levels(folder: Path, cells: Cells) -> None:
+    lay_out_group(folder)
     factor = BASE
     while len(cells["count"]) >= _FEWEST_CELLS:
-        level = group.create_group(str(factor))
+        lay_out_group(folder / str(factor))
         for statistic in STATISTICS:
-            values = cells[statistic]
-            cut = codecs.layout(values.shape, values.dtype, len(values))
-            level.create_array(
-                statistic, data=values, chunks=cut.chunks, compressors=codecs.compressor(Level.L1), fill_value=0
-            )
+            _write_level(folder / str(factor) / statistic, cells[statistic])
         cells, factor = _coarser(cells), factor * STEP
+
+
+def _write_level(folder: Path, values: np.ndarray[Any, Any]) -> None:
+    cut = codecs.layout(values.shape, values.dtype, len(values))
+    alone = codecs.Layout(cut.chunks, None)
+    lay_out_array(folder, values.shape, values.dtype, alone, compressor=codecs.compressor(Level.L1), fill_value=0)
+    files = ShardFiles(folder, open_array(folder))
+    for start in range(0, len(values), files.shard):
+        files.write(start, values[start : start + files.shard])
+        files.finish()

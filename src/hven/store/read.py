@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -131,14 +130,9 @@ def _known(folder: Path, names: Iterable[str]) -> list[str]:
     return wanted
 
 
-@lru_cache(maxsize=1024)
-def _array(folder: Path, name: str) -> zarr.Array[Any]:
-    return open_array(folder / arrays.DATA / name)
-
-
 def _dataset(folder: Path, names: list[str], rows: slice | np.ndarray[Any, Any]) -> xr.Dataset:
     head = arrays.head(folder)
-    variables = {name: _variable(_array(folder, name), head["hven_row_dim"], rows) for name in names}
+    variables = {name: _variable(open_array(folder / arrays.DATA / name), head["hven_row_dim"], rows) for name in names}
     auxiliary = str(head.get("coordinates", "")).split()
     coords = {n: variables.pop(n) for n in names if n in auxiliary or variables[n].dims == (n,)}
     attrs = {k: v for k, v in head.items() if k != "coordinates"}

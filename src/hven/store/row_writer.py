@@ -9,22 +9,18 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, BinaryIO, Self
+from typing import TYPE_CHECKING, Any, Self
 
-import google_crc32c
 import numpy as np
-import zarr
-from numcodecs import Blosc
-from zarr.codecs import BloscCodec, ShardingCodec
 
 from hven.core.errors import SchemaError
 from hven.store import arrays, overviews
 from hven.store.opened import open_arrays
+from hven.store.shard_files import ShardFiles
 
 if TYPE_CHECKING:
     import xarray as xr
 
-_SHUFFLES = ("noshuffle", "shuffle", "bitshuffle")
 _COMPRESSORS = 2
 
 
@@ -45,13 +41,13 @@ class RowWriter:
         self._overviews: list[str] = head["hven_overviews"]
         self._row = 0
         self._pool = ThreadPoolExecutor(_COMPRESSORS)
-        self._files: dict[str, _ShardFiles] = {}
+        self._files: dict[str, ShardFiles] = {}
         self._thin: dict[str, list[np.ndarray[Any, Any]]] = {}
         self._cells: list[overviews.Cells] = []
-        for name, array in open_arrays(folder / arrays.DATA, writable=True).items():
+        for name, array in open_arrays(folder / arrays.DATA).items():
             if self._dim in (array.metadata.dimension_names or ()):  # type: ignore[union-attr]
                 self._rows = array.shape[0]
-                self._files[name] = _ShardFiles(folder / arrays.DATA / name, array, self._pool)
+                self._files[name] = ShardFiles(folder / arrays.DATA / name, array, self._pool.map)
                 if not array.shards or array.chunks[0] == self._shard:
                     self._thin[name] = []
 
@@ -108,59 +104,3 @@ class RowWriter:
             file.close()
         if kind is None and self._row < self._rows:
             raise SchemaError(f"rows {self._row} to {self._rows} were never written")
-
-
-class _ShardFiles:
-    """The files of one array, as the Zarr specification has them: chunks, and for several index and checksum."""
-
-    def __init__(self, folder: Path, array: zarr.Array[Any], pool: ThreadPoolExecutor) -> None:
-        self._folder, self._array, self._pool = folder, array, pool
-        self.chunk, self.shard = array.chunks[0], (array.shards or array.chunks)[0]
-        self._codec = _blosc(array)
-        self._index: list[tuple[int, int]] = []
-        self._file: BinaryIO | None = None
-
-    def write(self, row: int, values: np.ndarray[Any, Any]) -> None:
-        if row % self.chunk:
-            raise SchemaError(f"{self._folder}: row {row} does not begin a chunk of {self.chunk}")
-        if self._file is None:
-            key = self._array.metadata.encode_chunk_key((row // self.shard, *[0] * (self._array.ndim - 1)))
-            path = self._folder / key
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = path.open("wb", buffering=0)
-        chunks = [values[i : i + self.chunk] for i in range(0, len(values), self.chunk)]
-        for encoded in self._pool.map(self._encode, chunks):
-            self._index.append((self._index[-1][0] + self._index[-1][1] if self._index else 0, len(encoded)))
-            self._file.write(encoded)
-
-    def finish(self) -> None:
-        """End the shard, with its index if it has several chunks."""
-        if self._file is None:
-            return
-        if self._array.shards:
-            index = np.full((self.shard // self.chunk, 2), 2**64 - 1, "<u8")
-            index[: len(self._index)] = self._index
-            checksum = google_crc32c.value(index.tobytes())
-            self._file.write(index.tobytes() + checksum.to_bytes(4, "little"))
-        self.close()
-        self._index.clear()
-
-    def close(self) -> None:
-        if self._file is not None:
-            self._file.close()
-            self._file = None
-
-    def _encode(self, values: np.ndarray[Any, Any]) -> bytes:
-        if len(values) < self.chunk:
-            whole = np.full((self.chunk, *values.shape[1:]), self._array.fill_value, values.dtype)
-            whole[: len(values)] = values
-            values = whole
-        return self._codec.encode(np.ascontiguousarray(values))  # type: ignore[no-any-return]
-
-
-def _blosc(array: zarr.Array[Any]) -> Blosc:
-    """The array's codec, where it is one of ours."""
-    match array.metadata.codecs:  # type: ignore[union-attr]
-        case (ShardingCodec(codecs=(_, BloscCodec() as codec)),) | (_, BloscCodec() as codec):
-            return Blosc(codec.cname, codec.clevel, _SHUFFLES.index(codec.shuffle), codec.blocksize)
-    raise SchemaError(f"{array.path}: rows are not written with these codecs")

@@ -45,3 +45,11 @@ def test_only_who_asks_for_it_may_write(group):
 def test_a_folder_without_metadata_is_named(group):
     with pytest.raises(FileNotFoundError, match="nothing"):
         open_array(group / "nothing")
+
+
+def test_metadata_that_change_are_read_again(group):
+    before = open_array(group / "thin")
+    assert open_array(group / "thin") is before
+    (group / "thin").rename(group / "older")
+    zarr.open_group(group).create_array("thin", data=np.arange(3))
+    assert open_array(group / "thin").shape == (3,)
