@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Buffer, Callable, Hashable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from numba import njit
 
 from hven.core.errors import DataError
 from hven.model.dataset_type import DatasetType
@@ -18,8 +17,10 @@ from hven.model.digest import ArrayDigest, digest_dataset
 from hven.model.instrument import Format, Inspection
 from hven.store import arrays, tables
 from hven.store.chunks import stream
+from hven.store.publish import ReadBack
 from hven.store.read import open_product, read_rows
 from hven.store.row_writer import RowWriter
+from hven.store.same_bytes import same_bytes
 
 _WIDE_BYTES = 64
 _CACHED_ROWS = 8192
@@ -39,7 +40,7 @@ class Source:
     attrs: Mapping[str, Any]
 
 
-def convert(folder: Path, dataset_type: DatasetType, source: Source, *, check: Callable[[], None]) -> str:
+def convert(folder: Path, dataset_type: DatasetType, source: Source, *, check: Callable[[], None]) -> ReadBack:
     """Write raw files as an L0 dataset, read it back, and compare.
 
     Memory stays at a few pieces of 8192 rows and one shard's thin variables, whatever the size of the files.
@@ -57,8 +58,8 @@ def convert(folder: Path, dataset_type: DatasetType, source: Source, *, check: C
 
     Returns
     -------
-    str
-        Content digest of what lies on the disk.
+    ReadBack
+        What lies on the disk.
 
     Raises
     ------
@@ -71,7 +72,7 @@ def convert(folder: Path, dataset_type: DatasetType, source: Source, *, check: C
     return _prove(folder, dataset_type.row_dim, source, step, check)
 
 
-def _convert_table(folder: Path, dataset_type: DatasetType, source: Source) -> str:
+def _convert_table(folder: Path, dataset_type: DatasetType, source: Source) -> ReadBack:
     dataset = source.format.read(source.paths, 0, source.inspection.rows)
     tables.write_dataset(folder, dataset_type, dataset.assign_attrs(source.attrs))
     found = open_product(folder, chunks=None)
@@ -79,7 +80,7 @@ def _convert_table(folder: Path, dataset_type: DatasetType, source: Source) -> s
     for piece in source.format.encode(found.load()):
         raw.compare(piece)
     raw.finish()
-    return digest_dataset(found)
+    return ReadBack(found, digest_dataset(found))
 
 
 def write(folder: Path, dataset_type: DatasetType, source: Source, *, check: Callable[[], None]) -> int:
@@ -103,7 +104,7 @@ def _parse(source: Source, start: int, count: int) -> xr.Dataset:
     return source.format.read(source.paths, start, min(start + count, source.inspection.rows))
 
 
-def _prove(folder: Path, dim: str, source: Source, step: int, check: Callable[[], None]) -> str:
+def _prove(folder: Path, dim: str, source: Source, step: int, check: Callable[[], None]) -> ReadBack:
     """Read everything back, compare what it encodes to with the raw files, and digest it, in one pass."""
     found = open_product(folder, chunks=None, indexes=False)
     digests: dict[str, ArrayDigest] = {}
@@ -125,7 +126,7 @@ def _prove(folder: Path, dim: str, source: Source, step: int, check: Callable[[]
             pending.result()
     raw.finish()
     known = {name: digest.hexdigest() for name, digest in digests.items()}
-    return digest_dataset(found, arrays=known)
+    return ReadBack(found, digest_dataset(found, arrays=known))
 
 
 def _read_back(folder: Path, declared: Mapping[Hashable, xr.Variable], dim: str, step: int) -> Iterator[xr.Dataset]:
@@ -164,7 +165,7 @@ class _Raw:
         self._number = 0
         self._offset = 0
 
-    def compare(self, piece: bytes) -> None:
+    def compare(self, piece: Buffer) -> None:
         """Compare the next bytes; they may reach over several files."""
         left = np.frombuffer(piece, np.uint8)
         while left.size:
@@ -172,7 +173,7 @@ class _Raw:
             if self._number == len(self._files):
                 raise self._differs("more bytes than the raw files have")
             expected = self._files[self._number][self._offset : self._offset + left.size]
-            if not _same(expected, left[: expected.size]):
+            if not same_bytes(expected, left[: expected.size]):
                 raise self._differs("other bytes")
             self._offset += expected.size
             left = left[expected.size :]
@@ -193,14 +194,6 @@ class _Raw:
             f"{path}: encoding the L0 product gives {what} at byte {self._offset}",
             hint="The reader of this format loses something; the raw file is safe in the archive.",
         )
-
-
-@njit(cache=True, nogil=True)
-def _same(one, other):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202 - numba
-    difference = np.uint8(0)
-    for i in range(len(one)):
-        difference |= one[i] ^ other[i]
-    return difference == 0
 
 
 def _whole_frames(path: Path, tail_bytes: int) -> np.ndarray[Any, Any]:

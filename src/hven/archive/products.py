@@ -33,7 +33,7 @@ from hven.registry.protocol import Registry
 from hven.store.current import set_current
 from hven.store.index import read_product
 from hven.store.paths import data_id_folder, is_version, raw_folder
-from hven.store.publish import Staging, stage
+from hven.store.publish import ReadBack, Staging, stage
 from hven.store.staging import make_part
 from hven.store.version import new_version
 
@@ -152,8 +152,8 @@ class ProductMaker:
     ) -> Product | None:
         if not together(files).rows:
             return None
-        with self.converted(ref, files, manifest, delivered) as (staging, digest):
-            product = self.publish(staging, digest, self.provenance(staging, files, manifest), files)
+        with self.converted(ref, files, manifest, delivered) as (staging, read):
+            product = self.publish(staging, read, self.provenance(staging, files, manifest), files)
         _log.info("made an L0 product", dataset=str(ref), rows=product.rows, flags=list(product.flags))
         return product
 
@@ -166,8 +166,8 @@ class ProductMaker:
         delivered: Mapping[str, Path] = NOWHERE,
         *,
         version: str | None = None,
-    ) -> Iterator[tuple[Staging, str]]:
-        """Convert archived files beside the place of a product; gives that and the content digest.
+    ) -> Iterator[tuple[Staging, ReadBack]]:
+        """Convert archived files beside the place of a product; gives that and what lies there.
 
         What is not published in the `with` block is removed.
         """
@@ -179,10 +179,10 @@ class ProductMaker:
             with stage(self.root, ref, version=version, acl=self.acl) as staging:
                 yield staging, convert(staging.path, self._type(ref), source, check=self.check)
 
-    def publish(self, staging: Staging, digest: str, provenance: Provenance, files: list[RawRecord]) -> Product:
+    def publish(self, staging: Staging, read: ReadBack, provenance: Provenance, files: list[RawRecord]) -> Product:
         """Publish what was converted."""
         flags = ("partial",) if together(files).partial else ()
-        return staging.publish(provenance, self._type(staging.ref), flags=flags, digest=digest)
+        return staging.publish(provenance, self._type(staging.ref), flags=flags, read=read)
 
     def _type(self, ref: DatasetRef) -> DatasetType:
         return next(t for t in self.instrument.dataset_types if t.type_name == ref.type)

@@ -202,11 +202,13 @@ class RawArchive:
     def _copy(self, target: Path, file: RawFile) -> RawRecord:
         if file.role in _REDACTED:
             return self._redacted(target, file)
+        if file.role != "data":
+            copied = verified_copy(file.path, target, check=self.check)
+            return RawRecord.of(file, None, archived=copied.form, original=copied.form)
         with ThreadPoolExecutor(1) as inspector:  # markers are checked while the disk writes
             found = inspector.submit(self._inspect, file, file.path)
             copied = verified_copy(file.path, target, check=self.check, approve=found.result)
-        form = (copied.bytes, copied.sha256)
-        return RawRecord.of(file, found.result(), archived=form, original=form)
+        return RawRecord.of(file, found.result(), archived=copied.form, original=copied.form)
 
     def _redacted(self, target: Path, file: RawFile) -> RawRecord:
         with open_itself(file.path) as source:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Buffer, Iterator
 from itertools import takewhile
 from pathlib import Path
 
@@ -58,7 +58,7 @@ def restore(root: Path, ref: DatasetRef, file: RawRecord, target: Path, *, manif
         )
 
 
-def _pieces(version: Path, form: Format, start: int, stop: int) -> Iterator[bytes]:
+def _pieces(version: Path, form: Format, start: int, stop: int) -> Iterator[Buffer]:
     rows = open_product(version, chunks=None)
     for first in range(start, stop, _ROWS_AT_ONCE):
         yield from form.encode(rows.isel(time=slice(first, min(first + _ROWS_AT_ONCE, stop))).load())

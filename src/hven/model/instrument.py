@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Buffer, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
@@ -121,7 +121,7 @@ class Format(Protocol):
         """
         ...
 
-    def encode(self, dataset: xr.Dataset) -> Iterator[bytes]:
+    def encode(self, dataset: xr.Dataset) -> Iterator[Buffer]:
         """Give the raw bytes of L0 rows back, exactly, frame after frame (tail bytes are not part of them)."""
         ...
 

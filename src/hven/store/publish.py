@@ -33,6 +33,14 @@ _SYNCED_AT_ONCE = 8
 _READ_AT_ONCE_BYTES = 16 << 20
 
 
+@dataclass(frozen=True, slots=True)
+class ReadBack:
+    """What somebody has read back from the disk already: the dataset, in memory or lazy, and its content digest."""
+
+    dataset: xr.Dataset
+    digest: str
+
+
 @dataclass(slots=True)
 class Staging:
     """A product that is being written, invisible until `publish`; leaving the `with` block without it removes all.
@@ -67,7 +75,7 @@ class Staging:
         dataset_type: DatasetType,
         *,
         flags: Iterable[str] = (),
-        digest: str | None = None,
+        read: ReadBack | None = None,
         threads: int = 1,
     ) -> Product:
         """Check what was written, describe it, and make it visible under its version.
@@ -80,8 +88,8 @@ class Staging:
             Declaration that the data must fit.
         flags
             Added to the provenance's own, e.g. ``partial``.
-        digest
-            Content digest, where the caller has read the data back from disk already; else they are read here.
+        read
+            What the caller has read back already; else the data are read here.
         threads
             Threads that hash.
 
@@ -99,7 +107,7 @@ class Staging:
         if form == "array":
             arrays.check_complete(self.path)
             overviews.join(self.path)
-        manifest = self._describe(record, form, dataset_type, digest, threads)
+        manifest = self._describe(record, form, dataset_type, read, threads)
         _seal(self.path)
         if self.acl:
             set_acl(self.path, self.acl)
@@ -112,9 +120,9 @@ class Staging:
         return product_record(named, record.model_dump(mode="json"), manifest.model_dump(mode="json"))
 
     def _describe(
-        self, provenance: Provenance, form: str, dataset_type: DatasetType, digest: str | None, threads: int
+        self, provenance: Provenance, form: str, dataset_type: DatasetType, read: ReadBack | None, threads: int
     ) -> Manifest:
-        dataset = _written(self.path, form)
+        dataset = read.dataset if read else _written(self.path, form)
         dataset_type.check(dataset)
         begin, end = time_span(dataset)
         (self.path / PROVENANCE).write_text(provenance.model_dump_json(indent=1))
@@ -123,7 +131,7 @@ class Staging:
             rows=dataset.sizes.get(dataset_type.row_dim, 0),
             begin_ns=begin,
             end_ns=end,
-            content_digest=digest or digest_dataset(dataset, threads=threads),
+            content_digest=read.digest if read else digest_dataset(dataset, threads=threads),
             files=record_files(self.path),
         ).sealed()
         write_durably(self.path / MANIFEST, manifest.model_dump_json(indent=1))

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from hven.core.errors import ChecksumError, ConflictError, DataError
+from hven.store.same_bytes import same_bytes
 from hven.store.staging import READ_ONLY, fsync_folder, make_part_file
 from hven.store.version import new_version
 
@@ -34,6 +35,11 @@ class Copied:
 
     bytes: int
     sha256: str
+
+    @property
+    def form(self) -> tuple[int, str]:
+        """Bytes and sha256, as manifests of raw files have them."""
+        return self.bytes, self.sha256
 
 
 def verified_copy(
@@ -159,6 +165,8 @@ def _copy(source: int, target: int, size: int, check: Callable[[], None]) -> Non
 def _compare(source: int, target: int, check: Callable[[], None]) -> tuple[str, bool]:
     """sha256 of the target as the disk gives it back, and whether it equals the source; hashed in a second thread."""
     _read_from_disk(target)
+    if os.fstat(target).st_size <= _BLOCK_BYTES:
+        return _compare_one_block(source, target)
     digest, offset = hashlib.sha256(), 0
     ours, theirs = [_buffer() for _ in range(2)], _buffer()
     with ThreadPoolExecutor(1) as hasher:
@@ -166,13 +174,20 @@ def _compare(source: int, target: int, check: Callable[[], None]) -> tuple[str, 
         while count := os.preadv(target, [ours[0]], offset):
             check()
             hashing = hasher.submit(digest.update, ours[0][:count])
-            if os.preadv(source, [theirs[:count]], offset) != count or (ours[0][:count] != theirs[:count]).any():
+            if os.preadv(source, [theirs[:count]], offset) != count or not same_bytes(ours[0][:count], theirs[:count]):
                 return "", False
             pending.result()
             pending, offset = hashing, offset + count
             ours.reverse()
         pending.result()
     return digest.hexdigest(), offset == os.fstat(target).st_size
+
+
+def _compare_one_block(source: int, target: int) -> tuple[str, bool]:
+    ours = _buffer()
+    count = os.preadv(target, [ours], 0)
+    content = ours[:count].tobytes()
+    return hashlib.sha256(content).hexdigest(), content == os.pread(source, count, 0)
 
 
 def _read_from_disk(descriptor: int) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Buffer, Sequence
 from pathlib import Path
 from typing import ClassVar
 
@@ -71,7 +71,7 @@ class FormatContract:
         """A byte that cannot be there is an error that names file, row and byte, never garbage."""
         last = range(form.inspect(paths[:1]).rows)[self.broken[0]]
         content = bytearray(paths[0].read_bytes())
-        begin = sum(len(part) for part in _rows(form, paths[:1], last))
+        begin = sum(memoryview(part).nbytes for part in _rows(form, paths[:1], last))
         content[begin + self.broken[1]] = 0xFF
         paths[0].chmod(0o600)
         paths[0].write_bytes(bytes(content))
@@ -81,5 +81,5 @@ class FormatContract:
         assert caught.value.offset is not None
 
 
-def _rows(form: Format, paths: Sequence[Path], stop: int) -> list[bytes]:
+def _rows(form: Format, paths: Sequence[Path], stop: int) -> list[Buffer]:
     return list(form.encode(form.read(paths, 0, stop).assign_attrs(form.attrs(paths, {}))))

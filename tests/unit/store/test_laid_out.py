@@ -27,9 +27,10 @@ def test_a_group_is_that_of_zarr(theirs: zarr.Group, tmp_path: Path):
 
 
 @pytest.mark.parametrize("dtype", [*map(np.dtype, NUMBERS), np.dtypes.StringDType()], ids=str)
-@pytest.mark.parametrize(("shape", "cut"), [((10, 3), ((4, 3), (8, 3))), ((10, 3), ((10, 3), None)), ((), ((), None))])
+@pytest.mark.parametrize("layout", [((10, 3), (4, 3), (8, 3)), ((10, 3), (10, 3), None), ((), (), None)], ids=str)
 @pytest.mark.parametrize("level", [Level.L0, Level.L1])
-def test_an_array_is_that_of_zarr(theirs: zarr.Group, tmp_path: Path, dtype, shape, cut, level: Level):
+def test_an_array_is_that_of_zarr(theirs: zarr.Group, tmp_path: Path, dtype, layout, level: Level):
+    shape, *cut = layout
     text, dims = dtype.kind == "T", ["time", "x"][: len(shape)]
     common = {"fill_value": codecs.fill_value(dtype), "attributes": {"units": "s"}}
     lay_out_array(

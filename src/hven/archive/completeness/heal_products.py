@@ -99,13 +99,13 @@ class ProductHealer:
         """
         manifest, files = self._raw_of(product)
         maker = self._maker
-        with maker.converted(product.ref, files, manifest, version=product.id) as (staging, digest):
-            if digest != product.digest:
+        with maker.converted(product.ref, files, manifest, version=product.id) as (staging, read):
+            if read.digest != product.digest:
                 raise ChecksumError(f"made again it has other content than {product.digest[:16]}")
             record = maker.provenance(staging, files, manifest)
             same = {"created_ns": product.created_ns, "user": product.user, "site": product.site}
             notes = {**record.notes, "made_again_ns": now_ns()}
-            again = maker.publish(staging, digest, record.model_copy(update={**same, "notes": notes}), files)
+            again = maker.publish(staging, read, record.model_copy(update={**same, "notes": notes}), files)
         self.registry.refresh(again)
         _log.warning("made again", product=product.id, dataset=str(product.ref))
         return "made again from its raw files"
@@ -126,7 +126,7 @@ class ProductHealer:
             raise ChecksumError("its manifest is not what its digest says, so that nobody knows what belongs there")
         wrong = [f for f in known.files if not _is_whole(folder, f)]
         manifest, files = self._raw_of(product)
-        with self._maker.converted(product.ref, files, manifest) as (staging, _digest):
+        with self._maker.converted(product.ref, files, manifest) as (staging, _read):
             _finish(staging)
             for file in wrong:
                 self._replace(staging.path / file.path, folder / file.path, file, product)

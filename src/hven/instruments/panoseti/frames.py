@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Buffer, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -77,13 +77,13 @@ class FrameFormat:
             **clock_of(files).attrs,
         }
 
-    def encode(self, dataset: xr.Dataset) -> Iterator[bytes]:
+    def encode(self, dataset: xr.Dataset) -> Iterator[Buffer]:
         """Give the raw bytes of L0 rows back, some hundred frames at a time."""
         layout = self._named_layout(dataset)
         values, images = _by_position(dataset, layout), dataset["images"].values
         for start in range(0, len(values), _ENCODED_AT_ONCE):
             rows = slice(start, start + _ENCODED_AT_ONCE)
-            yield frame_bytes(self.product, layout, values[rows], images[rows]).tobytes()
+            yield frame_bytes(self.product, layout, values[rows], images[rows]).data
 
     def _named_layout(self, dataset: xr.Dataset) -> Layout:
         name = dataset.attrs.get("header_layout")
