@@ -22,8 +22,10 @@ CONFIG: ArrayConfigParams = {"write_empty_chunks": True, "read_missing_chunks": 
 """Whole shards are written, and what was never written is no data."""
 
 
-def open_array(folder: Path, *, writable: bool = False) -> zarr.Array[Any]:
+def open_array(folder: Path, *, writable: bool = False, sparse: bool = False) -> zarr.Array[Any]:
     """Array whose metadata lie in a folder; they are read once while their file stays the same.
+
+    Of a `sparse` one, what was never written is the fill value; else it is an error to read it.
 
     Raises
     ------
@@ -31,17 +33,17 @@ def open_array(folder: Path, *, writable: bool = False) -> zarr.Array[Any]:
         When there are none.
     """
     status = (folder / METADATA).stat()
-    return _open(folder, writable, status.st_ino, status.st_mtime_ns)
+    return _open(folder, writable, sparse, status.st_ino, status.st_mtime_ns)
 
 
-@lru_cache(maxsize=4096)
-def _open(folder: Path, writable: bool, _inode: int, _mtime_ns: int) -> zarr.Array[Any]:  # noqa: FBT001 - part of the key
+@lru_cache(maxsize=2048)
+def _open(folder: Path, writable: bool, sparse: bool, _inode: int, _mtime_ns: int) -> zarr.Array[Any]:  # noqa: FBT001 - parts of the key
     metadata = ArrayV3Metadata.from_dict(json.loads((folder / METADATA).read_bytes()))
     where = StorePath(LocalStore(folder, read_only=not writable))
-    return zarr.Array(AsyncArray(metadata=metadata, store_path=where, config=CONFIG))
+    return zarr.Array(AsyncArray(metadata=metadata, store_path=where, config={**CONFIG, "read_missing_chunks": sparse}))
 
 
-def open_arrays(group: Path, *, writable: bool = False) -> dict[str, zarr.Array[Any]]:
+def open_arrays(group: Path) -> dict[str, zarr.Array[Any]]:
     """All arrays of a group by name, in the order of their names."""
     folders = sorted(file.parent for file in group.glob(f"*/{METADATA}"))
-    return {folder.name: open_array(folder, writable=writable) for folder in folders}
+    return {folder.name: open_array(folder) for folder in folders}

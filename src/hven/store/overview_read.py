@@ -117,7 +117,7 @@ def _cells(folder: Path, variable: str, statistic: str, window: _Window) -> np.n
     if window.factor == 1:
         values = read_rows(folder, [variable], window.first, window.last)[variable].values
         return values.view(np.int64) if values.dtype.kind == "M" else values
-    array = open_array(folder / OVERVIEWS / variable / str(window.factor) / statistic)
+    array = open_array(folder / OVERVIEWS / variable / str(window.factor) / statistic, sparse=True)
     return np.asarray(array[window.first : window.last])
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from hven.model.data_id import Level
 from hven.model.dataset_type import DatasetType
 from hven.store.overview_read import read_overview
 from hven.store.overviews import check, reduce_rows
+from hven.store.staging import unlock
 
 
 @pytest.fixture
@@ -73,6 +75,16 @@ def test_a_time_range_holds_all_its_rows(folder: Path):
 
 def test_a_range_without_rows_has_no_points(folder: Path):
     assert read_overview(folder, "rate", begin_ns=0, end_ns=1).sizes["time"] == 0
+
+
+def test_cells_of_zeros_that_zarr_left_out_are_zeros(folder: Path):
+    """zarr writes no chunk that holds the fill value alone; older products' overviews are so."""
+    lowest = folder / "overviews.zarr/images/256/min"
+    unlock(folder)
+    shutil.rmtree(lowest / "c")
+    found = read_overview(folder, "images", max_points=200)
+    assert found.attrs["rows_per_point"] >= 256
+    assert not found["min"].any()
 
 
 def test_a_short_product_needs_no_levels(publish, tmp_path: Path):
