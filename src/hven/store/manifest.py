@@ -57,8 +57,9 @@ def record_files(folder: Path) -> tuple[FileRecord, ...]:
     files = sorted(Path(base) / name for base, _, names in os.walk(folder) for name in names)
     if len(files) <= _FEW:
         return tuple(_record(folder, file) for file in files)
-    with ThreadPoolExecutor(_HASHERS) as pool:
-        return tuple(pool.map(lambda file: _record(folder, file), files))
+    with ThreadPoolExecutor(_HASHERS) as pool:  # each thread gets its share at once: most files are small
+        shares = list(pool.map(lambda n: [_record(folder, file) for file in files[n::_HASHERS]], range(_HASHERS)))
+    return tuple(shares[n % _HASHERS][n // _HASHERS] for n in range(len(files)))
 
 
 def check_files(folder: Path, manifest: Manifest) -> None:

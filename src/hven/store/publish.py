@@ -224,4 +224,4 @@ def _seal(folder: Path) -> None:
         fsync_folder(folder)
         return
     with ThreadPoolExecutor(_SYNCED_AT_ONCE) as pool:
-        list(pool.map(fsync_folder, folders))
+        list(pool.map(lambda n: [*map(fsync_folder, folders[n::_SYNCED_AT_ONCE])], range(_SYNCED_AT_ONCE)))
