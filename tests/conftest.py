@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 import os
 import shutil
@@ -182,6 +183,17 @@ def server_site(accounts, installation):
 
     with installing.open_folder("site") as folder:
         yield installing.make_site(folder, accounts, installation)
+
+
+def pytest_collection() -> None:
+    """Load all tests without looking for garbage, of which there is none."""
+    gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    """Leave alone what was loaded."""
+    gc.freeze()
+    gc.enable()
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

@@ -6,8 +6,8 @@ import time
 
 import tiny
 
+from hven.batch.attempt import process, run_job
 from hven.batch.lease import JobQueue
-from hven.batch.runner import process, run_job
 from hven.registry.database import Database
 from hven.registry.direct import DirectRegistry
 

@@ -33,7 +33,7 @@ _USED = (
     "hven.hub.up",
     "hven.service.api",
     "hven.service.dashboards",
-    "hven.batch.runner",
+    "hven.batch.attempt",
     "hven.pipeline.run",
 )
 

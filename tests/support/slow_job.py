@@ -9,7 +9,8 @@ import sys
 import threading
 import time
 
-from hven.batch.runner import main
+from hven.batch.attempt import run_order
+from hven.batch.order import read_order
 from hven.core.errors import CancelledError
 from hven.model.data_id import DataId
 from hven.model.quantum import QuantumRecord, QuantumState
@@ -61,4 +62,4 @@ def folder_of(settings, job):
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:], work))
+    sys.exit(run_order(read_order(sys.stdin.fileno()), sys.argv[1:], work))

@@ -8,10 +8,10 @@ from contextlib import closing, contextmanager
 import tiny
 import tiny_plugin
 
+from hven.batch.attempt import process, run_job
 from hven.batch.jobs import DirectJobs
 from hven.batch.lease import JobQueue
 from hven.batch.model import JobRequest
-from hven.batch.runner import process, run_job
 from hven.batch.store import JobStore
 from hven.core.settings import EngineSettings, Profile, Settings
 from hven.registry.database import Database

@@ -6,6 +6,7 @@ import importlib.metadata
 import platform
 import subprocess
 import sys
+import threading
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -19,6 +20,7 @@ from hven.model.provenance import SoftwareRecord
 from hven.pipeline.bind import BoundStep
 
 _GIT_S = 10
+_ASKING = threading.Lock()
 
 
 def quantum_key(step: BoundStep, data_id: DataId, inputs: Mapping[str, Sequence[Product]]) -> str:
@@ -39,19 +41,28 @@ def quantum_key(step: BoundStep, data_id: DataId, inputs: Mapping[str, Sequence[
     )
 
 
-@cache
 def software() -> SoftwareRecord:
     """Version and commit of hven, and a digest of everything that is installed beside it.
 
     In an installed environment that is the digest of its bundle.
     """
-    installed = sorted({f"{d.name}=={d.version}" for d in importlib.metadata.distributions()})
+    with _ASKING:  # all threads of an engine ask at once for what takes long to find out
+        return _software()
+
+
+@cache
+def _software() -> SoftwareRecord:
     return SoftwareRecord(
         version=hven.__version__,
         commit=_commit(Path(hven.__file__).parent),
-        environment=_bundle(Path(sys.prefix)) or digest_json(installed),
+        environment=_bundle(Path(sys.prefix)) or digest_json(_installed()),
         python=platform.python_version(),
     )
+
+
+def _installed() -> list[str]:
+    records = (d.metadata for d in importlib.metadata.distributions())  # parsed anew each time one asks
+    return sorted({f"{r['Name']}=={r['Version']}" for r in records})
 
 
 def _bundle(prefix: Path) -> str:
