@@ -9,16 +9,18 @@ from typing import Annotated
 import typer
 
 from hven.cli.options import Site
+from hven.core.loading import loading
 
 
 def batch(
     *, as_json: Annotated[bool, typer.Option("--json", help="Log lines as JSON.")] = False, site: Site = None
 ) -> None:
     """Run submitted jobs until stopped; running ones then go back into the queue."""
-    from hven.batch.service import make_service, only_one
-    from hven.core.logging import configure
-    from hven.core.settings import load_settings
-    from hven.registry.database import Database
+    with loading():
+        from hven.batch.service import make_service, only_one
+        from hven.core.logging import configure
+        from hven.core.settings import load_settings
+        from hven.registry.database import Database
 
     configure(json=as_json)
     settings = load_settings(site)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
-import threading
 import time
 
+import batch_here
 import pytest
 
 from hven.batch.handle import JobHandle
@@ -35,6 +35,8 @@ from hven.registry.database import Database
 from hven.registry.direct import DirectRegistry
 
 DETECTORS = (1, 2, 3)
+ONE_DATABASE = pytest.mark.parametrize("database_settings", ["sqlite"], indirect=True)
+"""Of what engines and workers do; `test_service.py` ends runners on both databases."""
 
 
 @pytest.fixture
@@ -78,15 +80,9 @@ def jobs(site, registry):
 
 @pytest.fixture
 def service(site, jobs):
-    """The batch service at work in a thread of its own."""
-    queue = JobQueue(jobs.store.database, lease_s=site.batch.lease_s)
-    service = BatchService(queue, DirectLauncher(site), heartbeat=site.state / "heartbeats" / "batch")
-    stop = threading.Event()
-    thread = threading.Thread(target=service.run, args=(stop,))
-    thread.start()
-    yield service
-    stop.set()
-    thread.join()
+    """The batch service at work in this process."""
+    with batch_here.at_work(batch_here.make(site, jobs.store.database)):
+        yield
 
 
 def request(**more):
@@ -157,6 +153,7 @@ def test_options_of_a_job_reach_its_tasks_and_a_failed_quantum_is_told_with_its_
         result.raise_for_failures()
 
 
+@ONE_DATABASE
 def test_a_cancelled_job_stops_its_engine(jobs, service):
     handle = JobHandle(jobs, jobs.submit(request(config={"peaks": {"sleep_s": 1.0}})).id)
     while (job := handle.progress()).counts.done < 3:
@@ -170,6 +167,7 @@ def test_a_cancelled_job_stops_its_engine(jobs, service):
     assert job.counts.done < 10
 
 
+@ONE_DATABASE
 def test_a_killed_runner_leaves_no_worker_and_its_heir_finds_what_is_done(site, jobs, tmp_path):
     engine = EngineSettings(kind="local", profiles={"one": Profile(workers=1)}, default_profile="one")
     local = site.model_copy(update={"engine": engine})

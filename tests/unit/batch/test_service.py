@@ -1,4 +1,4 @@
-"""The batch service with real processes."""
+"""The batch service with real runners, and as a process where it is killed or stopped."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
+import batch_here
 import pytest
 
 from hven.batch.launcher import DirectLauncher, job_log
@@ -62,8 +64,16 @@ def jobs(site):
 
 
 @pytest.fixture
-def start(site, slow_job, tmp_path, jobs):
-    """Start batch services; all processes are ended afterwards."""
+def start(site, slow_job, jobs):
+    """Start the batch service in this process; its runners are ended afterwards."""
+    service = batch_here.make(site, jobs.database, command=(sys.executable, str(slow_job)))
+    with ExitStack() as stack:
+        yield lambda: stack.enter_context(batch_here.at_work(service))
+
+
+@pytest.fixture
+def start_process(site, slow_job, tmp_path, jobs):
+    """Start batch services as processes that can be ended; all processes are ended afterwards."""
     file = DirectLauncher(site)._site
     started = []
 
@@ -134,9 +144,9 @@ def test_jobs_run_and_their_end_is_told(start, jobs, site):
     assert json.loads((site.state / "heartbeats" / "batch").read_text())["pid"]
 
 
-def test_a_failed_quantum_fails_the_job_with_its_flavour_and_restart_finds_the_rest_done(start, jobs, site):
+def test_a_failed_quantum_fails_the_job_with_its_flavour_and_restart_finds_the_rest_done(start_process, jobs, site):
     job = submit(jobs, quanta=4, fail=[2])
-    start()
+    start_process()
 
     failed = wait_until_ended(jobs, job)
 
@@ -186,23 +196,23 @@ def test_a_killed_runner_has_an_heir_that_finds_what_is_done(start, jobs):
     assert "lost" in [event.what for event in jobs.events(job_id=job)]
 
 
-def test_a_killed_service_leaves_its_runner_and_the_next_one_knows_it(start, jobs):
+def test_a_killed_service_leaves_its_runner_and_the_next_one_knows_it(start_process, jobs):
     job = submit(jobs, quanta=20, seconds=0.2)
-    service = start()
+    service = start_process()
     runner = pid_of(wait_until_at_work(jobs, job))
 
     service.kill()
     service.wait()
     time.sleep(2.2)  # longer than a lease
-    start()
+    start_process()
 
     ended = wait_until_ended(jobs, job)
     assert (ended.state, ended.attempt, pid_of(ended)) == (JobState.SUCCEEDED, 1, runner)
 
 
-def test_a_stopped_service_leaves_no_runner_and_the_next_one_goes_on(start, jobs, site):
+def test_a_stopped_service_leaves_no_runner_and_the_next_one_goes_on(start_process, jobs, site):
     job = submit(jobs, quanta=12, seconds=0.2)
-    service = start()
+    service = start_process()
     runner = pid_of(wait_until_at_work(jobs, job))
 
     service.terminate()
@@ -212,13 +222,13 @@ def test_a_stopped_service_leaves_no_runner_and_the_next_one_goes_on(start, jobs
     paused = jobs.get(job)
     assert (paused.state, paused.attempt) == (JobState.READY, 0)
     assert not (site.state / "heartbeats" / "batch").exists()
-    start()
+    start_process()
     assert wait_until_ended(jobs, job).state == JobState.SUCCEEDED
 
 
-def test_a_runner_that_lost_its_lease_stops_and_reports_nothing(start, jobs, site):
+def test_a_runner_that_lost_its_lease_stops_and_reports_nothing(start_process, jobs, site):
     job = submit(jobs, quanta=100, seconds=0.2)
-    start()
+    start_process()
     runner = pid_of(wait_until_at_work(jobs, job))
 
     os.kill(runner, signal.SIGSTOP)

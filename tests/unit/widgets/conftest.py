@@ -1,18 +1,15 @@
 from __future__ import annotations
 
-import signal
-import subprocess
-import sys
 import time
-from pathlib import Path
+from contextlib import closing
 
+import batch_here
 import pytest
 import yaml
 
 from hven.core.settings import BatchSettings, EngineSettings, Settings
 from hven.observatory import connect
-
-PROGRAM = str(Path(sys.executable).with_name("hven"))
+from hven.registry.database import Database
 
 
 @pytest.fixture
@@ -53,11 +50,9 @@ def obs(empty):
 
 @pytest.fixture
 def batch(settings):
-    """A running batch service."""
-    service = subprocess.Popen([PROGRAM, "batch"], stderr=subprocess.DEVNULL)
-    yield
-    service.send_signal(signal.SIGTERM)
-    assert service.wait(timeout=60) == 0
+    """The batch service at work in this process."""
+    with closing(Database(settings.platform_url)) as database, batch_here.at_work(batch_here.make(settings, database)):
+        yield
 
 
 @pytest.fixture
