@@ -132,6 +132,7 @@ def give_machine_code(installation: Installation) -> None:
     """Compiled functions that all accounts share: each account of each site would compile them anew.
 
     They begin with what the checkout's environment has compiled; numba tells by a source's content whether it fits.
+    What an account adds, all may read: a default access control list stands in the place of its umask.
     """
     (packages,) = (installation.prefix / "venv" / "lib").glob("python*/site-packages")
     kept = installation.prefix / "numba"
@@ -141,7 +142,7 @@ def give_machine_code(installation: Installation) -> None:
         target = kept / f"{source.name}_{hashlib.sha1(str(source).encode(), usedforsecurity=False).hexdigest()}"
         target.mkdir(exist_ok=True)
         shutil.copy(file, target)
-    subprocess.run(["chmod", "-R", "a+rwX", kept], check=True)
+    subprocess.run(["setfacl", "-R", "-m", "g::rwX,o::rwX,d:u::rwX,d:g::rwX,d:o::rwX", kept], check=True)
     (packages / "shared-numba.pth").write_text(f"import os; os.environ.setdefault('NUMBA_CACHE_DIR', {str(kept)!r})\n")
 
 
