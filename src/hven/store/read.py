@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from importlib import import_module
 from pathlib import Path
+from threading import Lock
 from types import MappingProxyType
 from typing import Any
 
+import dask  # noqa: F401 - xarray would load it at the first reading, which only one thread may do
 import numpy as np
 import xarray as xr
 import zarr
@@ -19,6 +22,7 @@ from hven.store.opened import open_array
 
 WHOLE_SHARDS: Mapping[str, int] = MappingProxyType({})
 _OWN = frozenset({"units", "calendar"})
+_LOADING = Lock()
 
 
 def open_product(
@@ -42,6 +46,8 @@ def open_product(
         When there is no product in the folder.
     """
     folder = Path(folder)
+    if chunks is not None:
+        _load_dask_arrays()
     if form_of(folder) == "table":
         dataset = tables.open_table(folder)
         return dataset if chunks is None else dataset.chunk(chunks or {tables.row_dim(folder): tables.ROW_GROUP})
@@ -57,6 +63,12 @@ def open_product(
         create_default_indexes=indexes,
     )
     return _in_order(dataset, arrays.head(folder).get("hven_variables", ()))
+
+
+def _load_dask_arrays() -> None:
+    """Load them in one thread: Dask's modules need each other, and two threads that load them break it for good."""
+    with _LOADING:
+        import_module("dask.array")
 
 
 def form_of(folder: Path) -> str:
