@@ -16,7 +16,8 @@ from bokeh.server.auth_provider import NullAuth
 from harness import Figure, measure
 
 from hven.hub.layout import source_folder
-from hven.service.dashboards import find_pages, make_server, warm_up
+from hven.service.page_keys import Keys
+from hven.service.page_server import find_pages, make_server, warm_up
 from hven.store.staging import unlock
 
 sys.path.append(str(Path(__file__).parents[1] / "support"))
@@ -44,7 +45,9 @@ def figures() -> Iterator[Figure]:
     folder = Path(tempfile.mkdtemp())
     observatory = small_night.make(folder, metrics=METRICS)
     pages = find_pages(source_folder() / "dashboards")
-    server = make_server(pages, observatory, url="http://127.0.0.1:0", prefix="/", public="127.0.0.1", auth=NullAuth())
+    server = make_server(
+        pages, observatory, url="http://127.0.0.1:0", prefix="/", public="127.0.0.1", auth=NullAuth(), keys=Keys()
+    )
     warm_up(observatory)
     loop = threading.Thread(target=server.io_loop.start, daemon=True)
     loop.start()

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import httpx
+import psutil
 import pytest
 import whole_night
 from people import running
@@ -567,3 +568,36 @@ def test_hub_that_is_killed_finds_peoples_servers_again(platform, ada):
 
     assert ada.compute("print(x)") == "still here\n"
     assert ada.call("GET", f"/hub/api/users/{ada.name}").json()["servers"][""]["ready"]
+
+
+def page_processes(platform):
+    """Process of each socket on which pages are made."""
+    rows = json.loads(platform.hven("status", "--json").stdout)["services"]
+    (relay,) = [psutil.Process(row["pid"]) for row in rows if row["name"] == "dashboards"]
+    sockets = {c.laddr: p for p in relay.children(recursive=True) for c in p.net_connections("unix")}
+    return {Path(where): p for where, p in sockets.items() if "hven-pages-" in where}
+
+
+def test_pages_are_made_by_a_process_for_each_core_behind_sockets_that_are_closed_to_people(platform, bert):
+    made_by = page_processes(platform)
+
+    assert len(made_by) == min(len(os.sched_getaffinity(0)), 4)
+    assert {p.uids().real for p in made_by.values()} == {platform.accounts.dash.uid}
+    for socket in made_by:
+        assert socket.is_socket()
+        assert not bert.account.can("ls", socket.parent)
+
+
+def test_pages_come_again_when_every_process_that_made_them_is_killed(platform, ada, bert):
+    before = page_processes(platform)
+    for process in before.values():
+        process.kill()
+    until = time.monotonic() + 60
+    for person in (ada, bert):
+        while person.browser.get("/services/dashboards/tonight").status_code != 200:
+            assert time.monotonic() < until
+            time.sleep(0.5)
+
+    after = page_processes(platform)
+    assert after.keys() == before.keys()
+    assert not {p.pid for p in after.values()} & {p.pid for p in before.values()}

@@ -32,7 +32,7 @@ _USED = (
     "ipykernel.kernelapp",
     "hven.hub.up",
     "hven.service.api",
-    "hven.service.dashboards",
+    "hven.service.page_server",
     "hven.batch.attempt",
     "hven.pipeline.run",
 )

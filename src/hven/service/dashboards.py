@@ -1,163 +1,47 @@
-"""The dashboards service: a Panel server that the hub starts and guards.
+"""The dashboards service: pages behind the hub, made by as many processes as there is need for.
 
 ``python -m hven.service.dashboards`` with the hub's `JUPYTERHUB_*` environment and `HVEN_PUBLIC_URL`.
 """
 
 from __future__ import annotations
 
-import gc
+import asyncio
 import os
-import secrets
-import threading
-from collections.abc import Callable, Mapping
-from importlib.util import module_from_spec, spec_from_file_location
-from pathlib import Path
-from typing import Any
+import signal
+import sys
 from urllib.parse import urlparse
 
-from tornado.web import RedirectHandler
-
-from hven.core.errors import SettingsError
 from hven.core.logging import configure, get_logger
-from hven.core.settings import load_settings
-from hven.hub.layout import source_folder
-from hven.observatory import Observatory, connect
-from hven.service.page_actions import PageActions
-from hven.service.page_resources import gathered_once
-from hven.service.panel_auth import HubAuthProvider, callback_route
-from hven.service.session_owner import USER
-from hven.service.visitors import Visitors
+from hven.core.settings import Settings, load_settings
 
-FIRST_PAGE = "tonight"
-THREADS = 4
-GC_THRESHOLDS = (20_000, 20, 100)
-"""A page makes some hundred thousand objects, most of which live as long as its session."""
+MOST_PROCESSES = 4
+"""A page takes one process a third of a second, and some 300 MB of memory stay with each."""
 
 log = get_logger(__name__)
 
 
-def find_pages(folder: Path) -> dict[str, Callable[[], None]]:
-    """Address of every page in a folder, and what shows it: its file, run anew for each visit.
-
-    Functions are run in threads, so that who only has to be sent on to the login does not wait for others' pages;
-    Bokeh would run files one after the other where it also answers.
-
-    Raises
-    ------
-    SettingsError
-        When the first page is not there.
-    """
-    pages = {file.stem: _shows(file) for file in sorted(folder.glob("*.py"))}
-    if FIRST_PAGE not in pages:
-        raise SettingsError(
-            f"{folder} has no page {FIRST_PAGE}.py", hint="The pages are `dashboards/` of the checkout."
-        )
-    return pages
-
-
-def _shows(file: Path) -> Callable[[], None]:
-    spec = spec_from_file_location(file.stem, file)
-    loader = spec.loader if spec else None
-    if spec is None or loader is None:
-        raise SettingsError(f"{file} cannot be run", hint="A page is a Python file.")
-
-    def show() -> None:
-        loader.exec_module(module_from_spec(spec))
-
-    return show
-
-
-def make_server(
-    pages: Mapping[str, Callable[[], None]],
-    observatory: Observatory,
-    *,
-    url: str,
-    prefix: str,
-    public: str,
-    auth: Any,
-    act: PageActions | None = None,
-    seen_by: Callable[[str], Observatory] | None = None,
-) -> Any:
-    """Make a Panel server that listens; its `io_loop` is still to be started.
-
-    Parameters
-    ----------
-    pages
-        From `find_pages`.
-    observatory
-        What the pages show.
-    url
-        Address on which to listen.
-    prefix
-        Path below which the hub's proxy hands requests on.
-    public
-        Host and port that people's browsers see; no other may open a websocket.
-    auth
-        A Bokeh AuthProvider.
-    act
-        Changes things for the pages; without it they have no buttons.
-    seen_by
-        Gives the observatory as a visitor sees it; without it all of it is shown.
-    """
-    import panel as pn
-    from bokeh.settings import settings as bokeh_settings
-
-    from hven.views import frame
-
-    bokeh_settings.perform_document_validation.set_value(False)  # its words go to a log, not to visitors
-    pn.io.server.bundle_resources = gathered_once(pn.io.resources.bundle_resources, lambda: pn.state.rel_path)
-    where, base = urlparse(url), prefix.rstrip("/")
-    pn.extension()
-    pn.state.cache.update({frame.OBSERVATORY: observatory, frame.ACTIONS: act, frame.SEEN_BY: seen_by})
-    home = (r"/?", RedirectHandler, {"url": f"{base}/{FIRST_PAGE}", "permanent": False})
-    server = pn.serve(
-        dict(pages), address=where.hostname, port=where.port or 0, prefix=base, websocket_origin=_names(public),
-        auth_provider=auth, extra_patterns=[callback_route(), home], cookie_secret=secrets.token_hex(32),
-        sign_sessions=True, secret_key=secrets.token_hex(32),
-        use_xheaders=True, show=False, start=False, num_threads=THREADS, verbose=False,
-        include_cookies=[USER, frame.THEME], include_headers=["Host"],  # a page carries these back, but not the login
-    )  # fmt: skip
-    server.start()
-    return server
-
-
-def warm_up(observatory: Observatory) -> None:
-    """Draw once what every page needs, so that the first visitor does not wait for imports."""
-    from hven.views import warm
-
-    try:
-        warm.everything(observatory)
-    except Exception as error:  # noqa: BLE001 - a page will say what is wrong; the service itself stands
-        log.warning("warm-up failed", error=f"{type(error).__name__}: {error}")
-    spare_the_collector()
-
-
-def spare_the_collector() -> None:
-    """Let the garbage collector leave alone what stays: it took a tenth of a page's time, looking at modules."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(*GC_THRESHOLDS)
-
-
-def _names(public: str) -> list[str]:
-    """Loopback has two names, and people type either."""
-    return [public, public.replace("127.0.0.1", "localhost")]
+def processes(settings: Settings) -> int:
+    """How many processes make pages: one for one person, else one for each core up to a few."""
+    if settings.server is None:
+        return 1
+    return min(len(os.sched_getaffinity(0)), MOST_PROCESSES)
 
 
 def main() -> None:
     """Run the service."""
     configure(json=True)
-    observatory = connect(load_settings())
-    pages = find_pages(source_folder() / "dashboards")
-    auth = HubAuthProvider()
-    server = make_server(
-        pages, observatory, url=os.environ["JUPYTERHUB_SERVICE_URL"], prefix=os.environ["JUPYTERHUB_SERVICE_PREFIX"],
-        public=urlparse(os.environ["HVEN_PUBLIC_URL"]).netloc, auth=auth,
-        act=PageActions(os.environ["HVEN_API_URL"], auth.tokens), seen_by=Visitors(observatory, auth.may_operate),
-    )  # fmt: skip
-    threading.Thread(target=warm_up, args=(observatory,), name="warm-up", daemon=True).start()
-    log.info("dashboards listen", pages=sorted(pages), port=server.port)
-    server.io_loop.start()
+    url, count = os.environ["JUPYTERHUB_SERVICE_URL"], processes(load_settings())
+    if count == 1:
+        from hven.service.page_keys import Keys
+        from hven.service.page_server import serve_pages
+
+        serve_pages(url, Keys(), lambda: log.info("dashboards listen", url=url))
+    else:
+        from hven.service.page_processes import serve
+
+        where = urlparse(url)
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit())  # through what cleans up
+        asyncio.run(serve(str(where.hostname), where.port or 0, count))
 
 
 if __name__ == "__main__":
