@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import re
 
+import campaign_site
 import pytest
 import small_night
 import xarray as xr
@@ -123,12 +124,13 @@ def test_observatory_without_data_says_how_to_get_some(empty):
     assert form.submit.disabled
 
 
-def test_job_is_followed_to_its_end_and_its_product_opened(form, obs, batch, ended):
+def test_job_is_followed_to_its_end_and_its_product_opened(form, obs, ended):
     form.query.choose(detector=1)
     form.notify.value = True
     form.submit.click()
     assert form.submit.disabled
     view = form.views[0]
+    campaign_site.work_off(obs.settings)
 
     assert "SUCCEEDED" in ended(view)
     assert f"Job {view.handle.id:04d} tiny/all has succeeded" in text(form.notifier.lines)
@@ -147,11 +149,12 @@ def test_job_is_followed_to_its_end_and_its_product_opened(form, obs, batch, end
     assert len(view.results.output.outputs) == 1
 
 
-def test_job_for_everybody_makes_what_is_found_by_default(form, obs, batch, ended):
+def test_job_for_everybody_makes_what_is_found_by_default(form, obs, ended):
     form.query.choose(detector=1)
     form.shared.value = True
     form.submit.click()
     view = form.views[0]
+    campaign_site.work_off(obs.settings)
 
     assert "SUCCEEDED" in ended(view)
     assert "for everybody" in text(view.message)
