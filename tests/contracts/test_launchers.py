@@ -58,32 +58,40 @@ def slurm_kind(slurm, accounts, installation, repository):
         yield made
 
 
-def test_a_runner_does_its_job_and_its_output_is_the_jobs_log(kind):
-    job = kind.submit()
+def test_a_runner_does_its_job_its_output_is_the_jobs_log_closed_to_others_and_it_is_collected(kind):
+    job = kind.submit(quanta=5, seconds=0.2)
     kind.ask("launch")
 
+    at_work(kind, job)
+    assert kind.ask("collect") == "1"
     assert ended(kind, job).state == JobState.SUCCEEDED
-    assert kind.store.get(job).counts.done == 3
+    assert kind.store.get(job).counts.done == 5
     wait_for(lambda: kind.ask("collect") == "0")
-    assert "job begins" in job_log(kind.settings, job).read_text()
+    log = job_log(kind.settings, job)
+    assert "job begins" in log.read_text()
+    assert log.stat().st_mode & 0o007 == 0
+    assert log.stat().st_uid == (kind.uid if kind.user == "tycho" else log.parent.stat().st_uid)
 
 
-def test_a_runner_has_the_account_it_should_have_and_a_session_of_its_own(kind):
-    job = kind.submit(quanta=100, seconds=0.1)
-    kind.ask("launch")
+def test_a_runner_has_its_account_and_session_shows_no_lease_and_stops_when_its_job_is_cancelled(kind):
+    job = kind.submit(quanta=1000, seconds=0.1)
+    lease = kind.ask("launch").encode()
     runner = pid_of(at_work(kind, job))
 
     assert Path(f"/proc/{runner}").stat().st_uid == kind.uid
     assert Path(f"/proc/{runner}/cwd").readlink() == Path("/")
     assert os.getsid(runner) != os.getsid(kind.driver.pid)
-
-
-def test_no_process_shows_a_lease_in_its_arguments_or_environment(kind):
-    job = kind.submit(quanta=100, seconds=0.1)
-    lease = kind.ask("launch").encode()
-    at_work(kind, job)
     assert len(lease) == 32
+    assert shown_by_processes(lease) == set()
 
+    kind.store.cancel(job, who=kind.user)
+
+    assert ended(kind, job).state == JobState.DELETED
+    wait_for(lambda: not alive(runner))
+
+
+def shown_by_processes(secret):
+    """Where one reads it in arguments or environments."""
     found = set()
     for process in Path("/proc").glob("[0-9]*"):
         for name in ("cmdline", "environ"):
@@ -91,19 +99,9 @@ def test_no_process_shows_a_lease_in_its_arguments_or_environment(kind):
                 text = (process / name).read_bytes()
             except OSError:
                 continue
-            if lease in text:
+            if secret in text:
                 found.add((process.name, name))
-    assert found == set()
-
-
-def test_what_has_ended_is_collected(kind):
-    job = kind.submit(quanta=5, seconds=0.2)
-    kind.ask("launch")
-
-    at_work(kind, job)
-    assert kind.ask("collect") == "1"
-    ended(kind, job)
-    wait_for(lambda: kind.ask("collect") == "0")
+    return found
 
 
 def test_a_runner_that_ended_by_itself_hears_nothing_more(kind):
@@ -129,17 +127,6 @@ def test_a_killed_runner_is_gone(kind, verb, answer):
     assert kind.ask("collect") == "0"
 
 
-def test_a_cancelled_job_stops(kind):
-    job = kind.submit(quanta=1000, seconds=0.1)
-    kind.ask("launch")
-    runner = pid_of(at_work(kind, job))
-
-    kind.store.cancel(job, who=kind.user)
-
-    assert ended(kind, job).state == JobState.DELETED
-    wait_for(lambda: not alive(runner))
-
-
 def test_a_runner_lives_on_when_the_service_is_killed(kind):
     job = kind.submit(quanta=20, seconds=0.1)
     kind.ask("launch")
@@ -148,14 +135,3 @@ def test_a_runner_lives_on_when_the_service_is_killed(kind):
     kind.end_driver()
 
     assert (ended(kind, job).state, pid_of(kind.store.get(job))) == (JobState.SUCCEEDED, runner)
-
-
-def test_logs_are_closed_to_others(kind):
-    job = kind.submit()
-    kind.ask("launch")
-    ended(kind, job)
-    wait_for(lambda: kind.ask("collect") == "0")
-
-    log = job_log(kind.settings, job)
-    assert log.stat().st_mode & 0o007 == 0
-    assert log.stat().st_uid == (kind.uid if kind.user == "tycho" else log.parent.stat().st_uid)
