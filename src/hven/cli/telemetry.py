@@ -155,10 +155,11 @@ def simulate(
     seed: Annotated[int, typer.Option(help="The same seed gives the same bits.")] = 1,
     hours: Annotated[float, typer.Option(min=0.01, help="Length of the series.")] = 10.0,
     offset: Annotated[float, typer.Option(help="Of the observing day, in hours; -20 is Palomar's.")] = -20.0,
+    topics: Annotated[list[str] | None, typer.Option("--topic", help="Which; may be given several times.")] = None,
 ) -> None:
     """Write a simulated night of dome, mount, weather, lasers and cameras."""
     from hven.telemetry.simulate import simulate as write
 
-    written = write(folder, night=night, offset_hours=offset, seed=seed, hours=hours)
+    written = write(folder, night=night, offset_hours=offset, seed=seed, hours=hours, topics=topics or ())
     for file in written:
         print(f"{file.stat().st_size / 1e6:8.2f} MB {file.relative_to(folder)}")

@@ -15,8 +15,11 @@ from hven.core.errors import CancelledError, DataError, HvenError, QuantumError
 from hven.core.settings import Settings
 from hven.hub.layout import Layout, last_lines
 from hven.hub.processes import end
+from hven.telemetry.drop import drop_folder
 
 PIPELINE = "panoseti/nightly"
+_DEVICES = ("--topic", "weather", "--topic", "dome", "--hours", "4")
+"""What the telescopes have no readings of themselves, until after the last run of the night."""
 _LOOK_S = 0.2
 _GRACE_S = 10.0
 
@@ -42,6 +45,8 @@ def steps(settings: Settings, raw: Path | None) -> Iterator[Step]:
     if raw is None:
         raw = settings.state / "simulated"
         yield Step("Simulating a small night", ("simulate", str(raw)))
+        drop = str(drop_folder(settings))
+        yield Step("Simulating its weather and dome", ("telemetry", "simulate", drop, *_DEVICES))
     yield Step(f"Taking in {raw}", ("ingest", str(raw)))
     yield Step(f"Processing with {PIPELINE}", ("process", PIPELINE, "--shared"))
 

@@ -19,6 +19,7 @@ from hven.registry.protocol import Registry
 from hven.registry.schema import storable
 from hven.store.read import open_product
 from hven.telemetry.annex import keep_file
+from hven.telemetry.drop import drop_folder
 from hven.telemetry.intake_tables import METADATA, NAME, TAKEN, VERSION
 from hven.telemetry.readers import read_samples
 from hven.telemetry.samples import Appended
@@ -26,11 +27,6 @@ from hven.telemetry.store import TelemetryStore
 from hven.telemetry.topics import Declared
 
 _log = get_logger(__name__)
-
-
-def drop_folder(settings: Settings) -> Path:
-    """Folder into whose folders, named after topics, files are dropped."""
-    return settings.telemetry.drop or settings.root / "incoming" / "telemetry"
 
 
 class Intake:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -55,6 +55,7 @@ def simulate(
     seed: int = 1,
     hours: float = 10.0,
     troubles: Troubles = Troubles(),
+    topics: Collection[str] = (),
 ) -> list[Path]:
     """Write a folder for each topic, with files in the forms that devices use; the same seed gives the same bits.
 
@@ -66,6 +67,8 @@ def simulate(
         Observing day, and the observatory's offset; samples begin six hours after noon.
     hours
         Length of the series.
+    topics
+        Which; all if empty. What a topic says does not depend on the others.
 
     Returns
     -------
@@ -82,6 +85,7 @@ def simulate(
     written = [
         _write(folder / topic / f"{night}{part}.{suffix}", table)
         for topic, part, suffix, table in _tables(rng, begin, hours * 3600, troubles)
+        if topic in (topics or {topic})
     ]
     truth = folder / TRUTH
     truth.write_text(json.dumps({"night": night, "begin": format_utc(begin), "hours": hours, **asdict(troubles)}))

@@ -10,7 +10,7 @@ from hven.core.clock import NS, format_utc
 MISSING = "\N{EN DASH}"
 _BINARY = ("B", "kB", "MB", "GB", "TB", "PB")
 _UNITS = {"1": "", "percent": "%", "degC": "°C", "arcsec": "″", "degree": "°", "deg": "°", "1e-6": "ppm",
-          "uA": "µA", "us": "µs"}  # fmt: skip
+          "1e-9": "ppb", "uA": "µA", "us": "µs"}  # fmt: skip
 
 
 def number(value: float, digits: int = 3) -> str:

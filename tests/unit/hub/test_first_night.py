@@ -8,6 +8,7 @@ from hven.core.errors import CancelledError, HvenError
 from hven.core.settings import Settings
 from hven.hub.first_night import Step, run, steps
 from hven.hub.layout import Layout
+from hven.telemetry.drop import drop_folder
 
 
 @pytest.fixture
@@ -22,7 +23,15 @@ def commands(settings, raw=None):
 
 
 def test_new_observatory_gets_a_simulated_night(settings):
-    assert commands(settings) == ["simulate", "ingest", "process"]
+    assert commands(settings) == ["simulate", "telemetry", "ingest", "process"]
+
+
+def test_new_observatory_gets_weather_and_dome_where_the_batch_service_takes_them(settings):
+    (simulated,) = (step for step in steps(settings, None) if step.arguments[0] == "telemetry")
+
+    assert run(simulated, settings, threading.Event()) == ""
+    dropped = [file for file in drop_folder(settings).glob("*/*") if file.is_file()]
+    assert sorted(file.parent.name for file in dropped) == ["dome", "weather"]
 
 
 def test_observatory_with_data_is_left_alone(settings):

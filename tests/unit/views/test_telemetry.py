@@ -11,10 +11,13 @@ import pytest
 import small_night
 from bokeh.document import Document
 
-from hven.core.clock import NS, now_ns
+from hven.core.clock import NS, day_obs, now_ns
+from hven.model.telemetry import Sample
+from hven.telemetry.queries import TopicState, states
 from hven.telemetry.store import TelemetryStore
 from hven.telemetry.topics import declared
 from hven.views import frame, warm
+from hven.views.pages.telemetry import channels
 from hven.views.take import Take
 from hven.views.url import Url
 
@@ -41,7 +44,7 @@ def shown(obs, **values):
 
 
 def test_a_channel_of_one_device_is_drawn_with_the_lines_that_give_it(obs):
-    page, text = shown(obs, topic="laser", channel="cooling power", last="an hour")
+    page, text = shown(obs, topic="laser", channel="cooling power", time="last hour")
 
     (take,) = page.select(Take)
     drawn = pd.read_csv(StringIO(take.csv()), comment="#")
@@ -68,3 +71,23 @@ def test_another_topic_offers_its_own_channels(obs):
 
     assert channel.options == ["azimuth", "opening", "temperature"]
     assert len(page.select(Take)) == 1
+
+
+def test_a_night_shows_its_own_samples_or_says_that_there_are_none(obs):
+    offset = obs.settings.observatory.day_obs_offset_hours
+    (state,) = (one for one in states(obs.settings) if one.topic.name == "dome")
+    night = day_obs(state.latest_ns, offset)
+
+    page, _ = shown(obs, topic="dome", channel="azimuth", night=str(night))
+    (take,) = page.select(Take)
+    assert set(pd.read_csv(StringIO(take.csv()), comment="#")["max"].dropna()) == {10.0}
+    page, text = shown(obs, topic="dome", channel="azimuth", night="20200101")
+    assert "No samples of this time" in text
+    assert not page.select(Take)
+
+
+def test_channels_without_a_reading_come_last(obs):
+    (state,) = (one for one in states(obs.settings) if one.topic.name == "dome")
+    unread = TopicState(state.topic, (Sample(0, {"azimuth": np.nan, "opening": 1.0, "temperature": 2.0}),))
+
+    assert list(channels(unread)) == ["opening", "temperature", "azimuth"]

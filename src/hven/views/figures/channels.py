@@ -10,17 +10,19 @@ from hven.views import theme
 from hven.views.figures.style import hover, milliseconds, time_figure
 
 
-def channel(cells: xr.Dataset, *, units: str) -> figure:
+def channel(cells: xr.Dataset, *, name: str, units: str) -> figure:
     """Mean as a line, min to max as a band; open where there are no samples.
 
     Parameters
     ----------
     cells
         `min, max, mean` and `count` along `time`.
+    name, units
+        What is read, for the axis.
     """
     colour = theme.SERIES[0]
-    plot = time_figure(height=360, label=units)
-    data = {name: cells[name].to_numpy() for name in ("min", "max", "mean", "count")}
+    plot = time_figure(height=360, label=f"{name} ({units})" if units else name)
+    data = {kind: cells[kind].to_numpy() for kind in ("min", "max", "mean", "count")}
     source = ColumnDataSource({"time": milliseconds(cells["time"].to_numpy()), **data})
     plot.varea("time", "min", "max", source=source, fill_color=colour, fill_alpha=0.2)
     plot.line("time", "mean", source=source, line_color=colour, line_width=1.5)
