@@ -23,6 +23,8 @@ from hven.core.settings import load_settings
 from hven.hub.layout import Layout
 from hven.hub.ports import free_port, read_ports
 from hven.observatory import connect
+from hven.telemetry.drop import drop_folder
+from hven.telemetry.simulate import simulate
 
 pytestmark = pytest.mark.journey
 HVEN = str(Path(sys.executable).with_name("hven"))
@@ -34,6 +36,7 @@ NOTEBOOK = ".jp-NotebookPanel:not(.lm-mod-hidden) "
 LONG_MS = 120_000
 expect.set_options(timeout=30_000)
 OBSERVATION = "Palomar.20251022T050200Z"
+NIGHT, DEVICES = 20251021, ("weather", "dome")
 STEP, OPTION, VALUE = "ph1024.signal", "gap_factor", 5.0
 
 
@@ -46,6 +49,8 @@ def site(night, tmp_path_factory):
     settings = {"root": f"{folder}/data", "state": f"{folder}/state", "hub": {"user": "tycho", "port": free_port()}}
     file = folder / "site.yaml"
     file.write_text(json.dumps(settings))
+    for dropped in simulate(drop_folder(load_settings(file)), night=NIGHT, offset_hours=-20, hours=4, topics=DEVICES):
+        os.utime(dropped, (0, 0))  # long finished
     return file
 
 
@@ -289,6 +294,62 @@ def test_plots_are_taken_along(dashboards, tmp_path, kind, begins):
     assert file.read_bytes().startswith(begins)
 
 
+def test_telemetry_draws_the_weather_of_the_night_with_units(dashboards, address, picture):
+    dashboards.goto(f"{address}/services/dashboards/telemetry?night={NIGHT}&topic=weather&channel=wind_speed")
+    expect(dashboards.get_by_role("heading", name="weather wind_speed")).to_contain_text("14,400 samples, 2025-10-21")
+    expect(dashboards.get_by_text("panoseti.housekeeping").first).to_be_visible()
+    expect(dashboards.get_by_text("wind speed").last).to_contain_text("m/s")
+    plot = dashboards.locator(".bk-Canvas").first
+    expect(plot).to_be_visible()
+
+    assert colours(plot) > 50
+    assert dashboards.title() == "weather · Telemetry · hven"
+    picture(dashboards, "14-telemetry")
+
+
+def test_ledger_of_the_night_has_every_dataset_at_every_stage(dashboards, picture):
+    dashboards.get_by_role("link", name="Ledger").click()
+    expect(dashboards.get_by_role("heading", name="Night 2025-10-21")).to_be_visible()
+    expect(dashboards.get_by_text("yes", exact=True)).to_have_count(11 * 4)
+    expect(dashboards.get_by_text("Nothing is lost, cut, altered or unknown.")).to_be_visible()
+    picture(dashboards, "15-ledger")
+
+
+def test_alarms_say_what_is_beyond_limits_with_units(dashboards, picture):
+    dashboards.get_by_role("link", name="Alarms").click()
+    expect(dashboards.get_by_text("ppm in Palomar_faults").first).to_be_visible()
+    expect(dashboards.get_by_text("°C in Palomar_faults").first).to_be_visible()
+    expect(dashboards.get_by_text("cannot be read")).to_have_count(0)
+    expect(dashboards.get_by_role("button", name="Acknowledge")).to_be_visible()
+    picture(dashboards, "16-alarms")
+
+
+def test_nights_are_a_calendar_that_leads_to_the_night(dashboards, picture):
+    dashboards.get_by_role("link", name="Nights").click()
+    month = dashboards.locator(".card", has_text="October 2025")
+    day = month.get_by_role("link", name="21")
+    expect(day).to_be_visible()
+    picture(dashboards, "17-nights")
+
+    assert month.evaluate("card => card.scrollWidth <= card.clientWidth")
+    day.click()
+    expect(dashboards.get_by_role("heading", name="Tonight")).to_be_visible()
+
+
+@pytest.mark.parametrize(
+    ("link", "says"),
+    [
+        ("Live", "hven simulate --instrument magis"),
+        ("Calibrations", "hven calib take NAME --shared"),
+    ],
+)
+def test_pages_without_content_say_why_and_what_to_do(dashboards, picture, link, says):
+    dashboards.get_by_role("link", name=link).click()
+    expect(dashboards.get_by_role("heading", name=link)).to_be_visible()
+    expect(dashboards.get_by_text(says).first).to_be_visible()
+    picture(dashboards, f"18-{link.lower()}")
+
+
 def test_the_theme_stays_on_the_next_page(dashboards, picture):
     header = dashboards.locator("header button").last
     header.click()
@@ -299,7 +360,7 @@ def test_the_theme_stays_on_the_next_page(dashboards, picture):
 
     expect(dashboards.locator("body")).to_have_css("background-color", "rgb(14, 20, 25)")
     assert "theme" not in dashboards.url
-    picture(dashboards, "14-dark")
+    picture(dashboards, "19-dark")
 
 
 def test_nothing_was_asked_of_the_internet(requested, dashboards):

@@ -128,6 +128,8 @@ table.rows td.number, table.rows th.number {{ text-align: right; white-space: no
 table.rows tbody tr:hover {{ background: var(--soft); }}
 table.rows td.wrap {{ overflow-wrap: anywhere; min-width: 180px; }}
 table.rows td.name {{ white-space: nowrap; }}
+table.rows.calendar {{ width: 100%; table-layout: fixed; }}
+table.rows.calendar th, table.rows.calendar td {{ padding-right: 0; }}
 details summary {{ cursor: pointer; color: var(--quiet); font-size: {TEXT["small"]}px; padding: 2px 0; }}
 .bar {{ display: inline-block; width: 120px; height: 8px; border-radius: 4px; background: var(--line); overflow: hidden;
         vertical-align: middle; margin-right: {SPACE}px; }}

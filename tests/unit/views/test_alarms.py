@@ -57,7 +57,14 @@ def test_alarms_stand_beneath_their_cause_with_verdict_and_history(clean):
     for words in ("FAIL", "dome &lt;open&gt;", "Shut it.", "└ ", "it rains in", "raised", "linked"):
         assert words in text
     assert text.index("dome &lt;open&gt;") < text.index("it rains in")
+    assert text.count(">root root</a>") == 1  # the history names alarms, and not by their ids
     assert "unknown alarm" in shown(clean, "alarms", alarm="nothing")[0]
+
+
+def test_without_an_alarm_the_page_says_what_is_looked_at(clean):
+    text, _ = shown(clean, "alarms")
+    for words in ("No alarm is open", "every 15 s", "no-raw-data", "telemetry-gap"):
+        assert words in text
 
 
 def test_only_operators_change_alarms(clean, monkeypatch):

@@ -48,5 +48,5 @@ def test_nights_datasets_and_findings_are_shown(night, store):
     assert "crab" not in text
 
     text = shown(night, night="20251021")
-    for words in ("crab.20251022T071822Z", "(detector=254)", "All nights", ">yes<", ">no<"):
+    for words in ("Night 2025-10-21", "crab.20251022T071822Z", "(detector=254)", "All nights", ">yes<", ">no<"):
         assert words in text

@@ -422,6 +422,7 @@ def test_failures_are_shown_by_kind_with_what_was_decided(empty, failed, monkeyp
     for shown, there in (("", True), ("decided", True), ("undecided", False)):
         text = text_of(empty, "triage", show=shown)
         assert ("detector 1 is broken" in text and f"job={job.id}" in text and "no cable" in text) is there
+        assert ("No undecided failure" in text) is not there
     monkeypatch.setattr(frame, "asking", lambda: lambda _path, _body: None)
     assert buttons_of(empty, job.id) == ["Restart", "Restart failed", "Restart from …", "Decide …"]
 

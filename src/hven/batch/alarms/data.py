@@ -14,6 +14,7 @@ from hven.alarms.model import Signal
 from hven.archive.ledger import Ledger
 from hven.batch.alarms.gather import Place
 from hven.core.clock import NS, format_utc
+from hven.core.quantities import quantity
 from hven.model.annotation import observing
 from hven.model.data_id import Level
 from hven.model.metric import Status
@@ -114,7 +115,7 @@ def _judged(root: Path, product: Product, thresholds: Path, what: str) -> Judged
 
 
 def _words(value: float, unit: str, product: Product) -> str:
-    return f"{value:.4g} {'' if unit == '1' else f'{unit} '}in {product.ref.data_id.get('observation', product.id)}"
+    return f"{quantity(value, unit)} in {product.ref.data_id.get('observation', product.id)}"
 
 
 def _detector(product: Product) -> int | None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from typing import Any
 
 from hven.alarms import queries as of_alarms
+from hven.alarms.rules import load_rules
 from hven.core.clock import NS, now_ns
 from hven.core.errors import UnknownNameError
+from hven.core.settings import Settings
 from hven.observatory import Observatory
 from hven.views import formats, frame, markup, states, theme
 from hven.views.actions import Actions
@@ -37,7 +39,7 @@ def tree_of(open_: Sequence[Any], url: Url) -> str:
 
 def page(observatory: Observatory, url: Url) -> frame.Content:
     """Open alarms as a tree of causes, those that are over, and who did what."""
-    panes = [markup.html("", margin=(0, 0, 3 * theme.SPACE, 0)) for _ in range(4)]
+    panes = [markup.html("", margin=(theme.SPACE, 0, 2 * theme.SPACE, 0)) for _ in range(4)]
     ask = frame.asking()
 
     def refresh() -> None:
@@ -83,14 +85,15 @@ def _parts(observatory: Observatory, url: Url, open_: Sequence[Any]) -> tuple[st
     settings, now = observatory.settings, now_ns()
     last_ns = of_alarms.last_round_ns(settings)
     verdict = markup.banner(judge(open_, last_ns, now))
-    past = [a for a in of_alarms.alarms(settings, open_only=False, since_ns=now - PAST_S * NS, limit=SHOWN)
-            if not a.is_open]  # fmt: skip
+    known = of_alarms.alarms(settings, open_only=False, since_ns=now - PAST_S * NS)
+    past = [alarm for alarm in known if not alarm.is_open][:SHOWN]
+    names = {alarm.id: f"{alarm.rule} {alarm.key}" for alarm in known}
     asked = _asked(observatory, url.get("alarm"))
     return (
         verdict + asked,
-        _open(open_, of_alarms.silences(settings), url, now),
+        _open(open_, of_alarms.silences(settings), url, now) if open_ else _none(settings),
         _past(past, url),
-        _history(of_alarms.history(settings, limit=LINES), url),
+        _history(of_alarms.history(settings, limit=LINES), names, url),
     )
 
 
@@ -110,9 +113,14 @@ def _asked(observatory: Observatory, alarm_id: str) -> str:
     return markup.part(title, f"<p>{escape(case.alarm.text)}</p><ul>{lines}</ul>", str(case.alarm.state))
 
 
+def _none(settings: Settings) -> str:
+    """What is looked at, where nothing is open."""
+    rules = [rule.name for rule in load_rules(settings.alarms.rules)]
+    why = f"{len(rules)} rules are looked at every {settings.alarms.every_s:.0f} s: {', '.join(rules)}."
+    return markup.heading("Open") + markup.empty("No alarm is open", why)
+
+
 def _open(found: Sequence[Any], silences: Sequence[Any], url: Url, now: int) -> str:
-    if not found:
-        return markup.heading("Open") + markup.empty("No alarm is open")
     rows = [_row(alarm, depth, silences, url, now) for alarm, depth in tree(found)]
     note = "what follows from another stands beneath it, and nobody is told of it"
     return markup.heading("Open", note) + markup.table(["Alarm", "State", "Since (UTC)", "What", "By"], rows)
@@ -134,7 +142,7 @@ def _row(alarm: Any, depth: int, silences: Sequence[Any], url: Url, now: int) ->
 def _past(found: Sequence[Any], url: Url) -> str:
     head = markup.heading("Over", "of the last 30 days")
     if not found:
-        return f"{head}<p class='quiet'>None.</p>"
+        return f"{head}<p class='quiet'>No alarm was raised and is over.</p>"
     rows = [
         [(markup.link(a.rule, url.to("alarms", alarm=a.id)), "name"), (formats.utc(a.since_ns), "number"),
          (formats.duration((a.cleared_ns - a.since_ns) / NS), "number"), (escape(a.text), "wrap"),
@@ -144,13 +152,14 @@ def _past(found: Sequence[Any], url: Url) -> str:
     return head + markup.table(["Alarm", "Since (UTC)", "Lasted", "What", "Cleared"], rows)
 
 
-def _history(found: Sequence[Any], url: Url) -> str:
+def _history(found: Sequence[Any], names: Mapping[str, str], url: Url) -> str:
     head = markup.heading("History", "the latest first")
     if not found:
         return f"{head}<p class='quiet'>Nothing has happened.</p>"
     rows = [
-        [(formats.utc(h.time_ns), "name"), (markup.link(h.alarm, url.to("alarms", alarm=h.alarm)), "name"),
-         (escape(str(h.what)), "name"), (escape(h.who), "name"), (escape(h.text), "wrap")]
+        [(formats.utc(h.time_ns), "name"),
+         (markup.link(names.get(h.alarm, h.alarm), url.to("alarms", alarm=h.alarm)), "wrap"),
+         (escape(str(h.what)), "name"), (escape(h.who) or "by itself", "name"), (escape(h.text), "wrap")]
         for h in found
     ]  # fmt: skip
     return head + markup.table(["When (UTC)", "Alarm", "What", "Who", "Words"], rows)

@@ -15,6 +15,11 @@ from hven.views.url import Url
 
 POLL_MS = 60_000
 SHOWN = 15
+_NOTE = (
+    "<p class='quiet'><br><code>hven calib take NAME --shared</code> makes one of the observations that fit; "
+    "<code>hven calib stale</code> lists the products that would take another one today; "
+    "<code>hven calib list --history</code> has all changes.</p>"
+)
 _SOON_NS = 7 * 86400 * NS
 
 
@@ -38,12 +43,8 @@ def _standing(found: Sequence[queries.Standing]) -> str:
         return head + markup.empty("No instrument declares calibrations", "", "hven calib take NAME --shared")
     now = now_ns()
     rows = [row for one in found for row in _rows(one, now)]
-    note = "<p class='quiet'><code>hven calib take NAME --shared</code> makes one, <code>hven calib stale</code> lists"
-    return (
-        head
-        + markup.table(["State", "Calibration", "For", "Valid (UTC)", "How it was verified"], rows)
-        + (f"{note} the products that would take another today.</p>")
-    )
+    columns = ["State", "Calibration", "For", "Valid (UTC)", "What it is, and how it was verified"]
+    return head + markup.table(columns, rows) + _NOTE
 
 
 def _rows(one: queries.Standing, now: int) -> list[list[markup.Cell]]:
@@ -70,9 +71,10 @@ def _row(name: str, one: Certification, now: int) -> list[markup.Cell]:
 
 
 def _changes(found: Sequence[Certification]) -> str:
-    head = markup.heading("Newest changes", "all of them: hven calib list --history")
+    head = markup.heading("Newest changes")
     if not found:
-        return head + markup.empty("Nothing was ever certified", "", "hven calib take NAME --shared")
+        why = "What a person or a rule found good for a time stands here, with who and why."
+        return head + markup.empty("Nothing was ever certified", why, "hven calib take NAME --shared")
     rows = [_change(one) for one in found]
     return head + markup.table(["When (UTC)", "Who", "What", "Calibration", "Range (UTC)", "Why"], rows)
 

@@ -15,6 +15,11 @@ from hven.views.url import Url
 POLL_MS = 15_000
 NIGHTS = 30
 FINDINGS = 200
+_KEY = (
+    "<p class='quiet'><br>Announced: in the exposure log of the instrument. Archived: copied and read back. Whole: all "
+    "of it on the disk. Registered: found by queries. L1, L2: processed. Compared: when the ledger was last checked; "
+    "Listed: when each file was last looked for.</p>"
+)
 STAGES = ("Announced", "Archived", "Whole", "Registered", "L1", "L2")
 
 
@@ -45,10 +50,12 @@ def _nights(found: Sequence[kept.NightCount], url: Url, night: int | None) -> st
     if not found:
         which = f"No night {formats.night(night)}" if night else "No night"
         return markup.empty(which, "The batch service fills the ledger.", "hven audit")
-    head = markup.link("All nights", url.to("ledger")) if night else ""
+    head = f"<p>{markup.link('All nights', url.to('ledger'))}</p><p>&nbsp;</p>" if night else ""
+    title = f"Night {formats.night(night)}" if night else "Nights"
+    note = "datasets at each stage" if night else "datasets at each stage, the latest first; a night has its datasets"
     columns = ["", "Night", *STAGES, "Amiss", "Compared", "Listed"]
     table = markup.table(columns, [_night(one, url) for one in found])
-    return f"{head}{markup.heading('Nights', 'datasets at each stage, the latest first')}{table}"
+    return f"{head}{markup.heading(title, note)}{table}{_KEY}"
 
 
 def _night(one: kept.NightCount, url: Url) -> list[markup.Cell]:
@@ -79,7 +86,7 @@ def state_of(night: kept.NightCount) -> str:
 
 def _findings(found: Sequence[kept.Finding]) -> str:
     if not found:
-        return f"{markup.heading('Amiss')}<p class='quiet'>Nothing that has been looked at.</p>"
+        return f"{markup.heading('Amiss')}<p class='quiet'>Nothing is lost, cut, altered or unknown.</p>"
     rows: list[list[markup.Cell]] = [
         [(states.chip("bad", str(f.kind)), "name"), (formats.night(f.day_obs), "name"),
          (f"<code>{escape(f.path)}</code>", "wrap"), (escape(f.detail), "wrap"),
@@ -87,11 +94,12 @@ def _findings(found: Sequence[kept.Finding]) -> str:
         for f in found[:FINDINGS]
     ]  # fmt: skip
     note = f"{len(found):,}; `hven catchup NIGHT` heals what it can"
-    return markup.heading("Amiss", note) + markup.table(["What", "Night", "Where", "", "Found"], rows)
+    return markup.heading("Amiss", note) + markup.table(["What", "Night", "Where", "Details", "Found"], rows)
 
 
 def _lines(found: Sequence[kept.Line]) -> str:
-    return markup.heading("Datasets", f"{len(found):,}") + markup.table(["Dataset", *STAGES], map(_line, found))
+    note = f"{len(found):,}; announced and archived in frames or readings"
+    return markup.heading("Datasets", note) + markup.table(["Dataset", *STAGES], map(_line, found))
 
 
 def _line(line: kept.Line) -> list[markup.Cell]:

@@ -11,7 +11,7 @@ import panel as pn
 from hven.core.clock import now_ns
 from hven.observatory import Observatory
 from hven.prompt import queries
-from hven.views import formats, markup
+from hven.views import formats, markup, theme
 from hven.views.figures.drops import Course, Picture, course, picture, show_drop
 from hven.views.following import keep_fresh
 from hven.views.frame import Content, section
@@ -23,6 +23,11 @@ POLL_MS = 1000
 SILENT_NS = 30 * 10**9
 LAST = 600
 """Drops of each camera that are drawn."""
+_WHY = (
+    "Live processing analyses files of an instrument while they come, and has never run here. PANOSETI's runs are "
+    "processed when they are whole: see Tonight. Try it with a simulated series of MAGIS:"
+)
+_TRY = "hven simulate --instrument magis FOLDER; hven live magis/live FOLDER/gradiometer.*.series --replay 3"
 _PICTURES = {"light": "last drop", "fit": "fit", "residual": "residual"}
 
 
@@ -31,21 +36,20 @@ def page(observatory: Observatory, url: Url) -> Content:
     root = observatory.root
     names = queries.instruments(root)
     if not names:
-        nothing = markup.empty(
-            "Nothing is being taken", "Live processing never ran here.", "hven live magis/live FOLDER"
-        )
-        return Content("Live", [markup.html(nothing)])
+        return Content("Live", [markup.html(markup.empty("Nothing is being taken", _WHY, _TRY))])
     instrument = url.get("instrument") if url.get("instrument") in names else names[0]
     taken = queries.observations(root, instrument)
     choices = [url.follow(pn.ui.Select(label="Instrument", options=names, value=instrument, width=140, size="small",
                                        margin=0), "instrument")] if len(names) > 1 else []  # fmt: skip
-    head = markup.html("")
+    head = markup.html("", margin=(0, 0, 3 * theme.SPACE, 0))
     body = pn.Column(sizing_mode="stretch_width", margin=0)
     shown: dict[str, Shown] = {}
 
     def refresh() -> None:
         said = queries.status(root, instrument)
-        markup.change(head, markup.banner(judge(said, now_ns())) + markup.facts(_facts(said)) + _failures(said))
+        markup.change(
+            head, markup.banner(judge(said, now_ns())) + "<br>" + markup.facts(_facts(said)) + _failures(said)
+        )
         last = next(iter(queries.observations(root, instrument)), "")
         drops = queries.rows(root, instrument, last, f"{instrument}.drops") if last else pd.DataFrame()
         if len(drops) and (last not in shown or shown[last].detectors != _detectors(drops)):
@@ -63,7 +67,8 @@ def page(observatory: Observatory, url: Url) -> Content:
 def judge(said: Mapping[str, Any], now: int) -> Verdict:
     """Judge live processing by what it says of itself."""
     if not said["running"]:
-        return Verdict("NO DATA", "Live processing is not running; this is what was taken last.")
+        ended = formats.ago(said["time_ns"], now)
+        return Verdict("NO DATA", f"Live processing is not running; it ended {ended}, and this is what was taken last.")
     if now - said["time_ns"] > SILENT_NS:
         return Verdict(
             "FAIL", f"Live processing has been silent for {formats.ago(said['time_ns'], now)}.", "Look at its log."
@@ -135,7 +140,7 @@ class Shown:
         taken = plotted(drawn, lambda: self.drops, file=f"{self.observation}-drops", line=line)
         which = f"{self.observation}; light and fit on one scale"
         return [
-            section("Last drop", *rows, note=which),
+            section("Last drop", *rows, note=f"{which}; axes in pixels"),
             section("Phase and contrast", taken, note=f"the last {LAST} drops of each camera; time is UTC"),
             self.feedback,
         ]  # fmt: skip

@@ -39,7 +39,14 @@ def page(observatory: Observatory, url: Url) -> Content:
     months = sorted({night // 100 for night in (*found, today)}, reverse=True)[:MONTHS]
     note = "" if found else markup.empty("No night yet", "Nothing has been ingested.", "hven ingest PATH")
     grids = "".join(_month(month, found, today, url) for month in months)
-    return Content("Nights", [markup.html(note + f'<div class="cards">{grids}</div>')])
+    return Content("Nights", [markup.html(f'{note or _key(found)}<div class="cards">{grids}</div>')])
+
+
+def _key(found: Mapping[int, Night]) -> str:
+    """What the shapes mean, and what a day leads to."""
+    said = "Verdict of each night with observations or alarms; a day leads to its night, * is today."
+    words = states.legend(sorted({night.word for night in found.values()}))
+    return f'<p class="quiet">{said}</p>{words}<p>&nbsp;</p>'
 
 
 def nights(observatory: Observatory) -> dict[int, Night]:
@@ -78,7 +85,7 @@ def _month(month: int, found: Mapping[int, Night], today: int, url: Url) -> str:
         for week in calendar.Calendar().monthdayscalendar(year, number)
     )
     title = f"{calendar.month_name[number]} {year}"
-    return f'<div class="card"><b>{title}</b><table class="rows"><tr>{head}</tr>{weeks}</table></div>'
+    return f'<div class="card"><b>{title}</b><table class="rows calendar"><tr>{head}</tr>{weeks}</table></div>'
 
 
 def _day(night: int, found: Mapping[int, Night], today: int, url: Url) -> str:
@@ -90,4 +97,4 @@ def _day(night: int, found: Mapping[int, Night], today: int, url: Url) -> str:
     told = found[night]
     said = f"{told.observations} observations, {told.alarms} alarms, {told.marks} marked bad"
     link = markup.link(text, url.to("tonight", night=night))
-    return f'<td title="{escape(said)}">{link}<br>{states.chip(told.word)}</td>'
+    return f'<td title="{told.word}: {escape(said)}">{link}<br>{states.mark(told.word).svg(14)}</td>'

@@ -35,7 +35,7 @@ def page(observatory: Observatory, url: Url) -> frame.Content:
 
     def refresh(_event: Any = None) -> None:
         kinds = [k for k in _kinds(observatory) if _is_shown(k, str(show.value))]
-        markup.change(pane, _shown(observatory, kinds, url))
+        markup.change(pane, _shown(observatory, kinds, url) if kinds else _none(str(show.value)))
         if buttons:
             buttons.offer(job_failures.decide(kinds[:SHOWN], observatory.viewer))
 
@@ -54,10 +54,13 @@ def _is_shown(kind: Any, asked: str) -> bool:
     return not asked or (kind.decision is None) == (asked == "undecided")
 
 
+def _none(asked: str) -> str:
+    what = f"No {asked} failure" if asked else "No failure"
+    why = "Failed quanta of the observatory's jobs and of yours stand here by kind, with what was decided about each."
+    return markup.empty(what, why, "hven jobs triage list")
+
+
 def _shown(observatory: Observatory, kinds: Sequence[Any], url: Url) -> str:
-    if not kinds:
-        why = "No quantum of the observatory's jobs or of yours has failed so."
-        return markup.empty("No failure", why, "hven jobs triage list")
     shown = kinds[:SHOWN]
     numbers = batch.numbers(observatory.settings, [run for kind in shown for run in kind.runs[:JOBS]])
     more = f", the first {SHOWN} of them" if len(kinds) > SHOWN else ", the most frequent first"
