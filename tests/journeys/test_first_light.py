@@ -321,6 +321,7 @@ def test_alarms_say_what_is_beyond_limits_with_units(dashboards, picture):
     expect(dashboards.get_by_text("°C in Palomar_faults").first).to_be_visible()
     expect(dashboards.get_by_text("cannot be read")).to_have_count(0)
     expect(dashboards.get_by_role("button", name="Acknowledge")).to_be_visible()
+    expect(dashboards.get_by_role("link", name="Palomar_faults").first).to_be_visible()
     picture(dashboards, "16-alarms")
 
 
@@ -334,6 +335,7 @@ def test_nights_are_a_calendar_that_leads_to_the_night(dashboards, picture):
     assert month.evaluate("card => card.scrollWidth <= card.clientWidth")
     day.click()
     expect(dashboards.get_by_role("heading", name="Tonight")).to_be_visible()
+    expect(dashboards.get_by_text("Humidity")).to_be_visible()
 
 
 @pytest.mark.parametrize(

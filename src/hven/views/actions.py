@@ -81,7 +81,11 @@ class Actions:
         self._question = pn.Column(sizing_mode="stretch_width", margin=0)
         self._result = markup.html("")
         self.view = pn.Column(
-            self._buttons, self._question, self._result, sizing_mode="stretch_width", margin=(theme.SPACE, 0)
+            self._buttons,
+            self._question,
+            self._result,
+            sizing_mode="stretch_width",
+            margin=(theme.SPACE, 0, 2 * theme.SPACE, 0),
         )
 
     def offer(self, actions: Sequence[Action]) -> None:

@@ -17,6 +17,7 @@ from hven.telemetry.queries import TopicState, states
 from hven.telemetry.store import TelemetryStore
 from hven.telemetry.topics import declared
 from hven.views import frame, warm
+from hven.views.conditions import conditions
 from hven.views.pages.telemetry import channels
 from hven.views.take import Take
 from hven.views.url import Url
@@ -84,6 +85,18 @@ def test_a_night_shows_its_own_samples_or_says_that_there_are_none(obs):
     page, text = shown(obs, topic="dome", channel="azimuth", night="20200101")
     assert "No samples of this time" in text
     assert not page.select(Take)
+
+
+def test_conditions_are_those_of_the_time_that_is_asked_for(obs):
+    store, topic, begin = TelemetryStore(obs.root), declared(obs.settings).topics["weather"], now_ns() - 3 * 86_400 * NS
+    assert conditions(obs.root, begin, begin + 60 * NS) == {}
+    times = begin + np.arange(120) * NS
+    temperature = np.arange(120) / 10
+    store.append(topic, pd.DataFrame({"time": times, "temperature": temperature, "humidity": 41.0}))
+
+    found = conditions(obs.root, begin, begin + 60 * NS)
+
+    assert found == {"Outside": "0 to 5.9 °C", "Humidity": "41 %"}
 
 
 def test_channels_without_a_reading_come_last(obs):

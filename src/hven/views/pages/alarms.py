@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from typing import Any
@@ -23,6 +24,7 @@ POLL_MS = 5000
 PAST_S = 30 * 86_400
 SHOWN = 50
 LINES = 30
+_OBSERVATION = re.compile(r"[\w-]+\.\d{8}T\d{6}Z")
 LATE_S = 300.0
 """Nobody has looked for so long: something is wrong with the batch service."""
 
@@ -39,7 +41,7 @@ def tree_of(open_: Sequence[Any], url: Url) -> str:
 
 def page(observatory: Observatory, url: Url) -> frame.Content:
     """Open alarms as a tree of causes, those that are over, and who did what."""
-    panes = [markup.html("", margin=(theme.SPACE, 0, 2 * theme.SPACE, 0)) for _ in range(4)]
+    panes = [markup.html("", margin=(0, 0, 2 * theme.SPACE, 0)) for _ in range(4)]
     ask = frame.asking()
 
     def refresh() -> None:
@@ -134,9 +136,14 @@ def _row(alarm: Any, depth: int, silences: Sequence[Any], url: Url, now: int) ->
         (indent + markup.link(alarm.rule, url.to("alarms", alarm=alarm.id)), "name"),
         (states.chip(str(alarm.severity)) + f" {escape(str(alarm.state))}{quiet}", "name"),
         (since, "number"),
-        (f"{escape(alarm.text)}<br><span class='quiet'>{escape(alarm.advice)}</span>", "wrap"),
+        (f"{_linked(alarm.text, url)}<br><span class='quiet'>{escape(alarm.advice)}</span>", "wrap"),
         (escape(alarm.by), "name"),
     ]
+
+
+def _linked(text: str, url: Url) -> str:
+    """Words of an alarm; the observation that they name is a link."""
+    return _OBSERVATION.sub(lambda m: markup.link(m[0], url.to("observation", observation=m[0])), escape(text))
 
 
 def _past(found: Sequence[Any], url: Url) -> str:

@@ -17,6 +17,7 @@ from hven.observatory import Observatory
 from hven.views import formats, frame, markup, night_parts, queries, states, theme, verdict
 from hven.views.actions import Actions
 from hven.views.annotation_actions import in_log
+from hven.views.conditions import TOPIC, conditions
 from hven.views.figures.alarm_marks import mark_alarms
 from hven.views.figures.nightline import nightline
 from hven.views.figures.spark import sparkline
@@ -117,7 +118,8 @@ def _sections(observatory: Observatory, url: Url, found: pd.DataFrame, night: in
         return [*top, looked]
     return [
         *top,
-        markup.html(markup.facts(_facts(raw, of_night)), margin=(0, 0, 3 * theme.SPACE, 0)),
+        markup.html(markup.facts(_facts(raw, of_night)), margin=(0, 0, 2 * theme.SPACE, 0)),
+        guarded(partial(_conditions, observatory, url, raw, night)),
         looked,
         guarded(partial(_timeline, observatory, url, raw, measured)),
         guarded(partial(_completeness, observatory, of_night)),
@@ -140,6 +142,13 @@ def _facts(raw: pd.DataFrame, of_night: pd.DataFrame) -> dict[str, str]:
         "Products": f"{len(of_night)}",
         "On disk": formats.size(float(of_night["size_bytes"].sum())),
     }
+
+
+def _conditions(observatory: Observatory, url: Url, raw: pd.DataFrame, night: int) -> pn.pane.HTML:
+    """Weather from the first frame to the last, where telemetry has any."""
+    told = conditions(observatory.root, int(raw["begin_ns"].min()), int(raw["end_ns"].max()))
+    more = {"Weather": markup.link("telemetry", url.to("telemetry", topic=TOPIC, night=night))} if told else {}
+    return markup.html(markup.facts({**told, **more}), margin=(0, 0, 3 * theme.SPACE, 0))
 
 
 def _timeline(observatory: Observatory, url: Url, raw: pd.DataFrame, measured: pd.DataFrame) -> pn.Column:
