@@ -554,6 +554,51 @@ def test_who_logs_in_has_a_folder_of_their_own_before_any_server(platform, accou
     assert differences(user_folder(settings, settings.server, accounts.fred.name)) == []
 
 
+# What a control system and operators do through the API
+
+SAMPLE = {"time": "2025-10-22T04:00:00Z", "temperature": 11.5}
+SPAN = {"begin_ns": 1_761_091_200_000_000_000, "end_ns": 1_761_177_600_000_000_000}
+
+
+@pytest.mark.parametrize("what", ["telemetry", "command", "certify", "decertify"])
+def test_people_do_not_do_what_changes_the_observatory(what, ada, night):
+    range_ = {"collection": "panoseti/calib/mine", "product_id": night.made[0].id, **SPAN}
+    path, body = {
+        "telemetry": ("telemetry/weather", [SAMPLE]),
+        "command": ("commands", {"id": "mine", "pipeline": "panoseti/calibrate"}),
+        "certify": ("collections/certify", range_),
+        "decertify": ("collections/decertify", range_),
+    }[what]
+
+    assert ada.call("POST", f"/services/api/{path}", json=body).status_code == 403
+
+
+def test_samples_that_an_operator_pushes_become_the_batch_accounts_and_the_observatorys(platform, olga, accounts):
+    folder = platform.site.root / "telemetry" / "weather"
+    assert olga.call("POST", "/services/api/telemetry/weather", json=[SAMPLE]).json() == {"accepted": 1}
+    until = time.monotonic() + 60
+    while not (found := list(folder.glob("2025-10-22/*.parquet"))):
+        assert time.monotonic() < until
+        time.sleep(0.2)
+
+    assert found[0].stat().st_uid == accounts.batch.uid
+    assert accounts.ada.can("wc", "-c", found[0])
+    assert not accounts.otto.can("wc", "-c", found[0])
+
+
+def test_an_operator_certifies_for_the_observatory_in_their_own_name(platform, olga, ada, night):
+    body = {"collection": "panoseti/calib/olgas", "product_id": night.made[0].id, **SPAN}
+    books = {"collection": "panoseti/calib/olgas", "history": True}
+
+    assert olga.call("POST", "/services/api/collections/certify", json=body).is_success
+    assert olga.call("POST", "/services/api/collections/decertify", json=body).is_success
+    told = ada.call("POST", "/services/api/lookup/certifications", json=books).text.splitlines()
+    assert [(entry["edit"], entry["who"]) for entry in json.loads(told[0])] == [
+        ("certify", olga.name),
+        ("decertify", olga.name),
+    ]
+
+
 # After a crash
 
 

@@ -53,11 +53,12 @@ def show(
     site: Site = None,
 ) -> None:
     """Show samples of a topic: the last of the range, or all as CSV."""
-    from hven.observatory import connect
+    from hven.core.clock import parse_utc
+    from hven.core.settings import load_settings
+    from hven.telemetry.store import TelemetryStore
 
-    with connect(site) as obs:
-        found = obs.telemetry(topic, fields or (), start or 0, end or 1 << 62)
-    table = found.to_dataframe()
+    span = parse_utc(start) if start else 0, parse_utc(end) if end else 1 << 62
+    table = TelemetryStore(load_settings(site).root).read(topic, fields or (), *span).to_dataframe()
     print(table.to_csv(date_format="%Y-%m-%dT%H:%M:%S.%fZ") if csv else table.tail(_SHOWN).to_string())
     if not csv:
         print(f"{len(table)} samples")

@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import URL, Connection, make_url
 from sqlalchemy.exc import ArgumentError, InterfaceError, InternalError, NoSuchModuleError, OperationalError
 
-from hven.core.errors import ConfigurationError, ServiceUnavailableError
+from hven.core.errors import AccessDeniedError, ConfigurationError, ServiceUnavailableError
 
 Migration = Callable[[Connection], None]
 """Changes tables of one version into those of the next."""
@@ -156,9 +156,23 @@ class Database:
         try:
             yield
         except (OperationalError, InterfaceError, InternalError) as error:
+            if self.is_sqlite and _is_closed(Path(str(self.engine.url.database)).parent):
+                raise AccessDeniedError(
+                    f"{self.name} is closed to this account",
+                    hint="It is for the platform's services: go through the API, as servers of JupyterHub do, or use "
+                    "sudo -u with the account of the archive or the batch service.",
+                ) from error
             raise ServiceUnavailableError(
                 f"{self.name}: {error.orig}", hint="Is the database there, and is its disk not full?"
             ) from error
+
+
+def _is_closed(folder: Path) -> bool:
+    """Whether there may be a folder that this account cannot enter."""
+    try:
+        return folder.is_dir() and not os.access(folder, os.X_OK)
+    except PermissionError:
+        return True
 
 
 def version_of(connection: Connection, name: str) -> int | None:

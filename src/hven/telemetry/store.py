@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -14,7 +15,7 @@ import pandas as pd
 import xarray as xr
 
 from hven.core.clock import NS
-from hven.core.errors import ConflictError, InfrastructureError, UnknownNameError
+from hven.core.errors import AccessDeniedError, ConflictError, InfrastructureError, UnknownNameError
 from hven.model.telemetry import TIME, Sample, Topic
 from hven.store.small_file import replace_text
 from hven.telemetry import cells, segments
@@ -66,6 +67,10 @@ class TelemetryStore:
     def topic(self, name: str) -> Topic:
         """Declaration of a topic; UnknownNameError lists those there are."""
         path = self.folder / name / _DECLARATION
+        if self.folder.exists() and not os.access(self.folder, os.X_OK):
+            raise AccessDeniedError(
+                f"{self.folder} is closed to this account", hint="Telemetry is for the collaboration: ask an operator."
+            )
         if "/" in name or not path.is_file():
             raise UnknownNameError("topic", name, [topic.name for topic in self.topics()])
         return _declaration(path)
@@ -181,8 +186,15 @@ class TelemetryStore:
     @contextmanager
     def _locked(self, topic: Topic) -> Iterator[Path]:
         folder = self.folder / topic.name
-        folder.mkdir(parents=True, exist_ok=True)
-        with (folder / _LOCK).open("a") as lock:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            opened = (folder / _LOCK).open("a")
+        except PermissionError as error:
+            raise AccessDeniedError(
+                f"{error.filename} is not this account's to write",
+                hint="Push samples through the API, or drop files: the batch service brings them into the store.",
+            ) from None
+        with opened as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             _declare(folder / _DECLARATION, topic)
             yield folder

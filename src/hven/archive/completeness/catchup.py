@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import getpass
+import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
@@ -20,7 +22,8 @@ from hven.archive.ingest import Archive
 from hven.archive.raw_manifest import RawRecord
 from hven.archive.results import FileState
 from hven.core.clock import day_obs
-from hven.core.errors import DatasetNotFoundError, HvenError
+from hven.core.errors import AccessDeniedError, DatasetNotFoundError, HvenError
+from hven.core.settings import Settings
 from hven.model.instrument import Instrument, RawFile, RawObservation
 
 _FROM_SOURCE = {Kind.MISSING, Kind.TRUNCATED, Kind.ALTERED}
@@ -102,7 +105,13 @@ class Catchup:
             Which night.
         depth
             How closely it is looked at.
+
+        Raises
+        ------
+        AccessDeniedError
+            On a machine of many users when this is neither the archive's account nor root.
         """
+        _must_be_archives(self.auditor.settings)
         before = self.auditor.audit(place, depth)
         if not before:
             return CatchupReport()
@@ -198,6 +207,14 @@ class Catchup:
         hours = self.auditor.settings.observatory.day_obs_offset_hours
         offered = self._offered[instrument.name]
         return [offer for offer in offered if day_obs(offer.observation.start_ns, hours) == place.day_obs]
+
+
+def _must_be_archives(settings: Settings) -> None:
+    server = settings.server
+    if server is not None and os.geteuid() and getpass.getuser() != server.archive_account:
+        raise AccessDeniedError(
+            "nights are healed by the archive's account", hint=f"sudo -u {server.archive_account} hven catchup"
+        )
 
 
 def _key(finding: Finding) -> _Key:

@@ -17,8 +17,9 @@ from pathlib import Path
 from hven.core.errors import AccessDeniedError, ConfigurationError, UnknownNameError
 from hven.core.settings import ServerSettings, Settings, SlurmSettings
 from hven.hub.machine.accounts import members, service_accounts
-from hven.model.collection import project_owner
+from hven.model.collection import AccessClass, project_owner
 from hven.store.acl import canonical, get_acl, remove_acl, set_acl
+from hven.store.classes import class_acl
 from hven.store.paths import user_root
 
 _READ_BY_ALL = "u::rwx,g::r-x,o::r-x"
@@ -64,7 +65,7 @@ def data_folders(settings: Settings, server: ServerSettings) -> Iterator[Folder]
 
     Only the archive's account creates in L0, where root's sticky folders keep sealed nights in their place. Shared
     products are written by the batch account; the API's may replace which version is current. Everybody reads, except
-    what an access class closes.
+    what an access class closes, and telemetry, which is for the collaboration.
     """
     root, services = settings.root, server.services_group
     archive, batch, api = server.archive_account, server.batch_account, server.api_account
@@ -78,8 +79,8 @@ def data_folders(settings: Settings, server: ServerSettings) -> Iterator[Folder]
     for level in ("L1", "L2"):
         yield Folder(root / level, batch, services, shared, shared, inherit_group=True)
     yield Folder(root / "quarantine", archive, services, _READ_BY_ALL, _READ_BY_ALL, inherit_group=True)
-    written = f"u::rwx,u:{batch}:rwx,g::r-x,o::r-x"
-    yield Folder(root / "telemetry", batch, services, written, _READ_BY_ALL, inherit_group=True)
+    of_observatory = class_acl(AccessClass.COLLABORATION, server, owner="rwx")
+    yield Folder(root / "telemetry", batch, services, of_observatory, of_observatory, inherit_group=True)
     for name in ("journal", ".trash"):
         yield Folder(root / name, "root", services, of_services, of_services, inherit_group=True)
     if settings.slurm is not None:
@@ -89,6 +90,8 @@ def data_folders(settings: Settings, server: ServerSettings) -> Iterator[Folder]
     for name in members(server.copiers_group):
         if name != archive:
             yield incoming_folder(settings, server, name)
+    if settings.telemetry.drop is None:
+        yield drop_folder(settings, server)
 
 
 def spool_folder(slurm: SlurmSettings, server: ServerSettings) -> Folder:
@@ -103,6 +106,13 @@ def incoming_folder(settings: Settings, server: ServerSettings, copier: str) -> 
     """Where one copier delivers; the archive reads."""
     acl = f"u::rwx,u:{server.archive_account}:r-x,g::---,o::---"
     return Folder(settings.root / "incoming" / copier, copier, first_group(copier), acl, acl)
+
+
+def drop_folder(settings: Settings, server: ServerSettings) -> Folder:
+    """Where copiers drop files of topics, each its own; the batch service takes their samples and leaves them there."""
+    archive, batch, copiers = server.archive_account, server.batch_account, server.copiers_group
+    acl = f"u::rwx,u:{archive}:r-x,u:{batch}:r-x,g::---,g:{copiers}:rwx,o::---"
+    return Folder(settings.root / "incoming" / "telemetry", "root", copiers, acl, acl, own_entries_only=True)
 
 
 def user_folder(settings: Settings, server: ServerSettings, user: str) -> Folder:
