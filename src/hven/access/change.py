@@ -12,6 +12,7 @@ from hven.core.settings import Settings
 from hven.model.collection import AccessClass, Collection, CollectionKind, owner_of, raw_run
 from hven.registry.protocol import Registry
 from hven.store.classes import is_of_class, set_class
+from hven.store.paths import live_folder
 
 _ORDER = tuple(AccessClass)  # from open to closed
 _log = get_logger(__name__)
@@ -96,6 +97,8 @@ def class_folders(registry: Registry, settings: Settings, collection: Collection
     for instrument in settings.instruments:
         if collection.name == raw_run(instrument):
             yield from sorted((settings.root / "L0" / instrument).glob("*/*/raw"))
+            if (live := settings.root / live_folder(instrument)).is_dir():
+                yield live
     for product in registry.find(collection=collection.name):
         folder = settings.root / product.path
         if folder.is_dir():

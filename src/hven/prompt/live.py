@@ -26,12 +26,13 @@ from hven.pipeline.keep import Keeper
 from hven.pipeline.work import Place
 from hven.prompt.archived import Archived
 from hven.prompt.publish import messages
-from hven.prompt.series import Item, Series, live_folder
+from hven.prompt.series import Item, Series
 from hven.prompt.source import Delivery, Source
 from hven.prompt.spool import Memory, Spool
 from hven.prompt.status import Status, write_status
 from hven.prompt.steps import Steps, live_steps
 from hven.registry.protocol import Registry
+from hven.store.paths import live_folder
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -108,7 +109,7 @@ class Live:
     @property
     def folder(self) -> Path:
         """Where pages look for what is being taken."""
-        return live_folder(self.place.root, self.instrument.name)
+        return self.place.root / live_folder(self.instrument.name)
 
     def run(self, source: Source, *, stop: Callable[[], bool] = lambda: False) -> Status:
         """Take files until the source ends or `stop` says so; then finish what has come, and publish it."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hven.core.logging import get_logger
@@ -111,8 +110,3 @@ def _input(item: Item, series: DataId) -> InputRecord:
     return InputRecord(
         slot=file.name, role="raw", dataset_type=file.dataset_type, data_id=data_id, id="", digest=item.stored.sha256
     )
-
-
-def live_folder(root: Path, instrument: str) -> Path:
-    """Where what is being taken is shown."""
-    return root / "live" / instrument

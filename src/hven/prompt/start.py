@@ -16,6 +16,7 @@ from hven.model.instrument import Instrument
 from hven.pipeline.bind import bind
 from hven.pipeline.load import load_pipeline
 from hven.pipeline.work import Place
+from hven.prompt.access import give_class
 from hven.prompt.live import Live
 from hven.prompt.source import ORDER, Replay
 from hven.prompt.spool import Memory, Spool
@@ -57,6 +58,7 @@ def live(
     run = f"{instrument.name}/runs/prompt/{stamp}"
     database = Database(settings.platform_url)
     with DirectRegistry(settings.registry_url, settings.root) as registry:
+        give_class(registry, settings, instrument.name, run)
         acl = run_acl(registry, run, settings.server)
         try:
             yield Live(

@@ -104,6 +104,17 @@ def parse_product_path(path: PurePosixPath | str) -> ProductPath:
     raise ConfigurationError(f"{path} is not the path of a product")
 
 
+def live_folder(instrument: str) -> PurePosixPath:
+    """Folder in which what an instrument is taking is shown, relative to the data root.
+
+    Examples
+    --------
+    >>> str(live_folder("magis"))
+    'live/magis'
+    """
+    return PurePosixPath("live", instrument)
+
+
 def raw_folder(instrument: str, day_obs: int, observation: str) -> PurePosixPath:
     """Folder of an observation's raw files, relative to the data root.
 

@@ -10,6 +10,8 @@ from bokeh.document import Document
 from bokeh.models import Image
 
 import hven
+from hven.model.access import Viewer
+from hven.model.collection import AccessClass, Collection, CollectionKind, raw_run
 from hven.prompt.queries import status
 from hven.prompt.source import Replay
 from hven.prompt.start import live
@@ -42,6 +44,21 @@ def test_pictures_courses_and_corrections_of_every_camera_are_drawn(taken):
     text = " ".join(str(pane.object) for pane in page.select(pn.pane.HTML))
     assert "12 files" in text
     assert drop_series.OBSERVATION in text
+
+
+@pytest.mark.parametrize(
+    ("access", "seen"), [(AccessClass.OPERATORS, False), (AccessClass.COLLABORATION, True)], ids=["closed", "open"]
+)
+def test_who_may_not_see_the_raw_data_is_shown_nothing_of_what_is_taken(taken, access, seen):
+    ada = taken.seen_by(Viewer("ada", frozenset({AccessClass.PUBLIC, AccessClass.COLLABORATION})))
+    taken.registry.define(Collection(raw_run("magis"), CollectionKind.RUN, access))
+
+    page = frame.page("live", warm.PAGES["live"], ada, Url())
+    page.get_root(Document())
+
+    text = " ".join(str(pane.object) for pane in page.select(pn.pane.HTML))
+    assert ("12 files" in text, drop_series.OBSERVATION in text) == (seen, seen)
+    assert ("Nothing is being taken" in text) == (not seen)
 
 
 @pytest.mark.parametrize(

@@ -81,6 +81,7 @@ def data_folders(settings: Settings, server: ServerSettings) -> Iterator[Folder]
     yield Folder(root / "quarantine", archive, services, _READ_BY_ALL, _READ_BY_ALL, inherit_group=True)
     of_observatory = class_acl(AccessClass.COLLABORATION, server, owner="rwx")
     yield Folder(root / "telemetry", batch, services, of_observatory, of_observatory, inherit_group=True)
+    yield Folder(root / "live", batch, services, _READ_BY_ALL, _READ_BY_ALL, inherit_group=True)
     for name in ("journal", ".trash"):
         yield Folder(root / name, "root", services, of_services, of_services, inherit_group=True)
     if settings.slurm is not None:
@@ -90,6 +91,9 @@ def data_folders(settings: Settings, server: ServerSettings) -> Iterator[Folder]
     for name in members(server.copiers_group):
         if name != archive:
             yield incoming_folder(settings, server, name)
+    if settings.live.spool is None:
+        acl = f"u::rwx,u:{archive}:r-x,g::---,o::---"
+        yield Folder(root / "incoming" / "live", batch, services, acl, acl)
     if settings.telemetry.drop is None:
         yield drop_folder(settings, server)
 

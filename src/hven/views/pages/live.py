@@ -11,6 +11,7 @@ import panel as pn
 from hven.core.clock import now_ns
 from hven.observatory import Observatory
 from hven.prompt import queries
+from hven.prompt.access import may_look
 from hven.views import formats, markup, theme
 from hven.views.figures.drops import Course, Picture, course, picture, show_drop
 from hven.views.following import keep_fresh
@@ -34,7 +35,7 @@ _PICTURES = {"light": "last drop", "fit": "fit", "residual": "residual"}
 def page(observatory: Observatory, url: Url) -> Content:
     """Verdict, last drops, phase and contrast against time, corrections; all of it follows what is taken."""
     root = observatory.root
-    names = queries.instruments(root)
+    names = [name for name in queries.instruments(root) if may_look(observatory.registry, name)]
     if not names:
         return Content("Live", [markup.html(markup.empty("Nothing is being taken", _WHY, _TRY))])
     instrument = url.get("instrument") if url.get("instrument") in names else names[0]

@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 from types import SimpleNamespace
 
+import drop_series
 import pytest
 import small_products
 from installation import make_site, open_folder
 
+from hven.access.change import change_access
 from hven.core.clock import parse_utc
 from hven.instruments.panoseti.simulator import PALOMAR, Run, write_run
+from hven.model.collection import AccessClass
 from hven.registry.direct import DirectRegistry
 
 NIGHT = 20251021
@@ -48,7 +51,7 @@ def run(site, account, **commands):
 def site(accounts, installation):
     """A copier has delivered a run and dropped a sample; the archive has lost a raw file; there is a gain."""
     with open_folder("site") as folder:
-        made = make_site(folder, accounts, installation)
+        made = make_site(folder, accounts, installation, instruments=["panoseti", "magis"])
         dropped = made.root / "incoming" / "telemetry" / "weather"
         assert accounts.cora.can("mkdir", dropped)
         assert accounts.cora.can("sh", "-c", f"echo '{SAMPLE}' > {dropped}/a.jsonl")
@@ -56,6 +59,9 @@ def site(accounts, installation):
         raw.mkdir()
         write_run(raw, Run("crab", BEGAN, (10.7, 41.3), movie_s=0.5, telescopes=PALOMAR[:1]), seed=1)
         assert accounts.cora.can("rsync", "-rt", f"{raw}/", f"{made.root}/incoming/hvt-cora/")
+        for path, content in drop_series.series().items():
+            (folder / path).parent.mkdir(exist_ok=True)
+            (folder / path).write_bytes(content)
         yield made
 
 
@@ -76,7 +82,8 @@ def told(site, accounts, gain):
     certify = ("calib", "certify", gain, SHARED, *SPAN)
     decertify = ("calib", "decertify", gain, SHARED, *SPAN)
     told = {"archive": run(site, accounts.archive, archived=("ingest", site.root / "incoming"), telemetry=take)}
-    told["batch"] = run(site, accounts.batch, telemetry=take, certify=certify)
+    live = ("live", "magis/live", site.root.parent / f"{drop_series.OBSERVATION}.series", "--replay", 1000)
+    told["batch"] = run(site, accounts.batch, telemetry=take, certify=certify, live=live)
     lost = next((site.root / "L0").rglob("*img16*module*.pff"))
     assert accounts.archive.can("rm", "-f", lost)
     told["batch"] |= run(site, accounts.batch, audit=("audit", NIGHT), catchup=heal)
@@ -171,3 +178,27 @@ def test_the_batch_account_certifies_and_people_do_not(site, told, gain):
     assert told.batch["certify"][0] == 0, told.batch["certify"][1]
     assert (kept.validity.product_id, kept.who) == (gain, "hvt-batch")
     assert [told.ada[edit][0] for edit in ("certify", "decertify")] == [6, 6]
+
+
+def test_what_is_being_taken_is_for_those_who_may_see_the_raw_data(site, accounts, told):
+    shown = site.root / "live" / "magis" / drop_series.OBSERVATION / "magis.drops.1.parquet"
+    everybody = ("ada", "otto", "olga", "archive", "api", "dash")
+    services = {"archive", "api", "dash"}
+    readers = {"": [who for who in everybody if getattr(accounts, who).can("wc", "-c", shown)]}
+    with DirectRegistry(site.settings.registry_url, site.root) as registry:
+        for access in (AccessClass.OPERATORS, AccessClass.PUBLIC):
+            change_access(registry, site.settings, "magis/raw/all", access)
+            readers[access] = [who for who in everybody if getattr(accounts, who).can("wc", "-c", shown)]
+
+    assert told.batch["live"][0] == 0, told.batch["live"][1]
+    assert set(readers[""]) == {"ada", "olga", *services}
+    assert set(readers[AccessClass.OPERATORS]) == {"olga", *services}
+    assert set(readers[AccessClass.PUBLIC]) == set(everybody)
+
+
+def test_files_from_memory_are_for_the_archive_alone(site, accounts, told):
+    spooled = next((site.root / "incoming" / "live").glob("*/series.json"))
+
+    assert accounts.archive.can("cat", spooled)
+    assert not accounts.archive.can("rm", "-f", spooled)
+    assert not [who for who in ("ada", "otto", "olga", "cora") if getattr(accounts, who).can("cat", spooled)]
