@@ -31,15 +31,12 @@ def send(
     where: Where = "",
     config: Changes = None,
     priority: Annotated[str, typer.Option(help="Class of its job.")] = "ocs-driven",
-    certify: Annotated[str, typer.Option(help="CALIBRATION collection into which products go; none if empty.")] = "",
-    types: Annotated[
-        list[str] | None, typer.Option("--type", help="Dataset type that is certified; may be given several times.")
-    ] = None,
     calibration: Annotated[
-        bool, typer.Option("--calibration", help="Take a declared calibration, e.g. panoseti/flat, and certify it.")
+        bool,
+        typer.Option("--calibration", help="Make a declared calibration, e.g. panoseti/flat, verify and certify it."),
     ] = False,
-    begin: Annotated[str, typer.Option(help="UTC from which they are valid.")] = "",
-    end: Annotated[str, typer.Option(help="UTC until which they are valid, not included.")] = "",
+    begin: Annotated[str, typer.Option(help="UTC from which a calibration is valid; the begin of its frames.")] = "",
+    end: Annotated[str, typer.Option(help="UTC until which, not included; after the declared days.")] = "",
     wait: Annotated[bool, typer.Option("--wait", help="Come back when it has ended.")] = False,
     as_json: Json = False,
     site: Site = None,
@@ -51,10 +48,12 @@ def send(
     from hven.batch.commands.model import CommandState
     from hven.batch.model import job_class_of
     from hven.cli.options import data_id, read_changes
+    from hven.core.errors import ConfigurationError
     from hven.model.query import DataQuery
     from hven.observatory import connect
 
-    wanted = {"collection": certify, "types": types or [], "begin": begin, "end": end}
+    if (begin or end) and not calibration:
+        raise ConfigurationError("a pipeline certifies nothing", hint="--begin and --end are for --calibration.")
     made = {"name": what, "begin": begin, "end": end}
     request = _request(
         id=command_id,
@@ -64,7 +63,6 @@ def send(
         where=where,
         config=read_changes(config or []),
         priority=job_class_of(priority),
-        certify=wanted if any(wanted.values()) and not calibration else None,
     )
     with connect(site) as obs:
         found = obs.commands.send(request)
@@ -132,9 +130,7 @@ def _request(**values: Any) -> CommandRequest:
         return CommandRequest.model_validate(values)
     except ValidationError as error:
         problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-        raise ConfigurationError(
-            f"this is no command: {problems}", hint="To certify, give --certify, --type, --begin and --end together."
-        ) from None
+        raise ConfigurationError(f"this is no command: {problems}") from None
 
 
 def _what(request: CommandRequest) -> str:

@@ -73,7 +73,9 @@ def test_a_command_is_sent_looked_at_and_aborted(hven):
         {"day_obs": [20251021]}
     ]
     assert "cal1" in hven("command", "list")
+    with pytest.raises(ConfigurationError, match="a pipeline certifies nothing"):
+        hven(*what, "--begin", "2025-10-22")
     with pytest.raises(ConfigurationError, match="this is no command"):
-        hven(*what, "--certify", "panoseti/calib/gain")
+        hven("command", "send", "cal2", "panoseti/flat", "--calibration", "--begin", "noon")
     assert "cal1: ack, stopping" in hven("command", "abort", "cal1")
     assert json.loads(hven("command", "show", "cal1", "--json"))["aborting"]

@@ -13,7 +13,7 @@ from threading import Thread
 
 from hven.batch.commands.calibrate import CalibrationRun
 from hven.batch.commands.model import Command, CommandState, Summary
-from hven.batch.commands.outcome import certify_all, products_of, summary_of
+from hven.batch.commands.outcome import summary_of
 from hven.batch.commands.store import OPEN, CommandStore
 from hven.batch.jobs import DirectJobs
 from hven.batch.model import Job, JobState
@@ -136,19 +136,5 @@ class CommandChore:
             self.store.end(command, CommandState.ABORTED, summary=summary, error=by)
         elif job.state == JobState.FAILED:
             self.store.end(command, CommandState.FAILED, summary=summary, error=job.error, hint=job.hint)
-        else:
-            self._complete(command, job, summary)
-
-    def _complete(self, command: Command, job: Job, summary: Summary) -> None:
-        wanted = command.request.certify
-        said = {"who": command.who, "why": f"command {command.request.id}, quality {summary.qc}"}
-        try:
-            if wanted is not None:
-                products = products_of(job, self.jobs)
-                summary = certify_all(wanted, products, summary, self.jobs.registry, **said)
-        except InfrastructureError:
-            raise
-        except HvenError as error:
-            self.store.end(command, CommandState.FAILED, summary=summary, error=error.message, hint=error.hint)
         else:
             self.store.end(command, CommandState.COMPLETED, summary=summary)

@@ -13,7 +13,6 @@ from hven.batch.store import JobStore
 from hven.calibration.declared import find_calibration
 from hven.core.errors import AccessDeniedError, ConflictError, NotFoundError, UnknownNameError
 from hven.core.settings import Settings
-from hven.model.collection import owner_of
 from hven.pipeline.bind import bind
 from hven.pipeline.load import load_pipeline
 
@@ -32,7 +31,7 @@ class Commands(Protocol):
             For an instrument, pipeline, calibration, subset, step or data ID key that does not exist; nothing is taken
             down.
         ConfigurationError
-            When the configuration does not fit, or calibrations would go into somebody's own collection.
+            When the configuration does not fit.
         ConflictError
             When another command has this id.
         AccessDeniedError
@@ -134,8 +133,3 @@ def _check(settings: Settings, request: CommandRequest) -> None:
     else:
         bind(load_pipeline(instrument, request.pipeline), instrument, request.config)
     _ = request.query  # raises for an unknown data ID key
-    if request.certify and owner_of(request.certify.collection):
-        raise AccessDeniedError(
-            f"{request.certify.collection} is somebody's own",
-            hint=f"A command certifies for the observatory, e.g. in {name}/calib/....",
-        )

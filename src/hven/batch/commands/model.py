@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from hven.batch.model import Counts, JobClass, JobRequest
 from hven.core.clock import parse_utc
 from hven.core.errors import ConfigurationError
-from hven.model.data_id import TypeName, Value
+from hven.model.data_id import Value
 from hven.model.digest import digest_json
 from hven.model.metric import Status
 from hven.model.query import DataQuery
@@ -33,45 +33,6 @@ class CommandState(StrEnum):
 
 class _Record(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Certification(_Record):
-    """Which products of a command become calibrations, unless their quality is `error`.
-
-    Examples
-    --------
-    >>> when = {"begin": "2025-10-22T00:00:00Z", "end": "2025-10-23T00:00:00Z"}
-    >>> Certification(collection="panoseti/calib/gain", types=("L1/panoseti.gain",), **when).begin_ns
-    1761091200000000000
-    """
-
-    collection: Annotated[
-        str, Field(pattern=r"^[A-Za-z0-9._+/-]{1,300}$", description="CALIBRATION collection; made if it is not there.")
-    ]
-    types: Annotated[tuple[str, ...], Field(min_length=1, description="Dataset types, e.g. L1/panoseti.gain.")]
-    begin: Annotated[str, Field(description="UTC, ISO 8601; valid for data taken from then on.")]
-    end: Annotated[str, Field(description="UTC, not included.")]
-
-    @property
-    def begin_ns(self) -> int:
-        """UTC nanoseconds."""
-        return parse_utc(self.begin)
-
-    @property
-    def end_ns(self) -> int:
-        """UTC nanoseconds."""
-        return parse_utc(self.end)
-
-    @model_validator(mode="after")
-    def _can_be_read(self) -> Self:
-        try:
-            for name in self.types:
-                TypeName.parse(name)
-            if self.begin_ns >= self.end_ns:
-                raise ValueError("the validity is empty: it is [begin, end) with begin before end")
-        except ConfigurationError as error:
-            raise ValueError(str(error)) from None
-        return self
 
 
 class CalibrationSet(_Record):
@@ -132,16 +93,13 @@ class CommandRequest(_Record):
         dict[str, dict[str, Any]], Field(description="By step: configuration values that differ from the pipeline's.")
     ] = {}
     priority: Annotated[JobClass, Field(description="Class of its job.")] = JobClass.OCS_DRIVEN
-    certify: Annotated[Certification | None, Field(description="What becomes a calibration; nothing if left out.")] = (
-        None
-    )
 
     @model_validator(mode="after")
     def _one_thing(self) -> Self:
         if bool(self.pipeline) == (self.calibration is not None):
             raise ValueError("name either a pipeline or a calibration")
-        if self.calibration is not None and (self.config or self.certify):
-            raise ValueError("a calibration is made and certified as it is declared: leave config and certify out")
+        if self.calibration is not None and self.config:
+            raise ValueError("a calibration is made and certified as it is declared: leave config out")
         return self
 
     @property

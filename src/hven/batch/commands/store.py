@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from hven.batch.commands.model import Command, CommandRequest, CommandState, Summary
-from hven.batch.commands.tables import COMMAND, METADATA, NAME, VERSION
+from hven.batch.commands.tables import COMMAND, METADATA, MIGRATIONS, NAME, VERSION
 from hven.core.clock import now_ns
 from hven.core.errors import ConflictError, NotFoundError
 from hven.registry.database import Database
@@ -28,7 +28,9 @@ class CommandStore:
 
     def __init__(self, database: Database) -> None:
         self.database = database
-        database.prepare(METADATA, name=NAME, version=VERSION, when_older="Commands of that version are lost.")
+        database.prepare(
+            METADATA, name=NAME, version=VERSION, when_older="Commands of that version are lost.", migrations=MIGRATIONS
+        )
 
     def put(self, request: CommandRequest, *, who: str) -> Command:
         """Take a command down; the same again gives what is known of it.
