@@ -1,4 +1,7 @@
-"""Overviews of long series: min, max, mean and count of each 1024 samples, kept beside a segment; folded into plots."""
+"""Overviews of long series: min, max, mean and count of each 1024 samples, kept beside a segment; folded into plots.
+
+Samples of a topic with keys are of several things: each has cells of its own, and the keys stand beside them.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import xarray as xr
 
@@ -28,18 +32,33 @@ RAW_ROWS = 1 << 21
 
 _KEPT = frozenset({"float64", "int64"})
 _STATISTICS = ("min", "max", "mean", "count")
+_BEGIN = "begin"
+
+
+_FEWEST_IN_CELLS = 16
+"""Where cells would hold fewer samples, as with keys that hardly ever come again, they would save nothing."""
 
 
 def write(segment: Segment, topic: Topic, table: pd.DataFrame) -> None:
-    """Keep the cells of a segment; topics with keys are of several things, and have none."""
-    if topic.keys or segment.rows < FEWEST_ROWS:
+    """Keep the cells of a segment, of each value of its topic's keys."""
+    if segment.rows < FEWEST_ROWS:
         return
-    columns: dict[str, Any] = {"begin": table[TIME].to_numpy()[::ROWS]}
+    series = [own for _, own in table.groupby(list(topic.keys), sort=False)] if topic.keys else [table]
+    if len(series) * _FEWEST_IN_CELLS <= segment.rows:
+        found = pd.concat([_cells_of(topic, own) for own in series], ignore_index=True)
+        ordered = found.sort_values(_BEGIN, kind="stable")
+        segments.write_parquet(path_of(segment), pa.Table.from_pandas(ordered, preserve_index=False))
+
+
+def _cells_of(topic: Topic, table: pd.DataFrame) -> pd.DataFrame:
+    """Cells of samples that are all of one thing."""
+    columns: dict[str, Any] = {_BEGIN: table[TIME].to_numpy()[::ROWS]}
+    columns |= {key: np.repeat(table[key].to_numpy()[:1], len(columns[_BEGIN])) for key in topic.keys}
     for field in topic.fields:
         if field.dtype in _KEPT:
             found = reduce_rows(table[field.name].to_numpy(), ROWS)
             columns |= {f"{field.name}.{statistic}": found[statistic] for statistic in _STATISTICS}
-    segments.write_parquet(path_of(segment), pa.table(columns))
+    return pd.DataFrame(columns)
 
 
 def path_of(segment: Segment) -> Path:
@@ -99,7 +118,7 @@ def fold(bins: Bins, topic: Topic, meeting: Sequence[Segment], field: str, selec
     many = topic.field(field).dtype in _KEPT and sum(_rows_in(s, begin, end) for s in meeting) > RAW_ROWS
     for segment in meeting:
         if many and path_of(segment).exists():
-            _fold_cells(bins, segment, field)
+            _fold_cells(bins, segment, field, select)
         else:
             _fold_samples(bins, topic, segment, field, select)
 
@@ -111,12 +130,13 @@ def _rows_in(segment: Segment, begin: int, end: int) -> float:
     return segment.rows * min(max(shared, 0) / length, 1.0)
 
 
-def _fold_cells(bins: Bins, segment: Segment, field: str) -> None:
+def _fold_cells(bins: Bins, segment: Segment, field: str, select: Mapping[str, str]) -> None:
     """A cell counts where it begins."""
-    names = ["begin", *(f"{field}.{statistic}" for statistic in _STATISTICS)]
-    begin, low, high, mean, count = (
-        column.to_numpy() for column in pq.read_table(path_of(segment), columns=names, use_threads=False).columns
-    )
+    names = [_BEGIN, *(f"{field}.{statistic}" for statistic in _STATISTICS)]
+    table = pq.read_table(path_of(segment), columns=[*names, *select], use_threads=False)
+    for key, value in select.items():
+        table = table.filter(pc.equal(pc.cast(table.column(key), pa.string()), value))
+    begin, low, high, mean, count = (table.column(name).to_numpy() for name in names)
     bins.add(begin, low, high, np.nan_to_num(mean) * count, count)
 
 

@@ -172,6 +172,65 @@ def test_an_overview_shows_extremes_means_and_holes(long_series, monkeypatch, ra
     assert int(found["count"].sum()) == table["v"].notna().sum()
 
 
+RACK = Topic(
+    name="rack", kind=Kind.TELEMETRY, doc="Sensors.", keys=("sensor", "channel"),
+    fields=(
+        Field(name="sensor", dtype="str", doc="Name."), Field(name="channel", dtype="int64", units="1", doc="Of it."),
+        Field(name="v", units="V", doc="Voltage."),
+    ),
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def rack(tmp_path_factory):
+    """Three sensors of unlike cadence in one topic, in two segments; one has a spike and a hole."""
+    store, rng = TelemetryStore(tmp_path_factory.mktemp("rack")), np.random.default_rng(4)
+    parts = []
+    for sensor, channel, step in (("a", 1, 0.1), ("a", 2, 0.2), ("b", 1, 40.0)):
+        times = MIDNIGHT + (np.arange(0, 16_000, step) * NS).astype(np.int64)
+        values = rng.normal(size=len(times)) + 10 * channel
+        parts.append(pd.DataFrame({"time": times, "sensor": sensor, "channel": channel, "v": values}))
+    parts[0].loc[105_000, "v"] = 99.0
+    parts[0] = parts[0].drop(index=range(40_000, 80_000))
+    table = pd.concat(parts).sort_values("time", kind="stable", ignore_index=True)
+    for half in np.array_split(np.arange(len(table)), 2):
+        store.append(RACK, table.iloc[half])
+    return store, table
+
+
+@pytest.mark.parametrize(
+    "select", [{"sensor": "a", "channel": "1"}, {"sensor": "a", "channel": "2"}, {"sensor": "b", "channel": "1"}, {}],
+    ids=["spike", "even", "sparse", "all"],
+)  # fmt: skip
+def test_an_overview_of_one_of_several_things_is_of_that_one(rack, monkeypatch, select):
+    store, table = rack
+    monkeypatch.setattr(cells, "RAW_ROWS", 0)
+    monkeypatch.setattr(cells, "_fold_samples", None)
+    own = table[
+        [all(str(row[k]) == v for k, v in select.items()) for row in table[["sensor", "channel"]].to_dict("records")]
+    ]
+
+    found = store.overview("rack", "v", MIDNIGHT, MIDNIGHT + 16_000 * NS, points=16, select=select)
+
+    assert int(found["count"].sum()) == len(own)
+    assert (float(found["min"].min()), float(found["max"].max())) == (own["v"].min(), own["v"].max())
+    total = float((found["mean"].fillna(0) * found["count"]).sum())
+    np.testing.assert_allclose(total, own["v"].sum(), rtol=1e-9)
+    if select == {"sensor": "a", "channel": "1"}:
+        assert np.isnan(found["mean"].to_numpy()[5:7]).all()
+        assert int(np.nanargmax(found["max"].to_numpy())) == 10
+
+
+def test_keys_that_never_come_again_have_no_cells(store, monkeypatch):
+    monkeypatch.setattr(cells, "FEWEST_ROWS", 100)
+    rows = pd.DataFrame(
+        {"time": MIDNIGHT + np.arange(200) * NS, "sensor": list(map(str, range(200))), "channel": 1, "v": 1.0}
+    )
+    store.append(RACK, rows)
+
+    assert list(store.folder.rglob(f"*{segments.CELLS}")) == []
+
+
 def test_genuine_shutter_and_photodiode_records_are_read(store, real_data, tmp_path):
     profile = real_data / "telemetry" / "MC_O_30211212_000310_shutterMotionProfileOpen.json"
     diode = real_data / "telemetry" / "Photodiode_Readings_20211212_000310.txt"
