@@ -9,6 +9,7 @@ from hven.core.settings import Settings
 from hven.registry.database import Database
 from hven.registry.direct import DirectRegistry
 from hven.telemetry.intake import Intake
+from hven.telemetry.nights import Nights
 from hven.telemetry.spool import Spool
 from hven.telemetry.store import TelemetryStore
 from hven.telemetry.topics import declared
@@ -21,7 +22,7 @@ LOOK_S = 10.0
 
 
 class TelemetryChore:
-    """Brings samples into the store, in a thread of its own, so that jobs do not wait for it.
+    """Brings samples into the store and tabulates nights that have ended, in a thread of its own: no job waits for it.
 
     Parameters
     ----------
@@ -37,6 +38,7 @@ class TelemetryChore:
         self.settings = settings
         self.spool = Spool(database)
         self.intake = Intake(settings, database, TelemetryStore(settings.root), declared(settings))
+        self.nights = Nights(settings, database, self.intake.store, self.intake.declared)
         self._pool = ThreadPoolExecutor(1, "telemetry")
         self._work: Future[None] | None = None
         self._next_s = self._look_s = 0.0
@@ -61,3 +63,4 @@ class TelemetryChore:
             self.intake.files()
             with DirectRegistry(self.settings.registry_url, self.settings.root) as registry:
                 self.intake.products(registry)
+                self.nights.look(registry)

@@ -20,7 +20,7 @@ from hven.registry.schema import storable
 from hven.store.read import open_product
 from hven.telemetry.annex import keep_file
 from hven.telemetry.drop import drop_folder
-from hven.telemetry.intake_tables import METADATA, NAME, TAKEN, VERSION
+from hven.telemetry.intake_tables import METADATA, MIGRATIONS, NAME, TAKEN, VERSION
 from hven.telemetry.readers import read_samples
 from hven.telemetry.samples import Appended
 from hven.telemetry.store import TelemetryStore
@@ -47,7 +47,8 @@ class Intake:
         self.database = database
         self.store = store
         self.declared = declared
-        database.prepare(METADATA, name=NAME, version=VERSION, when_older="The next round takes all files again.")
+        again = "The next round takes all files again."
+        database.prepare(METADATA, name=NAME, version=VERSION, when_older=again, migrations=MIGRATIONS)
 
     def files(self) -> Appended:
         """Take files that have not changed for the settle time; they stay where they are.

@@ -1,13 +1,14 @@
-"""Tables of what comes in: samples that were pushed and wait for the store, and files that were taken."""
+"""Tables of what comes in: samples that wait for the store, files that were taken, nights that were tabulated."""
 
 from __future__ import annotations
 
 from sqlalchemy import BigInteger, Column, Integer, MetaData, Table
+from sqlalchemy.engine import Connection
 
 from hven.registry.schema import Text
 
 NAME = "telemetry"
-VERSION = 1
+VERSION = 2
 METADATA = MetaData()
 
 SPOOL = Table(
@@ -34,3 +35,20 @@ TAKEN = Table(
     Column("taken_ns", BigInteger, nullable=False),
 )
 """Files (by path) and products (by id) that were taken, and how it ended; losing it costs time, not data."""
+
+TABULATED = Table(
+    "telemetry_tabulated",
+    METADATA,
+    Column("instrument", Text, primary_key=True),
+    Column("night", Integer, primary_key=True),
+    Column("source", Text, nullable=False),
+)
+"""Nights whose exposures were tabulated: `source` is the digest of all that they were made from."""
+
+
+def add_tabulated(connection: Connection) -> None:
+    """Version 2: exposures are tabulated as nights end."""
+    TABULATED.create(connection)
+
+
+MIGRATIONS = (add_tabulated,)

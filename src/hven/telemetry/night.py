@@ -20,6 +20,7 @@ from hven.model.query import DataQuery
 from hven.model.telemetry import ExposureTable, exposure_type
 from hven.pipeline.identity import software
 from hven.registry.protocol import Registry
+from hven.registry.run_class import run_acl
 from hven.store import tables
 from hven.store.current import set_current
 from hven.store.publish import Staging, stage
@@ -43,24 +44,28 @@ def transform(settings: Settings, registry: Registry, instrument: str, night: in
     """
     site = declared(settings)
     table = site.table(instrument)
-    raw = _raw(registry, instrument, night)
+    raw = raw_of(registry, instrument, night)
     if not raw:
         raise DatasetNotFoundError(f"{instrument} has no exposures on {night}", hint="`hven find` lists what there is.")
     made = tabulate(TelemetryStore(settings.root), site.topics, table, exposures(settings.root, raw, table))
     kind = exposure_type(instrument)
     ref = DatasetRef(kind.type_name, DataId(instrument=instrument, day_obs=night))
-    with stage(settings.root, ref) as staging:
+    now = now_ns()
+    stamp = format_utc(now - now % 1_000_000).translate(str.maketrans("", "", "-:."))
+    run = run_name(f"{instrument}/exposures", stamp)
+    with stage(settings.root, ref, acl=run_acl(registry, run, settings.server)) as staging:
         tables.write_dataset(staging.path, kind, made)
         before = registry.find_one(ref)
         if before is not None and before.digest == _digest(staging.path):
             return before
-        product = staging.publish(_provenance(staging, table, raw, user=user, site=settings.site), kind)
+        product = staging.publish(_provenance(staging, table, raw, run=run, user=user, site=settings.site), kind)
     registry.register([product], inputs={product.id: [p.id for p in raw]})
     set_current(settings.root, product)
     return product
 
 
-def _raw(registry: Registry, instrument: str, night: int) -> list[Product]:
+def raw_of(registry: Registry, instrument: str, night: int) -> list[Product]:
+    """Raw data of a night that have rows."""
     found = registry.find(None, DataQuery.of(instrument=instrument, day_obs=night))
     return [p for p in found if p.ref.type.level == Level.L0 and p.form == "array" and p.rows]
 
@@ -69,24 +74,23 @@ def _digest(folder: Path) -> str:
     return digest_dataset(open_product(folder, chunks=None, indexes=False))
 
 
-def _provenance(staging: Staging, table: ExposureTable, raw: Sequence[Product], *, user: str, site: str) -> Provenance:
-    now = now_ns()
-    stamp = format_utc(now - now % 1_000_000).translate(str.maketrans("", "", "-:."))
-    instrument = str(staging.ref.data_id["instrument"])
-    kind = exposure_type(instrument)
+def _provenance(
+    staging: Staging, table: ExposureTable, raw: Sequence[Product], *, run: str, user: str, site: str
+) -> Provenance:
+    kind = exposure_type(str(staging.ref.data_id["instrument"]))
     return Provenance(
         id=staging.id,
         dataset_type=str(kind.type_name),
         schema_version=kind.schema_version,
         data_id=dict(staging.ref.data_id),
-        run=run_name(f"{instrument}/exposures", stamp),
+        run=run,
         task=TASK,
         task_version=VERSION,
         config=table.model_dump(mode="json", exclude_defaults=True),
         inputs=tuple(_input(product) for product in raw),
         quantum_key="",
         output="",
-        created_ns=now,
+        created_ns=now_ns(),
         user=user,
         site=site,
         software=software(),

@@ -15,7 +15,7 @@ from hven.core.clock import now_ns, parse_utc
 from hven.core.errors import SchemaError
 from hven.model.telemetry import TIME, Topic
 from hven.registry.database import Database
-from hven.telemetry.intake_tables import METADATA, NAME, SPOOL, VERSION
+from hven.telemetry.intake_tables import METADATA, MIGRATIONS, NAME, SPOOL, VERSION
 from hven.telemetry.samples import Appended, conform
 from hven.telemetry.store import TelemetryStore
 
@@ -33,7 +33,8 @@ class Spool:
 
     def __init__(self, database: Database) -> None:
         self.database = database
-        database.prepare(METADATA, name=NAME, version=VERSION, when_older="Samples of that version are lost.")
+        lost = "Samples of that version are lost."
+        database.prepare(METADATA, name=NAME, version=VERSION, when_older=lost, migrations=MIGRATIONS)
 
     def put(self, topic: Topic, samples: Sequence[Mapping[str, Any]], *, who: str) -> int:
         """Accept samples as people send them: `time` is ISO 8601 text or whole nanoseconds, UTC; gives how many.

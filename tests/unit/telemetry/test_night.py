@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 
 import guest_api
 import httpx
@@ -10,9 +11,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import small_products
+import sqlalchemy as sa
 import xarray as xr
 
 from hven.core.clock import NS, day_obs_begin
+from hven.core.errors import ConfigurationError
 from hven.core.settings import IngestSettings, Settings, TelemetrySettings
 from hven.model.dataset_type import DatasetType
 from hven.model.variable import Variable
@@ -21,8 +24,10 @@ from hven.registry.database import Database
 from hven.store import arrays, tables
 from hven.store.publish import stage
 from hven.telemetry.chore import TelemetryChore
+from hven.telemetry.intake_tables import NAME, SPOOL, TABULATED, TAKEN
 from hven.telemetry.night import transform
 from hven.telemetry.simulate import Troubles, simulate
+from hven.telemetry.spool import Spool
 from hven.telemetry.store import TelemetryStore
 
 NIGHT = 20251021
@@ -136,6 +141,88 @@ def test_exposures_of_a_night_are_a_product_that_is_made_again_when_something_ch
     assert obs.provenance(newer).task == "telemetry.transform"
 
 
+@pytest.fixture
+def quiet(tmp_path):
+    """A night of one observation without telemetry, and the chore; `look` is never too early."""
+    settings = Settings(
+        root=tmp_path / "data", state=tmp_path / "state", instruments=("panoseti",),
+        ingest=IngestSettings(settle_s=0), telemetry=TelemetrySettings(drop=tmp_path / "drop"),
+    )  # fmt: skip
+    settings.root.mkdir()
+    database = Database(settings.platform_url)
+    nights = TelemetryChore(settings, database).nights
+    with connect(settings) as obs:
+        (settings.root / "L0/panoseti" / str(NIGHT)).mkdir(parents=True)
+        obs.registry.register([raw(obs.root, "L0/panoseti.img16", "one.T1", [60, 120])], inputs={})
+
+        def look():
+            nights._look_s = 0.0
+            return nights.look(obs.registry)
+
+        yield obs, nights, look
+    database.close()
+
+
+def weather(seconds):
+    times = BEGIN + (np.asarray(seconds) * NS).astype(np.int64)
+    return pd.DataFrame({"time": times, "wind_speed": 3.0, **dict.fromkeys(("humidity", "temperature"), 10.0)})
+
+
+def test_a_night_is_tabulated_as_it_ends_and_again_when_samples_come_late(quiet, monkeypatch):
+    obs, nights, look = quiet
+    assert look() == []  # without samples there is nothing to say
+
+    nights.store.append(nights.declared.topic("weather"), weather([61, 65]))
+    monkeypatch.setattr("hven.telemetry.nights.now_ns", lambda: BEGIN)
+    assert look() == []  # it has not ended
+    monkeypatch.undo()
+
+    (first,) = look()
+    assert obs.open("panoseti.exposures", day_obs=NIGHT)["wind_speed_samples"].to_numpy().tolist() == [2]
+    assert look() == []
+
+    nights.store.append(nights.declared.topic("weather"), weather([62]))
+    (again,) = look()
+    assert again.id != first.id
+    assert obs.open("panoseti.exposures", day_obs=NIGHT)["wind_speed_samples"].to_numpy().tolist() == [3]
+
+    obs.registry.register([raw(obs.root, "L0/panoseti.img16", "two.T2", [200, 210])], inputs={})
+    assert [product.rows for product in look()] == [2]
+    other = TelemetryChore(obs.settings, nights.database).nights
+    assert other.look(obs.registry) == []  # another process knows what was done
+
+
+def test_a_night_that_cannot_be_tabulated_is_told_once_and_stops_no_other(quiet, monkeypatch):
+    _, nights, look = quiet
+    nights.store.append(nights.declared.topic("weather"), weather([61]))
+    asked = []
+
+    def fails(_settings, _registry, instrument, night, *, user):
+        asked.append((instrument, night, user))
+        raise ConfigurationError("no length")
+
+    with monkeypatch.context() as broken:
+        broken.setattr("hven.telemetry.nights.transform", fails)
+        assert (look(), look()) == ([], [])
+    assert [(instrument, night) for instrument, night, _ in asked] == [("panoseti", NIGHT)]
+
+    nights.store.append(nights.declared.topic("weather"), weather([63]))
+    assert len(look()) == 1
+
+
+def test_tables_made_before_nights_were_tabulated_are_migrated(tmp_path):
+    with closing(Database(f"sqlite:///{tmp_path}/platform.sqlite")) as database:
+        database.prepare(sa.MetaData(), name=NAME, version=1, when_older="")
+        with database.write() as connection:
+            SPOOL.create(connection)
+            TAKEN.create(connection)
+
+        Spool(database)
+
+        with database.read() as connection:
+            assert connection.execute(sa.select(TABULATED)).all() == []
+
+
 def test_rows_of_housekeeping_products_are_samples_of_their_devices(night):
     obs, chore, _, _ = night
     kind = obs.dataset_type("panoseti.housekeeping", "L1")
@@ -191,8 +278,6 @@ def test_telemetry_is_joined_to_products_on_request(night):
 
 
 def test_a_file_that_cannot_be_read_is_noted_and_stops_nothing(night):
-    from hven.telemetry.intake_tables import TAKEN
-
     _, chore, _, _ = night
     with chore.intake.database.read() as connection:
         noted = {row.source.rpartition("/")[2]: row.error for row in connection.execute(TAKEN.select())}

@@ -86,7 +86,8 @@ def told(site, accounts, gain):
     told["batch"] = run(site, accounts.batch, telemetry=take, certify=certify, live=live)
     lost = next((site.root / "L0").rglob("*img16*module*.pff"))
     assert accounts.archive.can("rm", "-f", lost)
-    told["batch"] |= run(site, accounts.batch, audit=("audit", NIGHT), catchup=heal)
+    tabulate = ("telemetry", "transform", NIGHT)
+    told["batch"] |= run(site, accounts.batch, exposures=tabulate, audit=("audit", NIGHT), catchup=heal)
     shown = ("telemetry", "show", "weather")
     own = site.root.parent / "own.jsonl"
     own.write_text(SAMPLE)
@@ -169,6 +170,15 @@ def test_the_batch_account_looks_and_the_archives_account_heals(told):
     assert told.archive["catchup"][0] == 0, told.archive["catchup"][1]
     assert told.lost.exists()
     assert told.archive["audit"][1] == "nothing is amiss\n"
+
+
+def test_exposures_are_for_the_collaboration(site, accounts, told):
+    (product,) = (site.root / "L2" / "panoseti").rglob("manifest.json")
+
+    assert told.batch["exposures"][0] == 0, told.batch["exposures"][1]
+    assert product.stat().st_uid == accounts.batch.uid
+    readers = [who for who in ("ada", "olga", "otto", "cora") if getattr(accounts, who).can("cat", product)]
+    assert readers == ["ada", "olga"]
 
 
 def test_the_batch_account_certifies_and_people_do_not(site, told, gain):

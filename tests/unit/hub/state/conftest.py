@@ -39,7 +39,7 @@ from hven.registry.database import Database
 from hven.registry.direct import DirectRegistry
 from hven.retention.audit import Audit, Deed
 from hven.telemetry.gateway import Gateway
-from hven.telemetry.intake_tables import TAKEN
+from hven.telemetry.intake_tables import TABULATED, TAKEN
 from hven.telemetry.spool import Spool
 from hven.telemetry.topics import declared
 
@@ -104,12 +104,13 @@ class Site:
         audit.ask("olga", "apply")
 
     def observe(self, database):
-        """A sample on its way, and a file that was taken."""
+        """A sample on its way, a file that was taken, and a night that was tabulated."""
         topic = declared(self.settings).topic("weather")
         Spool(database).put(topic, [{"time": NIGHT, "temperature": 0.1}], who="mast")
         with database.write() as connection:
             row = {"source": "a/é.csv", "size": 1 << 40, "mtime_ns": NIGHT, "topic": "weather", "taken_ns": NIGHT}
             connection.execute(TAKEN.insert().values(**row, samples=1, error=""))
+            connection.execute(TABULATED.insert().values(instrument="panoseti", night=20251021, source="é"))
 
     def plan(self, database):
         """A campaign with a group, and a message about it."""
