@@ -127,6 +127,10 @@ class Archive:
             report.add(self._convert(instrument, observation, manifest, before))
         return report
 
+    def described(self, instrument: Instrument, observation: RawObservation) -> RawManifest:
+        """As of `RawArchive.described`."""
+        return self._raw(instrument, 0.0).described(observation)
+
     def convert(
         self, instrument: Instrument, manifest: RawManifest, delivered: Mapping[str, Path] = NOWHERE
     ) -> list[ProductResult]:

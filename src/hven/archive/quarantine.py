@@ -39,7 +39,7 @@ def record(root: Path, day_obs: int, observation: RawObservation, file: RawFile,
     if target.exists():
         return target
     content = QuarantineRecord(
-        path=str(file.path),
+        path=file.origin or str(file.path),
         instrument=observation.instrument,
         observation=observation.observation,
         name=file.name,

@@ -199,6 +199,11 @@ class RawArchive:
                     known[file.name] = self._copy(raw / file.name, file)
             raw_manifest.save(raw.parent, manifest.holding(known, complete=manifest.complete))
 
+    def described(self, observation: RawObservation) -> RawManifest:
+        """Manifest of what lies in the archive of an observation, as far as its files say; nothing is written."""
+        known = self._known(self.folder(observation), None, observation)
+        return self._empty(observation).holding(known, complete=observation.complete)
+
     def _copy(self, target: Path, file: RawFile) -> RawRecord:
         if file.role in _REDACTED:
             return self._redacted(target, file)

@@ -34,6 +34,8 @@ class RawFile:
         For a data file: keys beyond the observation's own, e.g. the detector.
     sequence
         Number of the file in its sequence.
+    origin
+        For a file that was brought here for the time being: where it came from.
     """
 
     path: Path
@@ -42,6 +44,7 @@ class RawFile:
     dataset_type: str = ""
     data_id: DataId = field(default_factory=DataId)
     sequence: int = 0
+    origin: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -186,6 +186,105 @@ def test_the_same_metadata_come_of_archiving_and_of_catching_up(make_night, tmp_
     assert b"hunter2" not in night.raw("late", "log.txt").read_bytes()
 
 
+SPOIL = {
+    "gone": lambda path: path.unlink(),
+    "torn": lambda path: write(path, path.read_bytes()[: path.stat().st_size // 2]),
+    "altered": lambda path: write(
+        path, path.read_bytes().replace(b'"rows": 5', b'"rows": 6', 1).replace(b"1", b"2", 1)
+    ),
+}
+
+
+def spoil(path, how):
+    unlock(path.parent)
+    SPOIL[how](path)
+
+
+@pytest.mark.parametrize("how", SPOIL)
+def test_records_come_back_byte_by_byte(make_night, how):
+    night = make_night(runs=("good",))
+    night.heal(night.source)
+    with closing(connect(night.settings)) as obs:
+        obs.process("tiny/all", observation="good", shared=True)
+    whole = night.tree()
+    spoil(night.raw("good", "x").parents[1] / "manifest.json", how)
+    spoil(night.root / night.product("good").path / "manifest.json", how)
+    spoil(night.root / night.product("late").path / "provenance.json", how)
+    spoil(night.root / night.product("good", "L1").path / "manifest.json", how)
+    assert night.tree() != whole
+    assert {f.kind for f in night.auditor.audit(NIGHT, Depth.BYTES)} >= {Kind.BAD_MANIFEST, Kind.DAMAGED}
+
+    report = night.heal(night.source)
+
+    assert report.left == []
+    healed = night.tree()
+    assert {path: healed.get(path) for path in whole if not path.startswith("journal/")} == {
+        path: digest for path, digest in whole.items() if not path.startswith("journal/")
+    }
+    assert all(path.startswith("quarantine/") for path in healed.keys() - whole.keys())
+    assert night.auditor.audit(NIGHT, Depth.BYTES) == []
+
+
+def test_a_manifest_is_not_written_again_where_anything_speaks_against_it(make_night):
+    night = make_night(runs=("good",))
+    night.heal(night.source)
+    manifest = night.raw("good", "x").parents[1] / "manifest.json"
+    whole = manifest.read_text()
+    manifest.unlink()
+
+    def said(*sources):
+        (left,) = [o.text for o in night.heal(*sources).left if o.finding.kind == Kind.BAD_MANIFEST]
+        assert not manifest.exists()
+        return left
+
+    assert "no source has anything of it" in said()
+    night.raw("good", "notes.txt").write_text("whose is it?")
+    assert "no source knows what notes.txt is" in said(night.source)
+    night.raw("good", "notes.txt").unlink()
+    log = night.source / "good.tiny" / "log.txt"
+    before = log.read_bytes()
+    log.write_bytes(before + b"more")
+    assert "log.txt is not what is archived" in said(night.source)
+    log.write_bytes(before)
+    image = night.raw("good", "cam1.0.raw")
+    content = image.read_bytes()
+    write(image, content[:-1] + bytes([content[-1] ^ 1]))
+    assert "cam1.0.raw is not what is archived" in said(night.source)
+    write(image, content)
+    assert night.heal(night.source).left == []
+    assert manifest.read_text() == whole
+
+
+def test_records_of_what_was_damaged_with_them_are_left_and_said(make_night):
+    night = make_night(runs=("good",))
+    night.heal(night.source)
+    both, other = night.product("good"), night.product("good", detector=2)
+    spoil(night.root / both.path / "manifest.json", "gone")
+    images = (night.root / both.path / "data.zarr" / "images").rglob("*")
+    chunk = next(p for p in images if p.is_file() and p.name != "zarr.json")
+    write(chunk, bytes(reversed(chunk.read_bytes())))
+    record = night.root / other.path / "provenance.json"
+    write(record, record.read_bytes().replace(b'"python"', b'"Python"'))
+    night.raw("good", "cam2.0.raw").unlink()
+    shutil.rmtree(night.source / "good.tiny")
+
+    left = {o.finding.path: o.text for o in night.heal(night.source).left}
+
+    assert "its manifest is lost, and its files" in left[str(both.path)]
+    assert "its raw file cam2.0.raw is not whole" in left[str(other.path)]
+
+
+def test_a_file_from_another_machine_is_quarantined_under_the_path_it_came_from(make_night, ssh_config):
+    night = make_night(runs=("good",))
+    broken = night.source / "late.tiny" / "cam1.1.raw"
+    broken.write_bytes(b"no frame at all" * 100)
+
+    night.heal(f"node1:{night.source}", ssh_config=ssh_config)
+
+    (record,) = (night.root / "quarantine" / "tiny/20251021/late").glob("cam1.1.raw.*.json")
+    assert json.loads(record.read_text())["path"] == f"node1:{broken}"
+
+
 def test_what_the_source_has_not_or_has_otherwise_is_left_and_said(make_night):
     night = make_night(runs=("good", "lost"))
     shutil.rmtree(night.source / "late.tiny")

@@ -13,6 +13,7 @@ from hven import instruments
 from hven.archive.completeness.auditor import Auditor
 from hven.archive.completeness.depth import Depth
 from hven.archive.completeness.facts import Facts, gather
+from hven.archive.completeness.heal_manifest import ManifestHealer
 from hven.archive.completeness.heal_products import ProductHealer
 from hven.archive.completeness.heal_raw import RawHealer
 from hven.archive.completeness.model import Finding, Kind, Place
@@ -28,7 +29,16 @@ from hven.model.instrument import Instrument, RawFile, RawObservation
 
 _FROM_SOURCE = {Kind.MISSING, Kind.TRUNCATED, Kind.ALTERED}
 _NEW = {Kind.NOT_ARCHIVED, Kind.SHORT}
-_ORDER = (Kind.RENAMED, *_FROM_SOURCE, *_NEW, Kind.GONE, Kind.DAMAGED, Kind.UNREGISTERED, Kind.NOT_CONVERTED)
+_ORDER = (
+    Kind.BAD_MANIFEST,
+    Kind.RENAMED,
+    *_FROM_SOURCE,
+    *_NEW,
+    Kind.GONE,
+    Kind.DAMAGED,
+    Kind.UNREGISTERED,
+    Kind.NOT_CONVERTED,
+)
 """Raw files first: products are made of them."""
 
 _LEFT = {
@@ -36,7 +46,6 @@ _LEFT = {
     Kind.UNANNOUNCED: "it is archived; the instrument's log does not name it",
     Kind.UNKNOWN: "nobody knows whose it is; it is left as it is",
     Kind.UNREADABLE: "the disk or the rights of this account do not give it back",
-    Kind.BAD_MANIFEST: "bring manifest.json back from a backup",
 }
 _NEXT = "it stands still; run it again, or look at it"
 _RIGHTS = "the archive's own account may do it, and root in a sealed night"
@@ -140,6 +149,8 @@ class Catchup:
         facts = gather(self.auditor.settings.root, self.auditor.registry, place)
         if finding.kind == Kind.RENAMED or finding.kind in _FROM_SOURCE:
             return self._mend_raw(instrument, facts, finding)
+        if finding.kind == Kind.BAD_MANIFEST:
+            return self._describe(instrument, facts, finding)
         if finding.kind in _NEW:
             return self._take(instrument, facts, finding)
         products = ProductHealer(self.archive, self.auditor.registry, instrument, facts)
@@ -160,6 +171,15 @@ class Catchup:
         if finding.kind == Kind.RENAMED:
             return healer.rename_back(record, finding.detail.removeprefix(LIES_AT))
         return healer.restore(record, self._candidates(instrument, facts.place, finding.observation, record))
+
+    def _describe(self, instrument: Instrument, facts: Facts, finding: Finding) -> str:
+        """Write a raw manifest again, by the first source that has the observation."""
+        offers = self._offers(instrument, facts.place)
+        for offer in offers:
+            if offer.observation.observation == finding.observation:
+                observation = _brought(offer.source, offer.observation, offer.observation.files)
+                return ManifestHealer(self.archive, instrument, facts).rebuild(observation, offer.source.name)
+        raise DatasetNotFoundError("no source has anything of it: bring manifest.json back from a backup")
 
     def _candidates(self, instrument: Instrument, place: Place, observation: str, record: RawRecord) -> list[Path]:
         found: list[Path] = []
@@ -187,11 +207,10 @@ class Catchup:
     def _ingest(
         self, instrument: Instrument, source: Source, observation: RawObservation, files: Sequence[RawFile]
     ) -> list[str]:
-        here = source.fetch([f.path for f in files])
-        brought = tuple(replace(f, path=here[f.path]) for f in files if f.path in here)
+        brought = _brought(source, observation, files)
         settle_s = self.auditor.settings.ingest.settle_s
-        report = self.archive.take(instrument, replace(observation, files=brought), settle_s=settle_s)
-        names = {str(f.path): f.name for f in brought}
+        report = self.archive.take(instrument, brought, settle_s=settle_s)
+        names = {str(f.path): f.name for f in brought.files}
         bad = [f"{source.name}: {names[f.path]}: {f.reason}" for f in report.files if f.state not in _TAKEN]
         return bad + report.errors + [p.error for p in report.products if p.error]
 
@@ -207,6 +226,13 @@ class Catchup:
         hours = self.auditor.settings.observatory.day_obs_offset_hours
         offered = self._offered[instrument.name]
         return [offer for offer in offered if day_obs(offer.observation.start_ns, hours) == place.day_obs]
+
+
+def _brought(source: Source, observation: RawObservation, files: Sequence[RawFile]) -> RawObservation:
+    """Some files of an observation where they can be read, each with the place it came from."""
+    here = source.fetch([file.path for file in files])
+    there = tuple(replace(f, path=here[f.path], origin=source.origin(f.path)) for f in files if f.path in here)
+    return replace(observation, files=there)
 
 
 def _must_be_archives(settings: Settings) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from hven.archive.completeness.facts import Facts, unit_of
+from hven.archive.completeness.heal_records import manifest_again, provenance_again, read_manifest
 from hven.archive.ingest import Archive
 from hven.archive.products import ProductMaker, key_of
 from hven.archive.raw_manifest import RawManifest, RawRecord
@@ -17,14 +18,15 @@ from hven.core.logging import get_logger
 from hven.model.data_id import Level
 from hven.model.instrument import Instrument
 from hven.model.product import Product
+from hven.model.provenance import Provenance
 from hven.registry.direct import DirectRegistry
 from hven.store import overviews
 from hven.store.current import set_current
 from hven.store.inspect import inspect
-from hven.store.manifest import MANIFEST, FileRecord, Manifest, check_files
+from hven.store.manifest import MANIFEST, PROVENANCE, FileRecord, check_files
 from hven.store.publish import Staging
 from hven.store.read import form_of
-from hven.store.verified_copy import sha256_of, verified_copy
+from hven.store.verified_copy import sha256_of, verified_copy, write_verified
 
 _AGAIN = "`hven registry rebuild` forgets it, and then the pipeline makes it again"
 _log = get_logger(__name__)
@@ -111,7 +113,9 @@ class ProductHealer:
         return "made again from its raw files"
 
     def mend(self, product: Product) -> str:
-        """Put the files of an L0 product right, as far as converting gives the bytes that its manifest names.
+        """Put the files of a product right: those of L0 as far as converting gives the bytes that its manifest names.
+
+        A manifest is written again where files and registry say the same.
 
         Raises
         ------
@@ -121,27 +125,48 @@ class ProductHealer:
             For what only a pipeline makes.
         """
         folder = self.root / product.path
-        known = Manifest.model_validate_json((folder / MANIFEST).read_text())
-        if known.sealed() != known:
-            raise ChecksumError("its manifest is not what its digest says, so that nobody knows what belongs there")
+        known = read_manifest(folder)
+        if known is None:
+            self._write(manifest_again(self.root, product), MANIFEST, product)
+            return "its manifest was written again: files and registry say the same"
         wrong = [f for f in known.files if not _is_whole(folder, f)]
         manifest, files = self._raw_of(product)
         with self._maker.converted(product.ref, files, manifest) as (staging, _read):
             _finish(staging)
             for file in wrong:
-                self._replace(staging.path / file.path, folder / file.path, file, product)
+                if file.path == PROVENANCE:
+                    record = self._maker.provenance(staging, files, manifest)
+                    self._write(self._provenance(product, record, file), PROVENANCE, product)
+                else:
+                    self._replace(staging.path / file.path, folder / file.path, file, product)
         check_files(folder, known)
         _log.warning("mended", product=product.id, files=[f.path for f in wrong])
         return f"{len(wrong)} files made again from its raw files"
+
+    def _provenance(self, product: Product, record: Provenance, lost: FileRecord) -> str:
+        """Text of the provenance record of an L0 product, as it was."""
+        same = {name: getattr(product, name) for name in ("id", "created_ns", "user", "site", "flags")}
+        like = [p for p in self.facts.products if p.ref.type.level == Level.L0 and p.id != product.id]
+        return provenance_again(self.root, record.model_copy(update=same), lost.sha256, like)
+
+    def _write(self, text: str, name: str, product: Product) -> None:
+        """Write a record of a product anew; what was there is kept in quarantine."""
+        target = self.root / product.path / name
+        with _writable(self.root / product.path, target.parent):
+            self._set_aside(target, name, product)
+            write_verified(text.encode(), target)
+
+    def _set_aside(self, target: Path, name: str, product: Product) -> None:
+        if target.exists():
+            kept = self.root / "quarantine" / product.path / f"{name}.{sha256_of(target)[:16]}"
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            target.rename(kept)
 
     def _replace(self, source: Path, target: Path, file: FileRecord, product: Product) -> None:
         if not source.is_file() or sha256_of(source) != file.sha256:
             raise ChecksumError(f"converting does not give the bytes of {file.path}")
         with _writable(self.root / product.path, target.parent):
-            if target.exists():
-                kept = self.root / "quarantine" / product.path / f"{file.path}.{sha256_of(target)[:16]}"
-                kept.parent.mkdir(parents=True, exist_ok=True)
-                target.rename(kept)
+            self._set_aside(target, file.path, product)
             verified_copy(source, target, sha256=file.sha256)
 
     def _raw_of(self, product: Product) -> tuple[RawManifest, list[RawRecord]]:

@@ -28,6 +28,10 @@ class Source(Protocol):
         """Everything of an instrument that lies there; `fetch` turns paths of its files into files that can be read."""
         ...
 
+    def origin(self, file: Path) -> str:
+        """Where a file lies there, as people name it."""
+        ...
+
     def fetch(self, files: Sequence[Path]) -> Mapping[Path, Path]:
         """Bring files here; gives where each lies now, without those that are gone meanwhile."""
         ...
@@ -45,6 +49,10 @@ class FolderSource:
     def observations(self, instrument: Instrument) -> Sequence[RawObservation]:
         """Observations that the instrument recognises."""
         return list(instrument.recognise(self._folder))
+
+    def origin(self, file: Path) -> str:
+        """Its path."""
+        return str(file)
 
     def fetch(self, files: Sequence[Path]) -> Mapping[Path, Path]:
         """They are here already."""
@@ -82,6 +90,10 @@ class RsyncSource:
                 (names / name).parent.mkdir(parents=True, exist_ok=True)
                 (names / name).touch()
         return list(instrument.recognise(names))
+
+    def origin(self, file: Path) -> str:
+        """`host:/path`."""
+        return f"{self._from}{file.relative_to(self._names()).as_posix()}"
 
     def fetch(self, files: Sequence[Path]) -> Mapping[Path, Path]:
         """Bring files over into the staging folder."""
