@@ -32,8 +32,8 @@ from hven.pipeline.worker import BlockJob, BlockResult, run_block
 if TYPE_CHECKING:
     import xarray as xr
 
-_WORKS_AT_ONCE, _SMALL_AT_ONCE = 64, 512
-"""Works in a batch: each keeps folders open where workers write its rows, else nothing."""
+_WORKS_AT_ONCE, _SMALL_AT_ONCE, _TRIED_FOR_A_CORE = 64, 512, 4
+"""Works in a batch: each keeps folders open where workers write its rows, else nothing; tried ones show their pace."""
 
 _PUBLISHERS = 4  # they wait for the disk
 _PUBLISHED_AT_ONCE = 16
@@ -93,7 +93,7 @@ class Execution:
         with Books() as books:
             for wave in waves(self.graph):
                 works = self._reuse([w for q in wave if (w := self._begin(q)) is not None])
-                for batch in _batches(works):
+                for batch in self._batches(works):
                     self._compute(batch, books)
                     self._stop_if(self.yielding() and len(self.records) < len(self.graph))
                 books.write(self.keeper.taken())
@@ -137,6 +137,15 @@ class Execution:
             if work.key in known:
                 self._finish(work, known[work.key], reused=True)
         return [w for w in works if w.key not in known]
+
+    def _batches(self, works: Sequence[Work]) -> Iterator[Sequence[Work]]:
+        """Works to be begun together: a few for each core until it is known how long they take."""
+        length = _WORKS_AT_ONCE if any(work.in_place for work in works) else _SMALL_AT_ONCE
+        known = all(self.paces.knows(work.quantum.step.task.name) for work in works)
+        tried = length if known else min(_TRIED_FOR_A_CORE * self.engine.cores, length)
+        yield works[:tried]
+        for start in range(tried, len(works), length):
+            yield works[start : start + length]
 
     def _compute(self, batch: Sequence[Work], books: Books) -> None:
         alive = {w.quantum.number: w for w in batch}
@@ -313,12 +322,6 @@ def waves(graph: Sequence[Quantum]) -> Iterator[list[Quantum]]:
         depth[quantum.number] = 1 + max((depth[n] for n in quantum.depends), default=-1)
         levels.setdefault(depth[quantum.number], []).append(quantum)
     yield from (levels[level] for level in sorted(levels))
-
-
-def _batches(works: Sequence[Work]) -> Iterator[Sequence[Work]]:
-    length = _WORKS_AT_ONCE if any(work.in_place for work in works) else _SMALL_AT_ONCE
-    for start in range(0, len(works), length):
-        yield works[start : start + length]
 
 
 def _title(quantum: Quantum) -> str:

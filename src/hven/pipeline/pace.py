@@ -33,6 +33,10 @@ class Paces:
         walls = self._of(work.quantum.step.task.name)
         return median(walls) if walls and work.blocks == 1 else ENOUGH_S
 
+    def knows(self, task: str) -> bool:
+        """Whether a quantum of this task has ended, in this run or a former one."""
+        return bool(self._of(task))
+
     def note(self, work: Work) -> None:
         """Learn from a quantum that has ended."""
         if len(work.results) == 1:

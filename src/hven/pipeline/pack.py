@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -15,21 +16,23 @@ LEAST_S = 0.1
 ENOUGH_S = 1.0
 """Work that shares its task with none: what is lost with a worker, and what giving way waits for, is to be small."""
 
+_PROTOCOL = 5
 _SHARES = 2
 """What is left to do is cut into so many tasks for each core, so that cores end together."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pack[T, R]:
-    """Items to be done one after the other."""
+    """Items to be done one after the other, pickled: Dask would look at each object in them on its own."""
 
     function: Callable[[T], R]
-    items: tuple[T, ...]
+    items: bytes
 
 
-def run_pack(pack: Pack[Any, Any]) -> list[tuple[bool, Any]]:
-    """Results of all items; what fails does not keep the rest from being done, and is told without its error."""
-    return [_try(pack.function, item) for item in pack.items]
+def run_pack(pack: Pack[Any, Any]) -> bytes:
+    """Results of all items, pickled; what fails keeps none from being done, and is told without its error."""
+    items = pickle.loads(pack.items)  # noqa: S301 - from `map_packed`
+    return pickle.dumps([_try(pack.function, item) for item in items], _PROTOCOL)
 
 
 def _try(function: Callable[[Any], Any], item: Any) -> tuple[bool, Any]:
@@ -89,7 +92,7 @@ class _Packs[T, R](Sequence[Pack[T, R]]):
     def __getitem__(self, index: int | slice) -> Pack[T, R] | Sequence[Pack[T, R]]:
         if isinstance(index, slice):
             return _Packs(self._function, self._items, self._cuts[index])
-        return Pack(self._function, tuple(self._items[i] for i in self._cuts[index]))
+        return Pack(self._function, pickle.dumps([self._items[i] for i in self._cuts[index]], _PROTOCOL))
 
 
 def map_packed[T, R](
@@ -114,10 +117,15 @@ def map_packed[T, R](
     alone: list[int] = []
     for outcome in engine.map(run_pack, _Packs(function, items, cuts)):
         members = cuts[outcome.index]
-        for index, (done, value) in zip(members, outcome.value or [(False, None)] * len(members), strict=True):
+        for index, (done, value) in zip(members, _results(outcome) or [(False, None)] * len(members), strict=True):
             if done:
                 yield Outcome(index, value=value)
             else:
                 alone.append(index)
     for last in engine.map(function, [items[index] for index in alone]):
         yield Outcome(alone[last.index], last.value, last.error)
+
+
+def _results(outcome: Outcome[bytes]) -> list[tuple[bool, Any]]:
+    """What `run_pack` gave; nothing where it failed."""
+    return pickle.loads(outcome.value) if outcome.value else []  # noqa: S301 - from the engine's own worker

@@ -251,7 +251,7 @@ class Work:
             slots=slots,
             own=slice(span.before, span.before + span.stop - span.start) if cut else slice(None),
             start=span.start,
-            outputs=step.outputs,
+            outputs={name: frozenset(v.name for v in t.variables) for name, t in step.outputs.items()},
             in_place=folders,
         )
 

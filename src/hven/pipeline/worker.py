@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from hven.core.clock import now_ns
 from hven.core.errors import SchemaError
 from hven.model.data_id import DataId
-from hven.model.dataset_type import DatasetType
 from hven.model.task import Inputs, Task
 from hven.model.variable import check
 from hven.pipeline.bind import find_task
@@ -58,7 +57,7 @@ class BlockJob:
     own, start
         As in `hven.model.task.Inputs`.
     outputs
-        Dataset type of each output.
+        Variables that the dataset type of each output declares.
     in_place
         Folder, being written, of each output whose rows the worker writes.
     """
@@ -70,7 +69,7 @@ class BlockJob:
     slots: Mapping[str, tuple[Source, ...]]
     own: slice
     start: int
-    outputs: Mapping[str, DatasetType]
+    outputs: Mapping[str, frozenset[str]]
     in_place: Mapping[str, Path] = field(default_factory=dict)
 
 
@@ -163,7 +162,7 @@ def _check_outputs(job: BlockJob, task: Task, outputs: Mapping[str, xr.Dataset])
         if name not in job.outputs:
             raise SchemaError(f"{task.name} gave {name!r}, which it does not declare")
         check(dataset, task.output(name).variables, what=f"output {name} of {task.name}")
-        declared, dim = {v.name for v in job.outputs[name].variables}, task.output(name).dim
+        declared, dim = job.outputs[name], task.output(name).dim
         rows = dataset if task.combine is None else dataset[[n for n, v in dataset.variables.items() if dim in v.dims]]
         surplus = sorted(str(v) for v in rows.variables if v not in declared)
         if surplus:

@@ -9,16 +9,17 @@ from hven.cluster.local import LocalEngine
 from hven.core.errors import WorkerLostError
 from hven.core.settings import Profile
 from hven.model.quantum import QuantumState
-from hven.pipeline.pack import ENOUGH_S, LEAST_S, cut, map_packed
+from hven.pipeline.pack import ENOUGH_S, LEAST_S, cut, map_packed, run_pack
 
 
 class Counting(InProcess):
-    """Counts the tasks that it is given."""
+    """Counts the tasks that it is given, and those with several items."""
 
-    tasks = 0
+    tasks = packs = 0
 
     def map(self, function, items):
         self.tasks += len(items)
+        self.packs += len(items) if function is run_pack else 0
         return super().map(function, items)
 
 
@@ -110,3 +111,14 @@ def test_quanta_known_to_be_small_share_tasks_and_each_has_its_own_end(observato
     broken = [key for key, record in ended.items() if record.state is QuantumState.FAILED]
     assert broken == [("peaks", 3)]
     assert "in _peaks" in ended["peaks", 3].traceback
+
+
+def test_a_few_quanta_of_an_unknown_task_show_that_the_others_can_share_tasks(observatory):
+    for detector in range(1, 13):
+        observatory.add(detector, rows=50)
+
+    with Counting(1) as engine:
+        first = observatory.process(engine=engine)
+
+    assert {record.state for record in first.records} == {QuantumState.DONE}
+    assert 0 < engine.packs < 12
