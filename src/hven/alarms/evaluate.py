@@ -24,6 +24,7 @@ from hven.alarms.model import (
 )
 from hven.alarms.rules import Limits, Rule
 from hven.core.clock import NS
+from hven.core.quantities import duration
 
 _LEAST = 3
 """Readings that a relative rule needs before it compares."""
@@ -176,7 +177,8 @@ def _good(watch: Watch, reading: _Reading) -> Watch:
 def _raised(reading: _Reading, since_ns: int) -> Alarm:
     rule, key, value, limits = reading.rule, reading.signal.key, reading.value, reading.limits
     limit = limits.lower if limits.lower is not None and value < limits.lower else limits.upper
-    words = {"key": key, "value": f"{value:.6g}", "limit": f"{limit:.6g}", "text": reading.signal.text}
+    words = {"key": key, "value": f"{value:.6g}", "limit": f"{limit:.6g}", "text": reading.signal.text,
+             "lasting": duration(value)}  # fmt: skip
     return Alarm(
         id=alarm_id(rule.name, key, reading.now_ns),
         rule=rule.name,

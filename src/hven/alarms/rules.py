@@ -90,7 +90,8 @@ class Rule(Limits):
     again_when_worse
         An accepted alarm is raised again when the value gets worse.
     says, advice
-        What is the matter, and what to do; ``{key}``, ``{value}``, ``{limit}`` and ``{text}`` are filled in.
+        What is the matter, and what to do; ``{key}``, ``{value}``, ``{limit}`` and ``{text}`` are filled in, and
+        ``{lasting}`` for values in seconds.
 
     Examples
     --------

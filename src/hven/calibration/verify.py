@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from hven.calibration.declared import Calibration
 from hven.calibration.workshop import Workshop
 from hven.core.errors import ConflictError
+from hven.core.quantities import quantity
 from hven.model.collection import Collection, CollectionKind, Validity
 from hven.model.metric import Status, worst
 from hven.model.product import Product
@@ -127,5 +128,5 @@ def _verdict(workshop: Workshop, product: Product, table: Product | None) -> Ver
     limited = found[found["status"] != UNLIMITED]
     status = worst([Status(text) for text in limited["status"]])
     ordered = sorted(limited.to_dict("records"), key=lambda row: row["status"] == Status.OK)
-    told = ", ".join(f"{row['metric']} {row['value']:.3g} {row['unit']} {row['status']}" for row in ordered)
+    told = ", ".join(f"{row['metric']} {quantity(row['value'], row['unit'])} {row['status']}" for row in ordered)
     return Verdict(product, status, told, table)

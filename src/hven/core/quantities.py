@@ -1,4 +1,4 @@
-"""How numbers and their units are written for people."""
+"""How numbers, units and durations are written for people."""
 
 from __future__ import annotations
 
@@ -49,3 +49,25 @@ def quantity(value: float, units: str, digits: int = 3) -> str:
     ('0.6 %', '12')
     """
     return f"{number(value, digits)} {unit(units)}".rstrip()
+
+
+def duration(seconds: float) -> str:
+    """Write a duration in its two largest units.
+
+    Examples
+    --------
+    >>> duration(3725), duration(4.25), duration(90), duration(0.02)
+    ('1 h 02 min', '4.2 s', '1 min 30 s', '20 ms')
+    """
+    if not math.isfinite(seconds):
+        return MISSING
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms" if seconds > 0 else "0 s"
+    if seconds < 60:  # noqa: PLR2004 - seconds to a minute
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    if days:
+        return f"{days} d {hours} h"
+    return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {rest:02d} s"

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import math
 import re
 
 from hven.core.clock import NS, format_utc
-from hven.core.quantities import MISSING, number, quantity, unit
+from hven.core.quantities import MISSING, duration, number, quantity, unit
 
 __all__ = ["MISSING", "ago", "clock", "duration", "file_name", "night", "number", "quantity", "roughly", "size", "unit",
            "utc", "words"]  # fmt: skip
@@ -26,28 +25,6 @@ def size(n_bytes: float) -> str:
     while n_bytes >= 1000 and step < len(_BINARY) - 1:  # noqa: PLR2004 - decimal prefixes
         n_bytes, step = n_bytes / 1000, step + 1
     return f"{number(n_bytes)} {_BINARY[step]}"
-
-
-def duration(seconds: float) -> str:
-    """Write a duration in its two largest units.
-
-    Examples
-    --------
-    >>> duration(3725), duration(4.25), duration(90), duration(0.02)
-    ('1 h 02 min', '4.2 s', '1 min 30 s', '20 ms')
-    """
-    if not math.isfinite(seconds):
-        return MISSING
-    if seconds < 1:
-        return f"{seconds * 1000:.0f} ms" if seconds > 0 else "0 s"
-    if seconds < 60:  # noqa: PLR2004 - seconds to a minute
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    days, hours = divmod(hours, 24)
-    if days:
-        return f"{days} d {hours} h"
-    return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {rest:02d} s"
 
 
 def roughly(seconds: float) -> str:

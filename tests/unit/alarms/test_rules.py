@@ -97,12 +97,13 @@ def test_a_relative_rule_sees_a_change_and_does_not_get_used_to_it():
 
 
 def test_a_deadman_rule_says_when_it_became_too_silent():
-    rule = Rule(**{**HOT, "kind": "deadman", "upper": 60})
+    rule = Rule(**{**HOT, "kind": "deadman", "upper": 60, "says": "{key} silent for {lasting}"})
     last = Signal("s", "a", 0, DAY)
     book, happened = evaluate({}, [rule], Round.of([last]), DAY + 90 * NS)
     alarm = book["hot", "a"].alarm
 
     assert [h.what for h in happened] == [Deed.RAISED]
+    assert alarm.text == "a silent for 1 min 30 s"
     assert (alarm.since_ns, alarm.raised_ns) == (DAY + 60 * NS, DAY + 90 * NS)
 
 
