@@ -26,7 +26,8 @@ def catchup(
 ) -> None:
     """Heal nights from where their files came, and say what cannot be healed; exit code 3 when something is left.
 
-    Raw files come back only with the bytes that their manifest names; new ones are taken in as `hven ingest` does.
+    Raw files come back only with the bytes that their manifest names; new ones are taken in as `hven ingest` does. Lost
+    products of L1 and L2 are forgotten, and jobs make them again.
     Run it as the archive's account. Where nothing is amiss nothing is asked for and nothing is changed.
     """
     import json
@@ -38,10 +39,13 @@ def catchup(
     from hven.archive.completeness.source import open_sources
     from hven.archive.completeness.store import CompletenessStore
     from hven.archive.ingest import Archive
+    from hven.batch.account import service_account
     from hven.core.errors import DataError
     from hven.core.logging import configure
     from hven.core.settings import load_settings
     from hven.instruments import load
+    from hven.observatory import Observatory
+    from hven.observatory.lost import Lost
     from hven.registry.database import Database
     from hven.registry.direct import DirectRegistry
 
@@ -57,7 +61,8 @@ def catchup(
     ):
         auditor = Auditor(settings, registry, CompletenessStore(database))
         archive = Archive(settings, registry, [load(name) for name in settings.instruments])
-        healer = Catchup(auditor, archive, sources, progress=status.update)
+        lost = Lost(Observatory(settings, registry, user=service_account(settings)), registry)
+        healer = Catchup(auditor, archive, sources, ask=lost.ask, progress=status.update)
         for place in places(auditor, day_obs):
             reports[str(place)] = healer.heal(place, depth)
         archive.close()

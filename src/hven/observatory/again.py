@@ -6,8 +6,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from hven.core.errors import DatasetNotFoundError
 from hven.model.collection import owner_of
 from hven.model.product import Product
+from hven.model.provenance import Provenance
 from hven.pipeline.bind import bind
 from hven.pipeline.load import load_pipeline
 from hven.store.read import read_provenance
@@ -30,6 +32,17 @@ def make_again(obs: Processing, products: Iterable[Product]) -> list[Job]:
     AccessDeniedError
         Where shared products are among them and the caller may not operate.
     """
+    return [obs.jobs.submit(request) for request in requests_of(obs, products)]
+
+
+def requests_of(obs: Processing, products: Iterable[Product]) -> list[JobRequest]:
+    """What `make_again` submits.
+
+    Raises
+    ------
+    DatasetNotFoundError
+        When nothing of a former run is left that says how it was made.
+    """
     from hven.batch.model import JobRequest
 
     runs: dict[str, list[Product]] = defaultdict(list)
@@ -40,7 +53,7 @@ def make_again(obs: Processing, products: Iterable[Product]) -> list[Job]:
     for run, some in runs.items():
         request = JobRequest(shared=not owner_of(run), **_request(obs, run, some))
         requests[request.model_dump_json()] = request
-    return [obs.jobs.submit(request) for request in requests.values()]
+    return list(requests.values())
 
 
 def _request(obs: Processing, run: str, products: Sequence[Product]) -> dict[str, Any]:
@@ -50,19 +63,26 @@ def _request(obs: Processing, run: str, products: Sequence[Product]) -> dict[str
         for key in _KEYS:
             if key in product.ref.data_id:
                 values[key].add(product.ref.data_id[key])
-    notes = read_provenance(obs.root / products[0].path).notes
-    pipeline = str(notes["pipeline"])
+    records = _records(obs, run)
+    if not records:
+        raise DatasetNotFoundError(f"nothing of {run} is left that says how {products[0].ref} was made")
+    pipeline = str(records[0].notes["pipeline"])
     chosen = {key: tuple(sorted(some)) for key, some in values.items()}
-    return {"pipeline": pipeline, "values": chosen, "config": _changes(obs, run, pipeline)}
+    return {"pipeline": pipeline, "values": chosen, "config": _changes(obs, records, pipeline)}
 
 
-def _changes(obs: Processing, run: str, pipeline: str) -> Mapping[str, Mapping[str, Any]]:
+def _records(obs: Processing, run: str) -> list[Provenance]:
+    """Provenance records of what is left of a run."""
+    folders = [obs.root / product.path for product in obs.registry.find(collection=run)]
+    return [read_provenance(folder) for folder in folders if folder.is_dir()]
+
+
+def _changes(obs: Processing, records: Iterable[Provenance], pipeline: str) -> Mapping[str, Mapping[str, Any]]:
     """Options of a former run that differ from the pipeline's."""
     instrument = obs.instrument_of(pipeline)
     planned = {s.name: s.config.model_dump(mode="json") for s in bind(load_pipeline(instrument, pipeline), instrument)}
     changes: dict[str, dict[str, Any]] = {}
-    for product in obs.registry.find(collection=run):
-        record = read_provenance(obs.root / product.path)
+    for record in records:
         step = str(record.notes.get("step", ""))
         changed = {k: v for k, v in record.config.items() if k in planned.get(step, {}) and planned[step][k] != v}
         if changed:

@@ -247,6 +247,16 @@ class DirectRegistry:
             removal.forget(connection, [i for i in product_ids if i not in stay])
         return stay
 
+    def forget_lost(self, product_id: str, *, releases: Sequence[str] = ()) -> None:
+        """Forget a product whose folder is gone, as a rebuild would; ConflictError when it is there or must stay."""
+        with self.database.write() as connection:
+            product = products.get(connection, product_id)
+            if (self.root / product.path).exists():
+                raise ConflictError(f"{product.path} is there", hint="Only what is lost is forgotten.")
+            if reason := keeping.kept(connection, releases).get(product_id):
+                raise ConflictError(f"it must stay known: {reason}", hint="Bring it back from a backup or a replica.")
+            removal.forget(connection, [product_id])
+
     def define(self, collection: Collection) -> None:
         """Make a collection, or change its access class, text or children (journaled)."""
         with self.database.write() as connection:

@@ -29,7 +29,9 @@ from hven.cli.main import app
 from hven.core.errors import ConfigurationError, DataError, NotFoundError, ServiceUnavailableError
 from hven.core.settings import EngineSettings, IngestSettings, Profile, Settings
 from hven.model.exposure_log import SUFFIX, announce, encode
+from hven.model.retention import Hold
 from hven.observatory import connect
+from hven.observatory.lost import Lost
 from hven.registry import schema
 from hven.registry.database import Database
 from hven.registry.direct import DirectRegistry
@@ -74,9 +76,9 @@ class Night:
         wanted = {"observation": run, "detector": detector}.items()
         return next(p for p in self.registry.find() if p.ref.type.level == level and wanted <= p.ref.data_id.items())
 
-    def heal(self, *sources, depth=Depth.BYTES, **more):
+    def heal(self, *sources, depth=Depth.BYTES, ask=None, **more):
         with open_sources([str(s) for s in sources], self.root / "incoming", **more) as opened:
-            return Catchup(self.auditor, self.archive, opened).heal(NIGHT, depth)
+            return Catchup(self.auditor, self.archive, opened, ask=ask).heal(NIGHT, depth)
 
     def audit(self, depth=Depth.BYTES):
         return {(str(f.kind), Path(f.path).relative_to("L0/tiny/20251021").as_posix()): f
@@ -374,6 +376,40 @@ def test_the_ledger_follows_a_night_to_l2_and_names_a_product_that_only_a_pipeli
     report = night.heal(night.source)
     assert [(o.finding.kind, o.finding.path) for o in report.left] == [(Kind.GONE, str(gone.path))]
     assert "registry rebuild" in report.left[0].text
+
+
+def test_lost_products_of_pipelines_are_forgotten_and_asked_for_as_one_job(make_night):
+    night = make_night(runs=("good",))
+    night.heal(night.source)
+    with closing(connect(night.settings)) as obs:
+        made = obs.process("tiny/all", observation="good", shared=True, config={"levels": {"cell_s": 2.0}}).products
+        lost = [p for p in made if p.ref.data_id.get("detector") == 1]
+        held = lost.pop()
+        obs.registry.hold(Hold(held.id, "olga", "thesis", 1))
+        for product in (*lost, held):
+            unlock(night.root / product.path)
+            shutil.rmtree(night.root / product.path)
+        assert len(lost) > 0
+
+        report = night.heal(night.source, ask=Lost(obs, night.registry).ask)
+
+        (job,) = obs.jobs.find()
+        assert {(o.finding.path, o.text) for o in report.healed} == {
+            (str(p.path), f"forgotten; job {job.id} makes it again (tiny/all)") for p in lost
+        }
+        assert [(o.finding.path, "held by olga" in o.text) for o in report.left] == [(str(held.path), True)]
+        assert (job.request.shared, job.request.config) == (True, {"levels": {"cell_s": 2.0}})
+        again = obs.process("tiny/all", **{k: v[0] for k, v in job.request.values.items()}, shared=True,
+                            config=job.request.config).products  # fmt: skip
+        assert {p.ref: p.digest for p in lost}.items() <= {p.ref: p.digest for p in again}.items()
+        assert {p.id for p in lost}.isdisjoint(p.id for p in again)
+
+        for product in obs.registry.find(collection=held.run):
+            if (night.root / product.path).is_dir():
+                unlock(night.root / product.path)
+                shutil.rmtree(night.root / product.path)
+        texts = [o.text for o in night.heal(night.source, ask=Lost(obs, night.registry).ask).left]
+        assert any(f"nothing of {held.run} is left" in text for text in texts)
 
 
 def test_the_batch_service_finds_losses_by_itself_and_forgets_what_is_mended(make_night):

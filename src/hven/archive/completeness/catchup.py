@@ -25,7 +25,9 @@ from hven.archive.results import FileState
 from hven.core.clock import day_obs
 from hven.core.errors import AccessDeniedError, DatasetNotFoundError, HvenError
 from hven.core.settings import Settings
+from hven.model.data_id import Level
 from hven.model.instrument import Instrument, RawFile, RawObservation
+from hven.model.product import Product
 
 _FROM_SOURCE = {Kind.MISSING, Kind.TRUNCATED, Kind.ALTERED}
 _NEW = {Kind.NOT_ARCHIVED, Kind.SHORT}
@@ -87,6 +89,8 @@ class Catchup:
         Takes new files, exactly as ingest does.
     sources
         Where files came from, in the order in which they are asked; they are asked only when something is missing.
+    ask
+        Has a lost product of L1 or L2 computed again; says how. Without it these are left.
     progress
         Called with what is being done.
     """
@@ -97,11 +101,13 @@ class Catchup:
         archive: Archive,
         sources: Sequence[Source],
         *,
+        ask: Callable[[Product], str] | None = None,
         progress: Callable[[str], None] = lambda _text: None,
     ) -> None:
         self.auditor = auditor
         self.archive = archive
         self.sources = sources
+        self.ask = ask
         self.progress = progress
         self._offered: dict[str, list[_Offer]] = {}
 
@@ -153,13 +159,18 @@ class Catchup:
             return self._describe(instrument, facts, finding)
         if finding.kind in _NEW:
             return self._take(instrument, facts, finding)
-        products = ProductHealer(self.archive, self.auditor.registry, instrument, facts)
+        return self._mend_product(ProductHealer(self.archive, self.auditor.registry, instrument, facts), finding)
+
+    def _mend_product(self, healer: ProductHealer, finding: Finding) -> str:
         if finding.kind == Kind.UNREGISTERED:
-            return products.register(PurePosixPath(finding.path))
+            return healer.register(PurePosixPath(finding.path))
         if finding.kind == Kind.NOT_CONVERTED:
-            return products.convert(finding.observation)
-        product = next(p for p in facts.products if str(p.path) == finding.path)
-        return products.make_again(product) if finding.kind == Kind.GONE else products.mend(product)
+            return healer.convert(finding.observation)
+        product = next(p for p in healer.facts.products if str(p.path) == finding.path)
+        if finding.kind == Kind.DAMAGED:
+            return healer.mend(product)
+        asked = self.ask if product.ref.type.level != Level.L0 else None
+        return asked(product) if asked else healer.make_again(product)
 
     def _mend_raw(self, instrument: Instrument, facts: Facts, finding: Finding) -> str:
         manifest = facts.manifests[finding.observation]

@@ -28,7 +28,7 @@ from hven.store.publish import Staging
 from hven.store.read import form_of
 from hven.store.verified_copy import sha256_of, verified_copy, write_verified
 
-_AGAIN = "`hven registry rebuild` forgets it, and then the pipeline makes it again"
+_AGAIN = "once its folder is gone `hven catchup` or `hven registry rebuild` forgets it and the pipeline makes it again"
 _log = get_logger(__name__)
 
 
