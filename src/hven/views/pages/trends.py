@@ -110,8 +110,8 @@ def _curve(observatory: Observatory, shown: pd.DataFrame, other: pd.DataFrame | 
     drawn = plotted(pn.pane.Bokeh(plot, sizing_mode="stretch_width"), lambda: pd.concat([shown, other]),
                     file=f"{last['what']}-{last['metric']}",
                     line=queries.judging(last["type"], last["metric"], str(last["grain"])))  # fmt: skip
-    return section(f"{name} in {unit}" if unit else name, drawn,
-                   note=f"{last['what']}; {verdict.limits(last) or 'no limits'}{note}; triangles: alarms")  # fmt: skip
+    about = f"{last['what']}; {verdict.limits(last) or 'no limits'}{note}; red triangles at the foot: alarms"
+    return section(f"{name} in {unit}" if unit else name, drawn, note=about)
 
 
 def _comparison(rows: pd.DataFrame, period: Period, other: Period) -> pn.Column:
