@@ -45,7 +45,6 @@ TaskPlugin=task/none
 MpiDefault=none
 ReturnToService=2
 SchedulerType=sched/backfill
-SchedulerParameters=sched_interval=2,bf_interval=2,batch_sched_delay=0,sched_min_interval=0
 KillWait=5
 MinJobAge=600
 SlurmdParameters=config_overrides
