@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 from hven.core.settings import Settings
 from hven.model.access import UNCLASSED
 from hven.model.collection import Collection, CollectionKind, raw_run
+from hven.prompt.publish import CHANNELS
 from hven.registry.protocol import Registry
 from hven.store.classes import set_class
 from hven.store.paths import live_folder
@@ -38,3 +41,21 @@ def give_class(registry: Registry, settings: Settings, instrument: str, run: str
 def may_look(registry: Registry, instrument: str) -> bool:
     """Whether whoever sees this registry may see what an instrument is taking."""
     return raw_run(instrument) in {c.name for c in registry.collections()}
+
+
+def closed_instruments(whole: Registry, seen: Registry) -> frozenset[str]:
+    """Instruments of which `seen` hides what is being taken."""
+    closed = {c.name for c in whole.collections()} - {c.name for c in seen.collections()}
+    instruments = {name.partition("/")[0] for name in closed}
+    return frozenset(name for name in instruments if raw_run(name) in closed)
+
+
+def may_hear(channel: str, name: str, closed: frozenset[str]) -> bool:
+    """Whether a record of the gateway is for somebody to whom some instruments are closed.
+
+    Examples
+    --------
+    >>> may_hear("prompt", "magis.drops/1", frozenset({"magis"})), may_hear("qc", "magis/1/atoms", frozenset({"magis"}))
+    (False, True)
+    """
+    return channel not in CHANNELS or re.split("[./]", name, maxsplit=1)[0] not in closed

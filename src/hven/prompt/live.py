@@ -25,7 +25,7 @@ from hven.pipeline.bind import BoundStep
 from hven.pipeline.keep import Keeper
 from hven.pipeline.work import Place
 from hven.prompt.archived import Archived
-from hven.prompt.publish import messages
+from hven.prompt.publish import LIVE, messages
 from hven.prompt.series import Item, Series
 from hven.prompt.source import Delivery, Source
 from hven.prompt.spool import Memory, Spool
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
 
     from hven.telemetry.gateway import Gateway
 
-CHANNEL = "live"
 _BEAT_S = 1.0
 _AGAIN_S = 1.0
 _PICTURES_S = 1.0
@@ -292,7 +291,7 @@ class Live:
         facts = self.status.facts(running=running, unarchived=unarchived, **held)
         facts["observations"] = [str(s.data_id["observation"]) for s in series]
         write_status(self.folder, facts)
-        self.gateway.publish(CHANNEL, self.instrument.name, facts)
+        self.gateway.publish(LIVE, self.instrument.name, facts)
 
 
 def _content(item: Item) -> Any:

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 PROMPT = "prompt"
 FEEDBACK = "feedback"
+LIVE = "live"
+CHANNELS = frozenset({PROMPT, FEEDBACK, LIVE})
+"""Of what is being taken; names begin with the instrument."""
 
 Message = tuple[str, str, dict[str, Any]]
 """Channel, name and value."""

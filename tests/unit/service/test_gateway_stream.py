@@ -10,6 +10,7 @@ import pytest
 
 from hven.core.clock import NS, now_ns
 from hven.core.settings import Settings
+from hven.model.collection import AccessClass, Collection, CollectionKind, raw_run
 from hven.observatory import connect
 from hven.registry.database import Database
 from hven.telemetry import gateway as module
@@ -23,6 +24,7 @@ def site(tmp_path_factory):
     obs = connect(Settings(root=folder / "data", state=folder / "state"))
     gateway = Gateway(Database(obs.settings.platform_url))
     with guest_api.serve(obs) as url, httpx.Client(base_url=url, headers={"Authorization": "token eve.read"}) as client:
+        client.settings = obs.settings
         yield gateway, client
     gateway.database.close()
     obs.close()
@@ -68,6 +70,27 @@ def test_latest_values_come_with_the_place_from_which_to_go_on(site):
     assert [(r["name"], r["value"]) for r in now["records"]] == [("laser", {"value": 1.5})]
     assert [e["value"]["value"] for e in seen] == [2.5]
     assert place == gateway.last()
+
+
+def test_what_is_being_taken_is_told_to_those_who_may_see_the_raw_data(site):
+    gateway, client = site
+    operator = {"Authorization": "token olga.read.operate"}
+    with connect(client.settings) as obs:
+        obs.registry.define(Collection(raw_run("magis"), CollectionKind.RUN, AccessClass.OPERATORS))
+        first = gateway.publish("live", "magis", {"n": 0})
+        gateway.publish("feedback", "magis/1/laser", {"n": 1})
+        gateway.publish("prompt", "magis.drops/1", {"n": 2})
+        gateway.publish("prompt", "magic/1", {"n": 3})
+
+        def told(headers):
+            records = client.get("/gateway", headers=headers).json()["records"]
+            return [r["value"]["n"] for r in records if r["name"].startswith("magi")]
+
+        seen, _ = events(client, 1, since=first - 1)
+        assert [e["value"]["n"] for e in seen] == [3]
+        assert (told({}), sorted(told(operator))) == ([3], [0, 1, 2, 3])
+        obs.registry.define(Collection(raw_run("magis"), CollectionKind.RUN, AccessClass.COLLABORATION))
+        assert sorted(told({})) == [0, 1, 2, 3]
 
 
 def test_who_asks_for_more_than_is_kept_is_told_where_to_go_on(site, monkeypatch):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import AsyncIterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Annotated, Any
 
 import anyio
@@ -15,7 +15,8 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from hven.core.errors import GoneError, HvenError, describe
-from hven.service.handlers.parts import ReadGateway
+from hven.prompt.access import may_hear
+from hven.service.handlers.parts import Closed, ReadGateway
 from hven.telemetry.gateway import Gateway, Record
 
 POLL_S = 0.1
@@ -32,14 +33,16 @@ Sequence = Annotated[int, Query(ge=0, lt=2**63)]
 
 
 @router.get("/gateway")
-def latest(gateway: ReadGateway, channel: str = "") -> dict[str, Any]:
+def latest(gateway: ReadGateway, closed: Closed, channel: str = "") -> dict[str, Any]:
     """Latest values; a stream that begins at `sequence` goes on from here."""
-    return asdict(gateway.snapshot(channel))
+    found = gateway.snapshot(channel)
+    return asdict(replace(found, records=tuple(r for r in found.records if may_hear(r.channel, r.name, closed))))
 
 
 @router.get("/gateway/stream")
 async def stream(
     gateway: ReadGateway,
+    closed: Closed,
     channel: str = "",
     since: Sequence | None = None,
     last_event_id: Annotated[int | None, Header(ge=0, lt=2**63)] = None,
@@ -53,7 +56,7 @@ async def stream(
         begin = await run_in_threadpool(_begin, gateway, asked)
     except GoneError as error:
         return Response(_error(error), error.status_code, media_type=EVENTS)
-    return StreamingResponse(_events(gateway, begin, channel), media_type=EVENTS)
+    return StreamingResponse(_events(gateway, begin, channel, closed), media_type=EVENTS)
 
 
 def _begin(gateway: Gateway, asked: int | None) -> int:
@@ -63,7 +66,7 @@ def _begin(gateway: Gateway, asked: int | None) -> int:
     return asked
 
 
-async def _events(gateway: Gateway, last: int, channel: str) -> AsyncIterator[str]:
+async def _events(gateway: Gateway, last: int, channel: str, closed: frozenset[str]) -> AsyncIterator[str]:
     yield f"retry: 1000\nid: {last}\n\n"
     end = time.monotonic() + STREAM_S
     said = time.monotonic()
@@ -75,7 +78,7 @@ async def _events(gateway: Gateway, last: int, channel: str) -> AsyncIterator[st
             return
         for record in found:
             last, said = record.sequence, time.monotonic()
-            yield _event(record, channel)
+            yield _event(record, channel, closed)
         if time.monotonic() - said > QUIET_S:
             said = time.monotonic()
             yield f": alive\nid: {last}\n\n"
@@ -83,9 +86,9 @@ async def _events(gateway: Gateway, last: int, channel: str) -> AsyncIterator[st
             await anyio.sleep(POLL_S)
 
 
-def _event(record: Record, channel: str) -> str:
-    """One event; of other channels only the place is told, so that the client goes on from there."""
-    if channel not in {"", record.channel}:
+def _event(record: Record, channel: str, closed: frozenset[str]) -> str:
+    """One event; of what is not for the client only the place is told, so that it goes on from there."""
+    if channel not in {"", record.channel} or not may_hear(record.channel, record.name, closed):
         return f"id: {record.sequence}\n\n"
     return f"id: {record.sequence}\ndata: {json.dumps(asdict(record))}\n\n"
 
