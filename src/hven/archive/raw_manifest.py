@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
+from hven.core.errors import DataError
 from hven.model.digest import digest_json
 from hven.model.instrument import Inspection, RawFile, Role
 from hven.store.manifest import MANIFEST
@@ -87,11 +88,22 @@ class RawManifest(BaseModel):
 
 
 def load(folder: Path) -> RawManifest | None:
-    """Manifest in an observation's folder; None where there is none."""
+    """Manifest in an observation's folder; None where there is none.
+
+    Raises
+    ------
+    DataError
+        When it cannot be read.
+    """
     try:
-        return RawManifest.model_validate_json((folder / MANIFEST).read_text())
+        return RawManifest.model_validate_json((folder / MANIFEST).read_bytes())
     except FileNotFoundError:
         return None
+    except ValidationError as error:
+        raise DataError(
+            f"{folder / MANIFEST} is no manifest of raw files: {error.errors()[0]['msg']}",
+            hint="`hven audit` says what is amiss in its night, `hven catchup` writes it anew.",
+        ) from None
 
 
 def save(folder: Path, manifest: RawManifest) -> None:

@@ -74,6 +74,25 @@ def test_other_bytes_under_the_same_name_go_to_quarantine(archive: Archive, tmp_
     assert (archive.settings.root / OBSERVATION / "raw/cam1.0.raw").read_bytes() == make_frames(100, seed=10)
 
 
+def test_a_manifest_that_is_none_stops_its_own_observation_only_and_is_left(archive: Archive, tmp_path: Path):
+    make_run(tmp_path / "in" / "night.tiny")
+    archive.ingest([tmp_path / "in"])
+    manifest = archive.settings.root / OBSERVATION / "manifest.json"
+    manifest.chmod(0o600)
+    manifest.write_text("{")
+    make_run(tmp_path / "in" / "night.tiny", files=3)
+    make_run(tmp_path / "in" / "later.tiny")
+
+    report = archive.ingest([tmp_path / "in"])
+
+    (error,) = report.errors
+    assert "night" in error
+    assert f"{manifest} is no manifest of raw files" in error
+    assert report.exit_code != 0
+    assert manifest.read_text() == "{"
+    assert {f.observation for f in report.files if f.state is FileState.ARCHIVED} == {"later"}
+
+
 def test_a_broken_file_goes_to_quarantine_and_does_not_stop_the_rest(archive: Archive, tmp_path: Path):
     run = make_run(tmp_path / "in" / "night.tiny", files=1)
     broken = bytearray((run / "cam1.0.raw").read_bytes())

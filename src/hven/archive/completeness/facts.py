@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 import sqlalchemy as sa
-from pydantic import ValidationError
 
 from hven.archive import raw_manifest
 from hven.archive.completeness import exposures
 from hven.archive.completeness.model import Place
 from hven.archive.raw_manifest import RawManifest, RawRecord
+from hven.core.errors import DataError
 from hven.model.collection import owner_of
 from hven.model.data_id import DataId, DatasetRef, Level, Value
 from hven.model.exposure_log import Announced
@@ -139,7 +139,7 @@ def _manifest(folder: Path) -> RawManifest | None:
     """Manifest of an observation, if it is what its digest says."""
     try:
         manifest = raw_manifest.load(folder)
-    except (ValidationError, OSError):
+    except (DataError, OSError):
         return None
     return manifest if manifest is not None and manifest.sealed() == manifest else None
 
