@@ -265,8 +265,7 @@ class Live:
         with self._lock:
             tables = list(series.tables.values())
         for table in tables:
-            with self._lock:
-                table.show(folder / f"{table.dataset_type.name}.{table.data_id['detector']}.parquet")
+            table.show(folder / f"{table.dataset_type.name}.{table.data_id['detector']}.parquet")
 
     def _publish(self, series: Series) -> None:
         """Publish the rows of a series; later files make new versions."""

@@ -54,12 +54,13 @@ class LiveTable:
         self._shown = min(self._shown, len(self._parts) - 1)
 
     def dataset(self) -> xr.Dataset:
-        """All rows, in the order of the files."""
-        parts = [{self._output: self._parts[number]} for number in sorted(self._parts)]
+        """All rows, in the order of the files; others may add some meanwhile."""
+        now = dict(self._parts)
+        parts = [{self._output: now[number]} for number in sorted(now)]
         return fold(self.step.task, self.step.config, parts)[self._output]
 
     def show(self, path: Path) -> None:
-        """Write the rows where pages look for them, if there are new ones."""
+        """Write the rows where pages look for them, if there are new ones; nobody who adds some waits for the disk."""
         if self._shown == len(self._parts):
             return
         self._shown = len(self._parts)
