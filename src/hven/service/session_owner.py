@@ -1,7 +1,8 @@
 """Whose a page's session is: a session holds a person's page, so nobody else may attach to it.
 
-Bokeh gives each page a session and a token that opens it. The token is signed by this process and carries the signed
-name of the visitor for whom the page was made; a session named in any other way is refused.
+Bokeh gives each page a session and a token that opens it. The token is signed by this service, whose processes share
+the key, and carries the signed name of the visitor for whom the page was made; a session named in any other way is
+refused.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from bokeh.util.token import check_token_signature, get_token_payload
 from tornado.web import HTTPError, RequestHandler, decode_signed_value
 
 USER = "user"
-"""Cookie in which Panel finds the visitor's name; only this process can write one."""
+"""Cookie in which Panel finds the visitor's name; only this service can write one."""
 
 
 def refuse_foreign_session(handler: RequestHandler, name: str) -> None:
@@ -22,7 +23,7 @@ def refuse_foreign_session(handler: RequestHandler, name: str) -> None:
     Raises
     ------
     HTTPError
-        403, when a token is not of this process or not of this visitor, or a session is named without its token.
+        403, when a token is not of this service or not of this visitor, or a session is named without its token.
     """
     if handler.get_argument("bokeh-session-id", "") or "Bokeh-Session-Id" in handler.request.headers:
         raise HTTPError(403, "a session is opened by its token only")
@@ -32,7 +33,7 @@ def refuse_foreign_session(handler: RequestHandler, name: str) -> None:
 
 
 def owner(handler: RequestHandler, token: str) -> str | None:
-    """Name of the visitor for whom a token was made; None for a token that this process did not make."""
+    """Name of the visitor for whom a token was made; None for a token that this service did not make."""
     application: Any = handler.application  # Bokeh's
     try:
         if not check_token_signature(token, secret_key=application.secret_key, signed=True):
