@@ -10,8 +10,11 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from hven.batch import sbatch
 from hven.batch.launcher import job_log
 from hven.batch.model import JobState
+from hven.batch.order import Errand
+from hven.batch.slurm_states import standings
 from hven.batch.tables import JOB
 from hven.core.settings import ServerSettings, SlurmClass
 from hven.hub.machine.slurm_checks import examine_slurm
@@ -134,6 +137,7 @@ def test_a_controller_that_goes_away_ends_nothing_and_gets_what_came_meanwhile(s
     running = site.submit(quanta=1000, seconds=0.1)
     site.ask("launch")
     at_work(site, running)
+    slurm.write_down()
     slurm.stop_controller()
     try:
         new = site.submit(quanta=1)
@@ -147,6 +151,19 @@ def test_a_controller_that_goes_away_ends_nothing_and_gets_what_came_meanwhile(s
     wait_for(lambda: site.ask("collect") and site.store.get(new).state.ended)
     assert site.store.get(new).state == JobState.SUCCEEDED
     assert site.store.get(new).attempt == 1
+
+
+def test_a_number_that_slurm_gives_once_more_is_not_taken_for_the_former_job(site, slurm):
+    job = site.submit(quanta=1000, seconds=0.1)
+    site.ask("launch")
+    at_work(site, job)
+    (number,) = map(int, slurm.jobs())
+    former = Errand("cancel", f"hven-test-{job}-00000000", number=number)
+
+    sbatch.cancel(site.settings.slurm, former)
+    found = standings(site.settings.slurm, {number})
+    assert former.name not in found
+    assert [standing.state for standing in found.values()] == ["RUNNING"]
 
 
 def test_a_node_that_is_slow_to_begin_costs_no_attempt(site):
@@ -192,7 +209,6 @@ def test_the_next_service_takes_over_what_is_in_slurm(site):
     assert site.ask("collect") == "1"
     site.ask("kill")
     assert site.ask("collect") == "0"
-    assert f"job {job} ended" not in job_log(site.settings, job).read_text()
     assert "ended: CANCELLED" in job_log(site.settings, job).read_text()
 
 

@@ -130,10 +130,12 @@ class Slurm:
             self.ask("scancel", "--partition=hven")
             wait_for(lambda: not self.jobs())
 
-    def restart_controller(self) -> None:
-        """Kill the controller and start it again."""
-        self.stop_controller()
-        self.start_controller()
+    def write_down(self) -> None:
+        """Wait until the controller has written down what it knows; a change of a job makes it write."""
+        state = self.folder / "ctld" / "job_state"
+        before = state.stat().st_mtime_ns if state.exists() else 0
+        self.ask("scontrol", "update", f"job={self.jobs()[0]}", "comment=to be written down")
+        wait_for(lambda: state.exists() and state.stat().st_mtime_ns > before)
 
     def start_controller(self) -> None:
         """Start slurmctld, and wait until it answers."""

@@ -47,7 +47,7 @@ def run_errand(settings: Settings, order: Order, errand: Errand) -> int:
         if errand.verb == "submit":
             sys.stdout.write(f"{submit(slurm, order, errand)}\n")
         elif errand.verb == "cancel":
-            cancel(slurm, errand.number)
+            cancel(slurm, errand)
         else:
             shutil.rmtree(slurm.spool / errand.name, ignore_errors=True)
     except (ConfigurationError, ServiceUnavailableError) as error:
@@ -85,11 +85,11 @@ def submit(slurm: SlurmSettings, order: Order, errand: Errand) -> int:
     return int(said.partition(";")[0])
 
 
-def cancel(slurm: SlurmSettings, number: int) -> None:
+def cancel(slurm: SlurmSettings, errand: Errand) -> None:
     """End a job whatever it does; nothing happens to one that has ended."""
     for how in (("--full", "--signal=KILL", "--state=RUNNING"), ()):
         try:
-            ask(slurm, "scancel", *how, str(number))
+            ask(slurm, "scancel", *how, f"--name={errand.name}", str(errand.number))
         except ConfigurationError as error:
             if not _ENDED.search(error.message):
                 raise

@@ -145,7 +145,7 @@ class SlurmLauncher:
             self._hear_those_that_waited(entries)
             return len(entries)
         for entry in entries:
-            self._attend(self._copy_output(entry), found.get(entry.number, GONE))
+            self._attend(self._copy_output(entry), found.get(entry.name, GONE))
         return len(self.ledger.entries())
 
     def _hear_those_that_waited(self, entries: list[Entry]) -> None:

@@ -37,8 +37,10 @@ GONE = Standing("GONE")
 """Of a job that Slurm's controller does not remember."""
 
 
-def standings(slurm: SlurmSettings, numbers: Collection[int]) -> dict[int, Standing]:
-    """Where Slurm jobs stand; those that the controller has forgotten are not there.
+def standings(slurm: SlurmSettings, numbers: Collection[int]) -> dict[str, Standing]:
+    """Where Slurm jobs stand, by their names; those that the controller has forgotten are not there.
+
+    A controller that was killed gives a number once more that it has not written down, so the number says not enough.
 
     Raises
     ------
@@ -49,13 +51,13 @@ def standings(slurm: SlurmSettings, numbers: Collection[int]) -> dict[int, Stand
         return {}
     wanted = ",".join(map(str, sorted(numbers)))
     try:
-        said = ask(slurm, "squeue", "--noheader", "--states=all", f"--jobs={wanted}", "--format=%i|%T|%r")
+        said = ask(slurm, "squeue", "--noheader", "--states=all", f"--jobs={wanted}", "--format=%j|%T|%r")
     except ConfigurationError as error:
         if "Invalid job id" in error.message:
             return {}
         raise
     rows = (line.split("|") for line in said.splitlines())
-    return {int(number): Standing(state, reason) for number, state, reason in rows}
+    return {name: Standing(state, reason) for name, state, reason in rows}
 
 
 def find(slurm: SlurmSettings, name: str) -> int:
