@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from hven.batch.forecast import forecast
@@ -81,6 +81,23 @@ def over(jobs, limit):
     )
 
 
+def entitled(job_class, active, rules):
+    return sum(a.job_class == job_class for a in active) < rules.reserved.get(job_class, 0)
+
+
+ONE_OF_EACH = [Claim(0, "ada", JobClass.PROMPT, 1, 1.0), Claim(1, "ada", JobClass.OFFLINE, 1, 1.0)]
+
+
+@example(ONE_OF_EACH, BatchSettings(slots=1, reserved={"offline": 1}, lends=("offline",)))
+@example(ONE_OF_EACH, BatchSettings(slots=2, reserved={"offline": 1}, total=Limit(memory_gb=1.0)))
+@given(queues(), rules())
+def test_for_whom_others_give_way_is_the_next_that_starts(waiting, rules):
+    wanting = None
+    for _, _, choice in play(waiting, rules):
+        assert wanting is None or choice == Start(wanting)
+        wanting = choice.by if isinstance(choice, Preempt) else None
+
+
 @given(queues(), rules())
 def test_no_limit_is_ever_exceeded(waiting, rules):
     for _, active, _ in play(waiting, rules):
@@ -105,11 +122,13 @@ def test_reserved_slots_that_are_not_lent_are_never_used_by_others(waiting, rule
 
 
 @given(queues(), rules())
-def test_nothing_starts_before_a_higher_class_that_could(waiting, rules):
+def test_nothing_starts_before_a_higher_class_that_could_but_in_a_slot_of_its_own(waiting, rules):
     for before, active, choice in play(waiting, rules):
         if not isinstance(choice, Start):
             continue
         started = next(w for w in before if w.job == choice.job)
+        if entitled(started.job_class, active, rules):
+            continue
         for other in before:
             if other.job_class.priority > started.job_class.priority:
                 first = min(w.job for w in before if w.owner == other.owner) == other.job
@@ -125,7 +144,7 @@ def test_who_gives_way_is_of_a_lower_class_or_has_borrowed_and_makes_the_room_th
         wanting = next(w for w in before if w.job == choice.by)
         gone = [a for a in active if a.job in choice.victims]
         staying = [a for a in active if a not in gone]
-        borrowed = sum(a.job_class == wanting.job_class for a in active) < rules.reserved.get(wanting.job_class, 0)
+        borrowed = entitled(wanting.job_class, active, rules)
         assert gone
         assert borrowed or all(g.job_class.priority < wanting.job_class.priority for g in gone)
         assert choose([wanting], Scene(staying, {}, rules, 0)) == Start(wanting.job)

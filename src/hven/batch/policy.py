@@ -109,6 +109,9 @@ class Scene:
 def choose(waiting: Iterable[Claim], scene: Scene) -> Start | Preempt | None:
     """Next thing to do; None when all that waits has to go on waiting.
 
+    Jobs for which their class has a reserved slot left come before all others: what gave way to one of them would else
+    take the place again that it has just left.
+
     Examples
     --------
     >>> jobs = [Claim(1, "ada", JobClass.DATA_ACCESS), Claim(2, "hven-batch", JobClass.PROMPT)]
@@ -118,9 +121,9 @@ def choose(waiting: Iterable[Claim], scene: Scene) -> Start | Preempt | None:
     Preempt(victims=(1,), by=2, kill=True)
     """
     kept = False
-    for claim in in_order(waiting, scene):
-        if not within_limits(claim, scene.active, scene.rules):
-            continue
+    ready = [claim for claim in in_order(waiting, scene) if within_limits(claim, scene.active, scene.rules)]
+    ready.sort(key=lambda claim: not _entitled(claim.job_class, scene))
+    for claim in ready:
         entitled = _entitled(claim.job_class, scene)
         if kept and not entitled:
             continue
