@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
 
-from harness import Figure, interleave
+from harness import Figure, fill_memory, interleave
 from movie import START, write_movie
 from night import ingest, observatory
 
@@ -33,7 +33,9 @@ TYPE = next(t for t in PANOSETI.dataset_types if t.level is Level.L0 and t.name 
 def figures() -> Iterator[Figure]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
+        fill_memory(folder)
         yield from _whole(folder)
+        fill_memory(folder)
         yield from _conversion(folder)
 
 

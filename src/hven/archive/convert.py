@@ -144,7 +144,13 @@ def _read_back(folder: Path, declared: Mapping[Hashable, xr.Variable], dim: str,
         for first in range(0, min(step, rows - start), at_once):
             piece = {n: values[first : first + at_once] for n, values in shard.items()}
             piece |= {n: next(values) for n, values in wide.items()}
-            yield fixed.assign({n: (along[n].dims, v.view(along[n].dtype)) for n, v in piece.items()})
+            columns = {n: _as_they_are(along[n].dims, v.view(along[n].dtype)) for n, v in piece.items()}
+            yield fixed.assign(columns)
+
+
+def _as_they_are(dims: tuple[Hashable, ...], values: np.ndarray[Any, Any]) -> xr.Variable:
+    """A variable of values that need no look: xarray takes all times through pandas."""
+    return xr.Variable(dims, values, fastpath=True)
 
 
 def _row_bytes(variable: xr.Variable) -> int:

@@ -32,7 +32,7 @@ from hven.pipeline.worker import BlockJob, BlockResult, run_block
 if TYPE_CHECKING:
     import xarray as xr
 
-_WORKS_AT_ONCE, _SMALL_AT_ONCE, _TRIED_FOR_A_CORE = 64, 2048, 4
+_WORKS_AT_ONCE, _SMALL_AT_ONCE, _TRIED_FOR_A_CORE = 64, 8192, 4
 """Works in a batch: each keeps folders open where workers write its rows, else nothing; tried ones show their pace."""
 
 _PUBLISHERS = 4  # they wait for the disk

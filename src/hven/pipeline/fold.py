@@ -18,7 +18,7 @@ Outputs = Mapping[str, xr.Dataset]
 def fold(task: Task, config: Config, blocks: Sequence[Outputs]) -> dict[str, xr.Dataset]:
     """Outputs of a quantum: rows joined in block order, the rest combined by the task or equal in all blocks.
 
-    Rows that workers wrote in place are not there any more and do not count.
+    Rows that workers wrote in place are not there any more and do not count. What one block alone gave is whole.
 
     Raises
     ------
@@ -29,6 +29,8 @@ def fold(task: Task, config: Config, blocks: Sequence[Outputs]) -> dict[str, xr.
     for name in names:
         if not all(name in block for block in blocks):
             raise SchemaError(f"{task.name} gave output {name} for some blocks only")
+    if len(blocks) == 1 and not task.combine:
+        return {name: blocks[0][name] for name in names}
     parts = {name: [block[name] for block in blocks] for name in names}
     rest = {name: [_without(part, task.output(name).dim) for part in parts[name]] for name in names}
     combined = task.combine(rest, config) if task.combine else {n: _equal(task, n, rest[n]) for n in names}

@@ -125,7 +125,7 @@ class Staging:
         dataset = read.dataset if read else _written(self.path, form)
         dataset_type.check(dataset)
         begin, end = time_span(dataset)
-        (self.path / PROVENANCE).write_text(provenance.model_dump_json(indent=1))
+        (self.path / PROVENANCE).write_bytes(provenance.model_dump_json(indent=1).encode())
         manifest = Manifest(
             form=form,
             rows=dataset.sizes.get(dataset_type.row_dim, 0),

@@ -11,9 +11,8 @@ from hven.store.version import new_version
 
 def write_durably(target: Path, text: str) -> None:
     """Write a file that nobody looks at yet, to the disk itself; its name becomes durable with its folder."""
-    with target.open("w") as file:
-        file.write(text)
-        file.flush()
+    with target.open("wb", buffering=0) as file:
+        file.write(text.encode())
         os.fsync(file.fileno())
 
 

@@ -21,7 +21,7 @@ from hven.store.same_bytes import same_bytes
 from hven.store.staging import READ_ONLY, fsync_folder, make_part_file
 from hven.store.version import new_version
 
-_BLOCK_BYTES = 1 << 20
+_BLOCK_BYTES = 2 << 20
 _COPY_BYTES = 64 << 20
 
 
