@@ -17,6 +17,7 @@ import pytest
 import whole_night
 from crowd import crowd
 
+from hven.cluster.private_pages import WORKER_NAME
 from hven.registry.remote import RemoteRegistry
 
 pytestmark = pytest.mark.soak
@@ -154,7 +155,7 @@ def uid_of(process):
 
 def is_worker(process):
     try:
-        return "OMP_NUM_THREADS" in process.environ() and any("spawn_main" in word for word in process.cmdline())
+        return process.name() == WORKER_NAME
     except psutil.Error:
         return False
 

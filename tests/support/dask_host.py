@@ -10,7 +10,8 @@ import dask
 from distributed import Nanny, Scheduler, SpecCluster
 
 from hven.cluster.certificates import security
-from hven.cluster.local import DASK, WORKER_ENVIRONMENT
+from hven.cluster.local import DASK
+from hven.cluster.threads import WORKER_ENVIRONMENT
 
 
 def main(keys, port, workers):

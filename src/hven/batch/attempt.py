@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hven.batch.environments.enter import enter
+from hven.batch.forks import fork_early
 from hven.batch.lease import JobQueue, Lease, RunnerSide
 from hven.batch.model import Job, JobState, Wish
 from hven.batch.order import AS_USER, END, Order, check_roots
@@ -67,16 +68,24 @@ def run_order(order: Order, arguments: Sequence[str], work: Work = process) -> i
     site = Path(order.site)
     if AS_USER in arguments:
         check_roots(site)
-        threading.Thread(target=_obey, name="obey", daemon=True).start()
         settings = load_settings(site, environ={})
+        _fork_early(settings, order, work)
+        threading.Thread(target=_obey, name="obey", daemon=True).start()
         from hven.batch.remote_queue import RemoteQueue
 
         remote = RemoteQueue(order.api, order.right, lease_s=settings.batch.lease_s)
         return _run(settings, order, arguments, queue=remote, work=work, registry_of=lambda: _remote(order))
     settings = load_settings(site)
+    _fork_early(settings, order, work)
     rules = settings.batch
     queue = JobQueue(Database(settings.platform_url), lease_s=rules.lease_s, rules=rules)
     return _run(settings, order, arguments, queue=queue, work=work, registry_of=_direct(settings))
+
+
+def _fork_early(settings: Settings, order: Order, work: Work) -> None:
+    """Before there are threads; a job of another environment goes on in another program."""
+    if work is process and not order.environment:
+        fork_early(settings)
 
 
 def _run(

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from hven.batch.order import check_roots, read_order
 from hven.batch.sbatch import run_errand
+from hven.cluster.threads import only_one_for_algebra
 from hven.core.loading import loading
 from hven.core.settings import load_settings
 
@@ -21,6 +22,7 @@ def main(arguments: Sequence[str]) -> int:
     """Do what the order from the standard input says; gives the exit code."""
     order = read_order(_STDIN)
     if order.errand is None:
+        only_one_for_algebra()
         with loading():
             from hven.batch.attempt import run_order
         return run_order(order, arguments)

@@ -8,11 +8,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
+from hven.cluster.threads import only_one_for_algebra
 from hven.core.loading import loading
 
 
 def main(arguments: Sequence[str]) -> int:
     """Run the job of the order that comes through the standard input; gives the exit code."""
+    only_one_for_algebra()
     with loading():
         from hven.batch.attempt import run_order
         from hven.batch.environments.enter import order_stream

@@ -17,7 +17,9 @@ from distributed import Client, Nanny, SpecCluster
 from hven.cluster.certificates import make_keys, security
 from hven.cluster.client import StartedEngine
 from hven.cluster.cores import Cores, shrunk, take_cores
+from hven.cluster.forking import fork_workers
 from hven.cluster.private_pages import PrivateScheduler, PrivateWorker
+from hven.cluster.threads import WHEN_LOADED, WORKER_ENVIRONMENT
 from hven.core.logging import get_logger
 from hven.core.settings import Profile
 
@@ -25,15 +27,11 @@ _NOTEBOOK_WAITS_S, _WORK_WAITS_S = 60.0, 3600.0
 _COMES_BACK = "5 minutes"  # starting Python on a busy machine takes its time
 _log = get_logger(__name__)
 
-_ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-_OWN_THREADS = ("NUMBA_NUM_THREADS", "BLOSC_NTHREADS", "RAYON_NUM_THREADS", "ARROW_IO_THREADS")
-WORKER_ENVIRONMENT = dict.fromkeys(_OWN_THREADS, "1") | {"ZARR_THREADING__MAX_WORKERS": "1"}
-"""Of worker processes: each uses no more threads than its share."""
 DASK = {
     # The engine decides what a dead worker means, see `ClientEngine.map`.
     "distributed.scheduler.allowed-failures": 0,
     "distributed.scheduler.worker-saturation": 1.0,
-    "distributed.nanny.pre-spawn-environ": dict.fromkeys(_ONE_THREAD, "1"),
+    "distributed.nanny.pre-spawn-environ": WHEN_LOADED | WORKER_ENVIRONMENT,
     "distributed.worker.profile.enabled": False,
     "distributed.worker.http.routes": [],
     "distributed.admin.system-monitor.disk": False,
@@ -102,6 +100,7 @@ def start_cluster(
         See `OwnCluster`.
     """
     make_keys(folder)
+    fork_workers()
     everywhere = {"host": "127.0.0.1", "protocol": "tls://", "security": security(folder)}
     silence = logging.WARNING if dashboard else logging.CRITICAL
     worker = {

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from tornado.iostream import IOStream
 
 TABLE = Path("/proc/net/tcp")
+NAME = Path("/proc/self/comm")
+WORKER_NAME = "hven-worker"
 _TRIES = 3  # the kernel writes its table in pieces: a socket may be missed while others come and go
 
 _log = get_logger(__name__)
@@ -36,7 +38,12 @@ class PrivateScheduler(Scheduler):
 
 
 class PrivateWorker(Worker):
-    """Worker with private pages."""
+    """Worker with private pages, in a process that can be told from others: its command is that of its parent."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        if NAME.exists():
+            NAME.write_text(WORKER_NAME)
 
     def start_http_server(self, *args: Any, **options: Any) -> None:
         """Listen, and let only this user in from the first connection on."""

@@ -17,8 +17,9 @@ import dask
 from distributed import Nanny
 
 from hven.cluster.certificates import security
-from hven.cluster.local import DASK, WORKER_ENVIRONMENT, private_folder
+from hven.cluster.local import DASK, private_folder
 from hven.cluster.private_pages import PrivateWorker
+from hven.cluster.threads import WORKER_ENVIRONMENT
 
 _STOP_S = 5
 

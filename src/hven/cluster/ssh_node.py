@@ -19,8 +19,9 @@ import dask
 from distributed import Nanny
 
 from hven.cluster.certificates import CERTIFICATE, KEY, security, write_keys
-from hven.cluster.local import DASK, WORKER_ENVIRONMENT, private_folder
+from hven.cluster.local import DASK, private_folder
 from hven.cluster.private_pages import PrivateWorker
+from hven.cluster.threads import WORKER_ENVIRONMENT
 
 HELLO = "hven-node "
 """Begins the line with which a node answers; what a shell says before it is passed over."""

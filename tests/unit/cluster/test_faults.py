@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from hven.cluster.address import AddressEngine
@@ -56,6 +57,10 @@ def own_pid(_item):
     return os.getpid()
 
 
+def parent_and_name(_item):
+    return os.getppid(), psutil.Process().name()
+
+
 @pytest.fixture(scope="module")
 def engine():
     with LocalEngine(Profile(workers=2, memory_gb=0.6)) as engine:
@@ -64,8 +69,6 @@ def engine():
 
 def listeners(pid):
     """Addresses on which a process listens."""
-    import psutil
-
     family = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
     return [c.laddr for p in family for c in p.net_connections("inet") if c.status == psutil.CONN_LISTEN]
 
@@ -107,6 +110,15 @@ def test_workers_use_one_thread_each_in_every_library(engine):
     (outcome,) = engine.map(threads, [0])
     assert outcome.error is None
     assert outcome.value == (["1", "1", "1"], 1)
+
+
+def test_workers_are_forked_of_one_process_and_have_a_name(engine):
+    told = {o.value for o in engine.map(parent_and_name, range(8))}
+    with LocalEngine(Profile(workers=1, memory_gb=0.6)) as other:
+        told |= {o.value for o in other.map(parent_and_name, [0])}
+    ((parent, name),) = told
+    assert psutil.Process(parent).ppid() == os.getpid()
+    assert name == "hven-worker"
 
 
 def test_cluster_listens_on_loopback_only(engine):

@@ -1,0 +1,78 @@
+"""Workers are forked from one process that has loaded what they need: only the first of a process waits for imports.
+
+The process is the fork server of Python's `multiprocessing`. Where a program can say early that it will have workers,
+the fork server is forked from the program itself (`fork_here`), and not even the first worker waits.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import socket
+from collections.abc import Callable
+from multiprocessing import connection, forkserver, resource_tracker
+from pathlib import Path
+from typing import Any
+
+import dask
+from distributed.utils import get_mp_context
+
+from hven.core.loading import loading
+
+_LOADED = ("hven.cluster.private_pages", "hven.pipeline.work")
+"""What all workers need."""
+
+
+def fork_workers() -> None:
+    """Let Dask fork this process's workers, now and whenever it starts one again."""
+    dask.config.set({"distributed.worker.multiprocessing-method": "forkserver"})
+    get_mp_context().set_forkserver_preload(["hven.cluster.forked"])
+
+
+def load() -> None:
+    """Load all of it, and numba's part that comes with the first call."""
+    with loading():
+        for name in _LOADED:
+            importlib.import_module(name)
+        import numpy as np
+
+        importlib.import_module("hven.store.overviews").reduce_rows(np.zeros((1, 1)))
+
+
+def fork_here(prepare: Callable[[], None]) -> None:
+    """Fork the fork server from this process.
+
+    To be called once, before this process has threads, connections or locks: workers would inherit them. It ends with
+    this process, however that ends.
+
+    Parameters
+    ----------
+    prepare
+        What the fork server does first, for instance what makes it differ from this process.
+    """
+    server: Any = forkserver._forkserver  # noqa: SLF001 - Python itself starts it as a new interpreter
+    resource_tracker.ensure_running()
+    address = connection.arbitrary_address("AF_UNIX")  # type: ignore[attr-defined] # as Python does itself
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(address)
+        Path(address).chmod(0o600)
+        listener.listen()
+        ended, alive = os.pipe()
+        pid = os.fork()
+        if pid == 0:
+            os.close(alive)
+            _serve(listener, ended, prepare)
+        os.close(ended)
+    vars(server).update(_forkserver_address=address, _forkserver_alive_fd=alive, _forkserver_pid=pid)
+
+
+def _serve(listener: socket.socket, ended: int, prepare: Callable[[], None]) -> None:
+    """Fork workers on demand until nobody holds the other end of the pipe."""
+    code = 1
+    try:
+        prepare()
+        load()
+        forkserver.main(listener.fileno(), ended, [])
+        code = 0
+    finally:
+        os._exit(code)
