@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
-from hven.cluster.forking import load
+import os
 
+from hven.cluster.forking import load
+from hven.cluster.threads import WORKER_ENVIRONMENT
+
+os.environ.update(WORKER_ENVIRONMENT)
 load()

@@ -40,7 +40,7 @@ def load() -> None:
 
 
 def fork_here(prepare: Callable[[], None]) -> None:
-    """Fork the fork server from this process.
+    """Fork the fork server from this process, after it has loaded what workers need.
 
     To be called once, before this process has threads, connections or locks: workers would inherit them. It ends with
     this process, however that ends.
@@ -51,6 +51,7 @@ def fork_here(prepare: Callable[[], None]) -> None:
         What the fork server does first, for instance what makes it differ from this process.
     """
     server: Any = forkserver._forkserver  # noqa: SLF001 - Python itself starts it as a new interpreter
+    load()
     resource_tracker.ensure_running()
     address = connection.arbitrary_address("AF_UNIX")  # type: ignore[attr-defined] # as Python does itself
     with socket.socket(socket.AF_UNIX) as listener:
@@ -71,7 +72,6 @@ def _serve(listener: socket.socket, ended: int, prepare: Callable[[], None]) -> 
     code = 1
     try:
         prepare()
-        load()
         forkserver.main(listener.fileno(), ended, [])
         code = 0
     finally:

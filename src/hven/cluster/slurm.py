@@ -20,7 +20,7 @@ from distributed import Client
 
 from hven.cluster.certificates import make_keys, security
 from hven.cluster.client import StartedEngine
-from hven.cluster.local import DASK
+from hven.cluster.local import DASK, NO_PAGES
 from hven.cluster.private_pages import PrivateScheduler
 from hven.core.errors import ConfigurationError
 from hven.core.settings import Profile, SlurmSettings
@@ -98,7 +98,7 @@ def _cluster(profile: Profile, settings: SlurmSettings, folder: Path, job_class:
         f"--output={folder}/%j.log",
         *([f"--qos={asked.qos}"] if asked.qos else []),
     ]
-    with dask.config.set(DASK):
+    with dask.config.set(DASK | NO_PAGES):
         return SLURMCluster(
             job_cls=_job_class(settings.programs),  # type: ignore[arg-type] # it is annotated as an instance
             cores=profile.threads_per_worker,

@@ -25,7 +25,7 @@ from distributed import Client, SpecCluster
 
 from hven.cluster.certificates import CERTIFICATE, KEY, make_keys, security
 from hven.cluster.client import StartedEngine
-from hven.cluster.local import DASK, private_folder
+from hven.cluster.local import DASK, NO_PAGES, private_folder
 from hven.cluster.private_pages import PrivateScheduler
 from hven.cluster.ssh_node import HELLO, versions
 from hven.core.errors import CommunicationFailedError, ConfigurationError, HvenError
@@ -219,7 +219,7 @@ def _scheduler(folder: Path, here: str) -> SpecCluster:
         "dashboard_address": "127.0.0.1:0",
         "local_directory": str(folder),
     }
-    with dask.config.set(DASK):
+    with dask.config.set(DASK | NO_PAGES):
         return SpecCluster(
             scheduler={"cls": PrivateScheduler, "options": options},
             workers={},
