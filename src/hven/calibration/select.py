@@ -68,7 +68,8 @@ def candidates(workshop: Workshop, calibration: Calibration, query: DataQuery) -
 def unfit(workshop: Workshop, calibration: Calibration, found: Collection[Product]) -> dict[str, str]:
     """Why products are not good enough, by id: marked bad by somebody, or by their quality."""
     marks = bad(workshop.registry.annotations())
-    reasons = {p.id: f"{p.ref.data_id} is {mark}" for p in found if (mark := mark_of(marks, p)) is not None}
+    empty = {p.id: f"{p.ref.data_id} has no such frames" for p in found if not p.rows}
+    reasons = empty | {p.id: f"{p.ref.data_id} is {mark}" for p in found if (mark := mark_of(marks, p)) is not None}
     if calibration.quality is None:
         return reasons
     judged_bad = {p.id: _bad(workshop, calibration.quality, p) for p in found if p.id not in reasons}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from hven.model.data_id import Level, TypeName
 from hven.model.instrument import Instrument
 from hven.pipeline.bind import bind
@@ -9,31 +11,51 @@ from hven.pipeline.load import load_pipeline, pipeline_names
 
 
 def levels_of(instrument: Instrument) -> dict[str, tuple[str, ...]]:
-    """By L0 type, levels above at which anything is made of it, in order; what it only calibrates does not count."""
+    """By L0 type, levels above at which anything is made of each observation of it, in order.
+
+    What it only calibrates does not count, nor what is only a step to what is not of one observation, like the
+    pedestals of a dark map.
+    """
     steps = _steps(instrument)
-    raw = {t for inputs, _ in steps for t in inputs if t.level == Level.L0}
-    return {t.name: tuple(sorted({str(made.level) for made in _made_of(t, steps)} - {str(Level.L0)})) for t in raw}
+    raw = {t for step in steps for t in step.inputs if t.level == Level.L0}
+    keys = {t.type_name: t.keys for t in instrument.dataset_types}
+    counted = _counted({t for t, own in keys.items() if "observation" in own}, steps)
+    return {t.name: tuple(sorted({str(m.level) for m in _made_of(t, steps) & counted} - {str(Level.L0)})) for t in raw}
 
 
-_Steps = tuple[tuple[tuple[TypeName, ...], tuple[TypeName, ...]], ...]
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """Inputs and outputs of a step, calibrations left out."""
+
+    inputs: tuple[TypeName, ...]
+    outputs: tuple[TypeName, ...]
 
 
-def _steps(instrument: Instrument) -> _Steps:
-    """Inputs and outputs of every step."""
+def _steps(instrument: Instrument) -> tuple[_Step, ...]:
     found = []
     for name in pipeline_names(instrument):
         for step in bind(load_pipeline(instrument, name), instrument):
             slots = {s.name for s in step.task.inputs if not s.calibration}
             inputs = tuple(t.type_name for slot, types in step.inputs.items() if slot in slots for t in types)
-            found.append((inputs, tuple(t.type_name for t in step.outputs.values())))
+            found.append(_Step(inputs, tuple(t.type_name for t in step.outputs.values())))
     return tuple(found)
 
 
-def _made_of(start: TypeName, steps: _Steps) -> set[TypeName]:
+def _counted(of_observations: set[TypeName], steps: tuple[_Step, ...]) -> set[TypeName]:
+    """Types of one observation that are an end in themselves, or lead to such a one."""
+    used = {t for step in steps for t in step.inputs}
+    found, before = of_observations - used, -1
+    while len(found) > before:
+        before = len(found)
+        found |= {t for step in steps if found.intersection(step.outputs) for t in step.inputs if t in of_observations}
+    return found
+
+
+def _made_of(start: TypeName, steps: tuple[_Step, ...]) -> set[TypeName]:
     reached, before = {start}, 0
     while len(reached) > before:
         before = len(reached)
-        for inputs, outputs in steps:
-            if reached.intersection(inputs):
-                reached.update(outputs)
+        for step in steps:
+            if reached.intersection(step.inputs):
+                reached.update(step.outputs)
     return reached

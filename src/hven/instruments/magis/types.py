@@ -1,12 +1,13 @@
-"""Dataset types of MAGIS: images of drops (L0), and what is measured on them (L2)."""
+"""Dataset types of MAGIS: images of drops (L0), darks and densities (L1), and what is measured (L2)."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from hven.model import fringes
+from hven.model import frames, fringes
 from hven.model.data_id import Level
 from hven.model.dataset_type import DatasetType
+from hven.model.events import METRICS
 from hven.model.feedback import FEEDBACK
 from hven.model.variable import Variable
 
@@ -43,6 +44,59 @@ SHADOWS = DatasetType(
     variables=_RECORDED,
     doc="Images of a series in probe light as one camera recorded them: with atoms, without them, and dark.",
 )
+
+
+def _pedestals(raw: DatasetType) -> DatasetType:
+    return DatasetType(
+        name=f"{raw.name}.pedestals",
+        level=Level.L1,
+        form="array",
+        keys=_CAMERA,
+        variables=_in_counts(frames.PEDESTAL_VARIABLES),
+        doc="Pedestal, noise and block statistics of each pixel in images without light, in cells of 10 s.",
+        row_dim="cell",
+        coordinates=("begin", "end"),
+    )
+
+
+def _dark(raw: DatasetType) -> DatasetType:
+    return DatasetType(
+        name=f"{raw.name}.dark",
+        level=Level.L1,
+        form="array",
+        keys=("instrument", "detector"),
+        variables=_in_counts(
+            (frames.BEGIN, frames.END, frames.DARK, frames.DARK_NOISE, frames.DARK_ERROR, frames.DARK_COUNT)
+        ),
+        doc="Pedestal and noise of each pixel without light; a calibration with a validity range.",
+        row_dim="y",
+        coordinates=("begin", "end"),
+    )
+
+
+def _verification(raw: DatasetType) -> DatasetType:
+    return DatasetType(
+        name=f"{raw.name}.dark.qc",
+        level=Level.L2,
+        form="table",
+        keys=("instrument", "detector"),
+        variables=METRICS,
+        doc="How well a dark fits images that were not used to make it.",
+        row_dim="row",
+        coordinates=(),
+    )
+
+
+def _in_counts(variables: tuple[Variable, ...]) -> tuple[Variable, ...]:
+    """Values of pixels in counts."""
+    return tuple(
+        replace(v, units="count") if v.dims[-2:] == ("y", "x") and not v.units and v.dtype == "float32" else v
+        for v in variables
+    )
+
+
+DARKS = tuple(made(raw) for raw in (IMAGES, SHADOWS) for made in (_pedestals, _dark, _verification))
+"""Images without light, and what is certified of them."""
 
 DROPS = DatasetType(
     name="magis.drops",
@@ -113,5 +167,5 @@ CEILINGS = DatasetType(
     coordinates=(),
 )
 
-DATASET_TYPES = (IMAGES, SHADOWS, DROPS, SERIES, PICTURES, CORRECTIONS, DENSITIES, CLOUDS, CEILINGS)
+DATASET_TYPES = (IMAGES, SHADOWS, *DARKS, DROPS, SERIES, PICTURES, CORRECTIONS, DENSITIES, CLOUDS, CEILINGS)
 """All of them."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Annotated, Any
 
 import numpy as np
@@ -13,8 +14,9 @@ from pydantic import Field
 
 from hven.core.clock import NS
 from hven.model import frames as v
+from hven.model.fringes import KIND
 from hven.model.task import Block, Config, Inputs, Output, Resources, Slot, Task
-from hven.tasks.frames.quadrants import Frames, whole_frames
+from hven.tasks.frames.quadrants import Frames, frames_of
 from hven.tasks.frames.statistics import CLIPPED, measure
 from hven.tasks.frames.unlit import unlit
 
@@ -33,6 +35,9 @@ class PedestalConfig(Config):
     saturation: Annotated[
         int | None, Field(description="Value from which a pixel counts as saturated; empty: the largest of its type.")
     ] = None
+    kind: Annotated[
+        int | None, Field(description="Only images that show this (their variable `kind`); empty: all images.")
+    ] = None
 
 
 def run(inputs: Inputs, config: PedestalConfig) -> Mapping[str, xr.Dataset]:
@@ -41,7 +46,8 @@ def run(inputs: Inputs, config: PedestalConfig) -> Mapping[str, xr.Dataset]:
     A pixel's pedestal is the mean, its noise the standard deviation of the values that clipping leaves, corrected for
     what it cuts; see `hven.tasks.frames.statistics`. With a guard, pixels near another one that stands out do not count
     in that frame, so that the rims of showers do not shift the pedestal; the block statistics are of all values.
-    Quadrants without a packet do not count. Frames of one quadrant are placed into the whole module.
+    Quadrants without a packet do not count. Frames of one quadrant are placed into the whole module. Images that say
+    nothing of quadrants may have any size.
 
     Returns
     -------
@@ -54,7 +60,9 @@ def run(inputs: Inputs, config: PedestalConfig) -> Mapping[str, xr.Dataset]:
         When the images do not fit.
     """
     dataset = inputs["frames"].isel(time=inputs.own)
-    frames = whole_frames(dataset)
+    if config.kind is not None:
+        dataset = dataset.isel(time=np.flatnonzero(dataset["kind"].values == config.kind))
+    frames = frames_of(dataset)
     times = dataset["time"].values.astype("datetime64[ns]").astype(np.int64)
     parts = [
         _measure(Frames(*(a[rows] for a in frames)), times[rows], cell, config)
@@ -121,7 +129,14 @@ TASK = Task(
     name="frames.measure_pedestals",
     version="3",
     doc="Pedestal, noise and block statistics of each pixel by clipped mean and deviation in fixed time cells.",
-    inputs=(Slot("frames", (v.TIME, v.IMAGES, v.QUABO_VALID, v.QUABO), "Frames as recorded.", order="time"),),
+    inputs=(
+        Slot(
+            "frames",
+            (v.TIME, v.IMAGES, v.QUABO_VALID, v.QUABO, replace(KIND, optional=True)),
+            "Frames as recorded.",
+            order="time",
+        ),
+    ),
     outputs=(Output("pedestals", v.PEDESTAL_VARIABLES, "One map of each statistic per cell.", dim="cell"),),
     dimensions=("instrument", "day_obs", "observation", "detector"),
     config=PedestalConfig,

@@ -44,6 +44,27 @@ def whole_frames(dataset: xr.Dataset) -> Frames:
     return Frames(images, np.ones((len(images), QUADRANTS), np.bool_))
 
 
+def frames_of(dataset: xr.Dataset) -> Frames:
+    """The same of any camera: images that say nothing of quadrants may have any size and are there as a whole.
+
+    Raises
+    ------
+    SchemaError
+        As `whole_frames` does, for images with quadrants.
+    """
+    if "quabo" in dataset or "quabo_valid" in dataset:
+        return whole_frames(dataset)
+    images = np.require(dataset["images"].values, requirements=["C", "W"])
+    return Frames(images, np.ones((len(images), 1), np.bool_))
+
+
+def place_map(frames: Frames) -> NDArray[np.int64]:
+    """Column of `valid` that holds for each pixel (y, x)."""
+    if frames.valid.shape[1] == 1:
+        return np.zeros(frames.images.shape[1:], np.int64)
+    return quadrant_map(frames.images.shape[1])
+
+
 def quadrant_map(side: int) -> NDArray[np.int64]:
     """Quadrant of each pixel (y, x).
 

@@ -15,7 +15,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from hven.tasks.frames.quadrants import Frames, quadrant_map
+from hven.tasks.frames.quadrants import Frames, place_map
 
 _FRAMES_AT_ONCE = 512
 _HISTOGRAM_BINS = 4 << 20
@@ -42,7 +42,7 @@ def measure(
     saturation
         Value from which a pixel counts as saturated.
     place
-        Column of the frames' `valid` that holds for each pixel (y, x); None: that of its quadrant.
+        Column of the frames' `valid` that holds for each pixel (y, x); None: as `place_map` says.
 
     Returns
     -------
@@ -51,17 +51,17 @@ def measure(
         exact up to 2e9 frames of 16 bits, and `skew`, NaN where all values are the same. After clipping: `pedestal`,
         `noise`, `pedestal_error`, `noise_error` (NaN where there is nothing to tell) and `count`.
     """
-    side = frames.images.shape[1]
-    place = quadrant_map(side) if place is None else place
-    low, high = np.zeros((side, side), np.int64), np.zeros((side, side), np.int64)
+    height, width = shape = frames.images.shape[1:]
+    place = place_map(frames) if place is None else place
+    low, high = np.zeros(shape, np.int64), np.zeros(shape, np.int64)
     _extremes(frames.images, low, high)
     bins = int((high - low).max(initial=0)) + 1
-    rows = max(1, min(side, _HISTOGRAM_BINS // (bins * side)))
-    sums = np.zeros((len(SUMS), side, side), np.int64)
-    clipped = np.full((len(CLIPPED), side, side), np.nan)
-    skew = np.full((side, side), np.nan)
-    for first in range(0, side, rows):
-        histogram = np.zeros((min(rows, side - first), side, bins), np.uint32)
+    rows = max(1, min(height, _HISTOGRAM_BINS // (bins * width)))
+    sums = np.zeros((len(SUMS), *shape), np.int64)
+    clipped = np.full((len(CLIPPED), *shape), np.nan)
+    skew = np.full(shape, np.nan)
+    for first in range(0, height, rows):
+        histogram = np.zeros((min(rows, height - first), width, bins), np.uint32)
         _fill(frames.images, frames.valid, (place[first:], low[first:]), first, histogram)
         _sum_rows(histogram, low, first, saturation, sums)
         _skew_rows(histogram, skew[first : first + rows])

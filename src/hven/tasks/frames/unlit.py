@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from hven.tasks.frames.quadrants import Frames, quadrant_map
+from hven.tasks.frames.quadrants import Frames, place_map
 
 _FRAMES_AT_ONCE = 1024
 
@@ -30,12 +30,12 @@ def unlit(frames: Frames, limit: NDArray[np.float64], guard: int) -> NDArray[np.
     ndarray
         Dims (time, pixel).
     """
-    side = frames.images.shape[1]
-    found = frames.valid[:, quadrant_map(side).ravel()]
+    shape = frames.images.shape[1:]
+    found = frames.valid[:, place_map(frames).ravel()]
     for begin in range(0, len(found), _FRAMES_AT_ONCE):
         part = slice(begin, begin + _FRAMES_AT_ONCE)
-        bright = (frames.images[part] > limit) & found[part].reshape(-1, side, side)
-        found[part] &= (_near(bright, guard) == bright).reshape(-1, side * side)
+        bright = (frames.images[part] > limit) & found[part].reshape(-1, *shape)
+        found[part] &= (_near(bright, guard) == bright).reshape(len(bright), -1)
     return found
 
 

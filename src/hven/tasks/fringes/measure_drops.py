@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import zip_longest
 from typing import Annotated, Any, NamedTuple
 
 import numpy as np
@@ -14,6 +15,7 @@ from pydantic import Field
 from hven.core.errors import DataError
 from hven.model import fringes as v
 from hven.model.task import Block, Config, Inputs, Output, Resources, Slot, Task
+from hven.tasks.fringes.dark import DARK_SLOT, Unlit, dark_plane, unlit
 from hven.tasks.fringes.envelope import Envelope
 from hven.tasks.fringes.phase import Wave
 from hven.tasks.fringes.port import Camera, Port, measure_port
@@ -72,10 +74,12 @@ def run(inputs: Inputs, config: DropConfig) -> Mapping[str, xr.Dataset]:
     images = inputs["images"]
     setup = setup_of(images.attrs)
     frames = images["images"].values[inputs.own]
+    plane = dark_plane(inputs, frames.shape[1:])
+    dark = [unlit(region.within(frame), setup.camera.offset, plane) for frame in frames[:1] for region in setup.ports]
     columns: dict[str, NDArray[Any]] = {name: np.full(len(frames), np.nan) for name in _FLOATS}
     columns |= {"saturated": np.zeros(len(frames), np.int64), "quality": np.zeros(len(frames), np.uint16)}
     for row, frame in enumerate(frames):
-        for name, value in measure_drop(frame, setup, config).items():
+        for name, value in measure_drop(frame, setup, config, dark).items():
             columns[name][row] = value
     kept = {name: images[name].values[inputs.own] for name in ("exposure", "flight")}
     coords = {"time": ("time", images["time"].values[inputs.own])}
@@ -83,7 +87,7 @@ def run(inputs: Inputs, config: DropConfig) -> Mapping[str, xr.Dataset]:
     return {"drops": drops.assign_attrs({n: images.attrs[n] for n in ("mass_u",) if n in images.attrs})}
 
 
-def measure_drop(image: NDArray[Any], setup: Setup, config: DropConfig) -> dict[str, float]:
+def measure_drop(image: NDArray[Any], setup: Setup, config: DropConfig, dark: Sequence[Unlit] = ()) -> dict[str, float]:
     """Columns of one drop.
 
     Parameters
@@ -94,8 +98,13 @@ def measure_drop(image: NDArray[Any], setup: Setup, config: DropConfig) -> dict[
         How the camera sees.
     config
         What makes a drop a bad one.
+    dark
+        What the regions of the ports count without light; by the camera's offset if it is left out.
     """
-    ports = [measure_port(image, region.within(image), setup.camera, setup.wave) for region in setup.ports]
+    ports = [
+        measure_port(image, region.within(image), setup.camera, setup.wave, below)
+        for region, below in zip_longest(setup.ports, dark)
+    ]
     found: dict[str, float] = {"saturated": sum(port.saturated for port in ports)}
     for number, port in enumerate(ports, 1):
         found |= _of_port(port, number, setup)
@@ -167,7 +176,7 @@ TASK = Task(
     name="fringes.measure_drops",
     version="1",
     doc="Atoms, places, widths, phase and contrast of every drop.",
-    inputs=(Slot("images", (v.TIME, v.EXPOSURE, v.FLIGHT, v.IMAGES), "Images of drops."),),
+    inputs=(Slot("images", (v.TIME, v.EXPOSURE, v.FLIGHT, v.IMAGES), "Images of drops."), DARK_SLOT),
     outputs=(Output("drops", v.DROPS, "One row for each drop.", dim="time"),),
     dimensions=("instrument", "day_obs", "observation", "detector"),
     config=DropConfig,

@@ -20,6 +20,7 @@ from hven.model import fringes as v
 from hven.model.task import Config, Inputs, Output, Resources, Slot, Task
 from hven.tasks.fringes.absorption import Image, Transition, best_probe, optical_density, smoothed, transmission
 from hven.tasks.fringes.cloud import BLOCK, Cloud, block_noise, fit_cloud
+from hven.tasks.fringes.dark import DARK_SLOT, dark_plane
 from hven.tasks.fringes.envelope import SIGNIFICANT
 from hven.tasks.fringes.sums import Region
 
@@ -79,7 +80,7 @@ def run(inputs: Inputs, config: ShadowConfig) -> Mapping[str, xr.Dataset]:
     """
     images = inputs["images"]
     seen = seen_of(images.attrs)
-    shots = _shots(images)
+    shots = _shots(images, dark_plane(inputs, images["images"].shape[1:]))
     probes = np.stack([shot.probe for shot in shots]) if shots else np.empty(0)
     made = [_measure(number, shots, probes, seen, config) for number in range(len(shots))]
     if not made:
@@ -107,18 +108,19 @@ class Shot(NamedTuple):
     probe: Image
 
 
-def _shots(images: xr.Dataset) -> list[Shot]:
-    """Drops in order; one without a dark image of its own takes the mean of the others'."""
+def _shots(images: xr.Dataset, certified: NDArray[np.float32] | None) -> list[Shot]:
+    """Drops in order; without a certified dark each takes its own dark image, or the mean of the others'."""
     kinds, numbers = images["kind"].values, images["exposure"].values
     frames = images["images"].values
     darks = frames[kinds == _DARK].astype(np.float64)
-    if not len(darks):
-        raise DataError("there is no dark image", hint="One image of kind 3 in a series is enough.")
-    mean, shots = darks.mean(axis=0), []
+    if certified is None and not len(darks):
+        hint = "One image of kind 3 in a series is enough; `hven calib take magis/shadows.dark` certifies some for all."
+        raise DataError("there is no dark image, and none is certified", hint=hint)
+    mean, shots = darks.mean(axis=0) if certified is None else certified.astype(np.float64), []
     for number in np.unique(numbers):
         of = {int(kinds[row]): row for row in np.flatnonzero(numbers == number)}
         if {_ATOMS, _PROBE} <= of.keys():
-            dark = frames[of[_DARK]].astype(np.float64) if _DARK in of else mean
+            dark = frames[of[_DARK]].astype(np.float64) if certified is None and _DARK in of else mean
             time = images["time"].values[of[_ATOMS]]
             shots.append(Shot(time, int(number), frames[of[_ATOMS]] - dark, frames[of[_PROBE]] - dark))
     return shots
@@ -207,7 +209,7 @@ TASK = Task(
     name="fringes.measure_shadows",
     version="1",
     doc="Optical density and atoms of every drop from its shadow in probe light, fringes of the probe taken out.",
-    inputs=(Slot("images", (v.TIME, v.EXPOSURE, v.KIND, v.IMAGES), "Images with atoms, without, and dark."),),
+    inputs=(Slot("images", (v.TIME, v.EXPOSURE, v.KIND, v.IMAGES), "Images with atoms, without, and dark."), DARK_SLOT),
     outputs=(
         Output("densities", v.DENSITIES, "Optical density of each drop.", dim="time"),
         Output("clouds", v.CLOUDS, "One row for each drop.", dim="time"),

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hven.tasks.fringes.dark import Unlit, unlit
 from hven.tasks.fringes.envelope import Envelope, Noise, fit_envelope
 from hven.tasks.fringes.least_squares import Array
 from hven.tasks.fringes.phase import Fringe, RowWeights, Wave, fit_fringe
@@ -44,9 +45,9 @@ class Camera:
         """Variance of a pixel beyond photon noise, in photo-electrons squared."""
         return self.read_noise**2 + _DIGITS / self.gain**2
 
-    def light(self, counts: NDArray[np.int64], pixels: int) -> Array:
-        """Photo-electrons in sums of so many pixels."""
-        return np.asarray((counts - self.offset * pixels) / self.gain, np.float64)
+    def light(self, counts: NDArray[Any], without: Array | float) -> Array:
+        """Photo-electrons in sums of pixels that count so much without light."""
+        return np.asarray((counts - without) / self.gain, np.float64)
 
     def noise(self, pixels: int) -> Noise:
         """Noise of such sums."""
@@ -75,7 +76,7 @@ class Port:
     saturated: int
 
 
-def measure_port(image: NDArray[Any], region: Region, camera: Camera, wave: Wave) -> Port:
+def measure_port(image: NDArray[Any], region: Region, camera: Camera, wave: Wave, below: Unlit | None = None) -> Port:
     """Measure the cloud in a region of an image.
 
     Parameters
@@ -86,6 +87,8 @@ def measure_port(image: NDArray[Any], region: Region, camera: Camera, wave: Wave
         Where the port's cloud is expected, with some background around it.
     camera, wave
         Of the image; the wave's reference is a column of the image.
+    below
+        What the region counts without light; by the camera's offset if it is left out.
 
     Returns
     -------
@@ -93,15 +96,16 @@ def measure_port(image: NDArray[Any], region: Region, camera: Camera, wave: Wave
         Centres are in pixels of the image.
     """
     found = sums(image, region, camera.ceiling)
-    rows = fit_envelope(camera.light(found.rows, region.columns), camera.noise(region.columns))
-    columns = fit_envelope(camera.light(found.columns, region.rows), camera.noise(region.rows))
+    dark = below or unlit(region, camera.offset)
+    rows = fit_envelope(camera.light(found.rows, dark.rows), camera.noise(region.columns))
+    columns = fit_envelope(camera.light(found.columns, dark.columns), camera.noise(region.rows))
     level = max(rows.level / region.columns, 0.0)
     fringe = None
     if rows.found and columns.found:
         peak = rows.area / (math.sqrt(2 * math.pi) * columns.width)
         how = RowWeights.of(rows, region.rows, peak=peak, level=level, extra=camera.extra)
-        light = weighted_columns(image, region, how.weights) - camera.offset * how.weights.sum()
+        light = camera.light(weighted_columns(image, region, how.weights), dark.weighted(how.weights))
         here = Wave(wave.k, wave.reference - region.left)
-        fringe = fit_fringe(light / camera.gain, columns, how, here)
+        fringe = fit_fringe(light, columns, how, here)
         fringe = replace(fringe, centre=fringe.centre + region.left)
     return Port(replace(rows, centre=rows.centre + region.top), fringe, level, found.saturated)

@@ -86,9 +86,7 @@ def _sum(image: Any, ceiling: Any, rows: Any, columns: Any) -> Any:
     return saturated
 
 
-def weighted_columns(
-    image: NDArray[np.unsignedinteger[Any]], region: Region, weights: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def weighted_columns(image: NDArray[Any], region: Region, weights: NDArray[np.float64]) -> NDArray[np.float64]:
     """Sum of each column of a region with a weight for each row.
 
     Parameters
