@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from statistics import median
 
 from hven.alarms.causes import link
+from hven.alarms.each import expanded
 from hven.alarms.model import (
     NOTHING,
     Alarm,
@@ -52,6 +53,7 @@ def evaluate(book: Book, rules: Sequence[Rule], seen: Round, now_ns: int) -> tup
         The book to be kept, and what happened, in order.
     """
     book = {place: _without_closed(watch) for place, watch in book.items()}
+    rules = expanded(rules, seen.signals, (name for name, _ in book))
     before = {rule.name: {key: w for (name, key), w in book.items() if name == rule.name} for rule in rules}
     signals: dict[str, list[Signal]] = defaultdict(list)
     for signal in seen.signals:

@@ -9,6 +9,9 @@ from enum import StrEnum
 
 from hven.alarms.message import Severity
 
+FAMILY = "/"
+"""Between the name of a rule that stands for many and what one of them is of."""
+
 
 class AlarmState(StrEnum):
     """Raised, seen by somebody, over."""
@@ -193,7 +196,11 @@ class Silence:
 
     def covers(self, alarm: Alarm, now_ns: int) -> bool:
         """Whether it holds messages about an alarm back."""
-        return alarm.rule == self.rule and self.key in {"", alarm.key} and now_ns < self.until_ns
+        return (
+            self.rule in {alarm.rule, alarm.rule.partition(FAMILY)[0]}
+            and self.key in {"", alarm.key}
+            and now_ns < self.until_ns
+        )
 
 
 @dataclass(frozen=True, slots=True)

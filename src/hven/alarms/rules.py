@@ -14,7 +14,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from hven.alarms.message import Severity
-from hven.alarms.model import Signal
+from hven.alarms.model import FAMILY, Signal
 from hven.core.clock import parse_utc
 from hven.core.errors import ConfigurationError, UnknownNameError
 
@@ -87,6 +87,9 @@ class Rule(Limits):
         The first that fits replaces all limits.
     because
         Rules that explain this one, ``rule`` or ``rule:key pattern``: an alarm of theirs that is open is its cause.
+    each
+        A rule of its own, ``name/last part of the key``, for each last part of the keys: so it is named, listed and
+        silenced. Its keys have at least two parts and are not chosen by `keys`.
     again_when_worse
         An accepted alarm is raised again when the value gets worse.
     says, advice
@@ -116,6 +119,7 @@ class Rule(Limits):
     severity: Severity = Severity.ERROR
     overrides: tuple[Override, ...] = ()
     because: tuple[str, ...] = ()
+    each: bool = False
     again_when_worse: bool = False
     advice: str = ""
 
@@ -127,6 +131,8 @@ class Rule(Limits):
             raise ValueError("a deadman rule has an upper limit, the longest silence in seconds, and no lower one")
         if self.unchanged and self.kind != "deadman":
             raise ValueError("only a deadman rule asks whether something is unchanged")
+        if self.each and self.keys != "*":
+            raise ValueError("a rule for each last part of the keys chooses no keys; `without` leaves some out")
         return self
 
     def watches(self, signal: Signal) -> bool:
@@ -215,7 +221,7 @@ def _rule(file: Path, number: int, value: object) -> Rule:
 
 def _matches(text: str, rule: str, key: str) -> bool:
     name, _, pattern = text.partition(":")
-    return name == rule and fnmatchcase(key, pattern or "*")
+    return name in {rule, rule.partition(FAMILY)[0]} and fnmatchcase(key, pattern or "*")
 
 
 def _less(a: float | None, b: float | None) -> bool:

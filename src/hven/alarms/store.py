@@ -11,7 +11,7 @@ from hven.alarms.alarm_rows import alarm_of, alarm_row, happening_of, watch_of, 
 from hven.alarms.alarm_tables import ALARM, EVENT, METADATA, NAME, ROUND, SILENCE, VERSION, WATCH
 from hven.alarms.evaluate import evaluate, to_tell
 from hven.alarms.message import Message, Severity
-from hven.alarms.model import NOTHING, Alarm, AlarmState, Book, Case, Deed, Happening, Round, Silence
+from hven.alarms.model import FAMILY, NOTHING, Alarm, AlarmState, Book, Case, Deed, Happening, Round, Silence
 from hven.alarms.outbox import Outbox
 from hven.alarms.rules import Rule
 from hven.core.errors import ConflictError, UnknownNameError
@@ -54,7 +54,7 @@ class AlarmStore:
         """Alarms, the newest first; those that were over before a time are left out."""
         query = ALARM.select().order_by(ALARM.c.raised_ns.desc(), ALARM.c.id).limit(limit)
         query = query.where(ALARM.c.state != _CLOSED) if open_only else query
-        query = query.where(ALARM.c.rule == rule) if rule else query
+        query = query.where(_of_rule(rule)) if rule else query
         query = query.where((ALARM.c.cleared_ns == 0) | (ALARM.c.cleared_ns >= since_ns)) if since_ns else query
         with self.database.read() as connection:
             return [alarm_of(row) for row in connection.execute(query).mappings()]
@@ -145,7 +145,7 @@ def _keep(connection: sa.Connection, before: Book, after: Book, rules: set[str],
             connection.execute(sa.insert(WATCH).values(watch_row(*place, is_)))
         if is_.alarm is not None and is_.alarm != was.alarm:
             _update(connection, is_.alarm)
-        if place[0] not in rules and was.alarm is not None:
+        if place[0] not in rules and place not in after and was.alarm is not None:
             _update(connection, replace(was.alarm, state=AlarmState.CLEARED, cleared_ns=now_ns))
 
 
@@ -158,6 +158,11 @@ def _note(connection: sa.Connection, happened: Iterable[Happening]) -> None:
     rows = [{**asdict(line), "what": str(line.what), "text": storable(line.text)} for line in happened]
     if rows:
         connection.execute(sa.insert(EVENT), rows)
+
+
+def _of_rule(name: str) -> sa.ColumnElement[bool]:
+    """Alarms of a rule, or of those that it stands for."""
+    return (ALARM.c.rule == name) | ALARM.c.rule.startswith(name + FAMILY, autoescape=True)
 
 
 def _one(connection: sa.Connection, alarm_id: str) -> Alarm:

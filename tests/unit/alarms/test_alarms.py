@@ -145,3 +145,52 @@ def test_only_operators_change_alarms_and_reasons_are_needed(watched):
         olga.clear(alarm.id, " ")
     with pytest.raises(UnknownNameError, match="unknown alarm 'nothing'"):
         olga.get("nothing")
+
+
+EACH = Rule(
+    name="quality", source="quality", kind="threshold", upper=1, each=True, says="{key} is bad", because=("root",)
+)
+BAD = ("img16/1/gain", "img16/2/gain", "img16/1/lost_packets")
+
+
+def measured(watched, *bad, rules=(ROOT, EACH), **more):
+    watched.now += 60 * NS
+    signals = [Signal("quality", key, 2.0 if key in bad else 0.0, watched.now) for key in BAD]
+    signals.append(Signal("root", "k", float(more.get("root", 0)), watched.now))
+    watched.store.evaluate(rules, Round.of(signals), watched.now, watched.outbox)
+    return {(alarm.rule, alarm.key) for alarm in watched.store.find()}
+
+
+def test_a_rule_for_each_metric_has_alarms_of_their_own_name(watched):
+    found = measured(watched, *BAD)
+
+    assert found == {
+        ("quality/gain", "img16/1/gain"), ("quality/gain", "img16/2/gain"),
+        ("quality/lost_packets", "img16/1/lost_packets"),
+    }  # fmt: skip
+    assert {alarm.key for alarm in watched.store.find(rule="quality/gain")} == set(BAD[:2])
+    assert {alarm.key for alarm in watched.store.find(rule="quality")} == set(BAD)
+    assert watched.store.find(rule="qual") == []
+    assert ("raised", "quality/lost_packets: img16/1/lost_packets is bad") in watched.told()
+    assert measured(watched, BAD[0]) == {("quality/gain", "img16/1/gain")}
+    assert measured(watched) == set()
+
+
+def test_one_metric_is_silenced_on_all_detectors_and_no_other(watched):
+    measured(watched, BAD[0])
+    (gain,) = watched.store.find()
+    watched.do("silence", gain, until_ns=watched.now + 3600 * NS, whole_rule=True)
+    measured(watched, *BAD)
+
+    assert [words for what, words in watched.told() if what == "raised"] == [
+        "quality/gain: img16/1/gain is bad",
+        "quality/lost_packets: img16/1/lost_packets is bad",
+    ]
+
+
+def test_alarms_of_each_metric_hang_beneath_the_cause_of_their_rule_and_end_with_it(watched):
+    measured(watched, *BAD, root=1)
+    (root,) = watched.store.find(rule="root")
+
+    assert {alarm.cause for alarm in watched.store.find(rule="quality")} == {root.id}
+    assert measured(watched, *BAD, rules=(ROOT,), root=1) == {("root", "k")}
