@@ -24,10 +24,10 @@ def catchup(
     as_json: Json = False,
     site: Site = None,
 ) -> None:
-    """Heal nights from where their files came, and say what cannot be healed; exit code 3 when something is left.
+    """Heal nights from where their files came, and say what cannot be healed; exit code 3 when not all is healed.
 
     Raw files come back only with the bytes that their manifest names; new ones are taken in as `hven ingest` does. Lost
-    products of L1 and L2 are forgotten, and jobs make them again.
+    products of L1 and L2 are forgotten, and jobs are asked for them: they are healed when the ledger sees them.
     Run it as the archive's account. Where nothing is amiss nothing is asked for and nothing is changed.
     """
     import json
@@ -62,7 +62,7 @@ def catchup(
         auditor = Auditor(settings, registry, CompletenessStore(database))
         archive = Archive(settings, registry, [load(name) for name in settings.instruments])
         lost = Lost(Observatory(settings, registry, user=service_account(settings)), registry)
-        healer = Catchup(auditor, archive, sources, ask=lost.ask, progress=status.update)
+        healer = Catchup(auditor, archive, sources, maker=lost, progress=status.update)
         for place in places(auditor, day_obs):
             reports[str(place)] = healer.heal(place, depth)
         archive.close()
@@ -71,19 +71,20 @@ def catchup(
         print(json.dumps({name: _as_json(report) for name, report in reports.items()}, indent=1))
     for name, report in {} if as_json else reports.items():
         _tell(name, report)
-    if any(report.left for report in reports.values()):
+    if any(report.left or report.asked for report in reports.values()):
         raise typer.Exit(DataError.exit_code)
 
 
 def _as_json(report: CatchupReport) -> dict[str, list[dict[str, object]]]:
     return {
         name: [{**one.finding.model_dump(mode="json"), "outcome": one.text} for one in outcomes]
-        for name, outcomes in (("healed", report.healed), ("left", report.left))
+        for name, outcomes in (("healed", report.healed), ("asked", report.asked), ("left", report.left))
     }
 
 
 def _tell(name: str, report: CatchupReport) -> None:
-    print(f"{name}: {len(report.healed)} healed, {len(report.left)} left")
-    for what, outcomes in (("healed", report.healed), ("left", report.left)):
+    asked = f", {len(report.asked)} asked for" if report.asked else ""
+    print(f"{name}: {len(report.healed)} healed{asked}, {len(report.left)} left")
+    for what, outcomes in (("healed", report.healed), ("asked", report.asked), ("left", report.left)):
         for finding, text in outcomes:
             print(f"  {what}  {finding.kind}: {finding.path}\n    {text}")

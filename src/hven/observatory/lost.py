@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from hven.core.errors import JobNotFoundError
 from hven.model.product import Product
 from hven.observatory.again import requests_of
 from hven.registry.direct import DirectRegistry
@@ -30,8 +31,8 @@ class Lost:
     registry: DirectRegistry
     _jobs: dict[str, Job] = field(default_factory=dict)
 
-    def ask(self, product: Product) -> str:
-        """Forget a product and submit the job that makes it again; what was done, in words.
+    def ask(self, product: Product) -> int:
+        """Forget a product and submit the job that makes it again; its number.
 
         Raises
         ------
@@ -45,4 +46,12 @@ class Lost:
         text = request.model_dump_json()
         if text not in self._jobs:
             self._jobs[text] = self.obs.jobs.submit(request)
-        return f"forgotten; job {self._jobs[text].id} makes it again ({request.pipeline})"
+        return self._jobs[text].id
+
+    def state(self, job: int) -> tuple[str, bool]:
+        """State of a job in a word, and whether it may still make what it was asked for."""
+        try:
+            state = self.obs.jobs.get(job).state
+        except JobNotFoundError:
+            return "not known any more", False
+        return state.lower(), not state.ended

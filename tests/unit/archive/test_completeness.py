@@ -76,9 +76,9 @@ class Night:
         wanted = {"observation": run, "detector": detector}.items()
         return next(p for p in self.registry.find() if p.ref.type.level == level and wanted <= p.ref.data_id.items())
 
-    def heal(self, *sources, depth=Depth.BYTES, ask=None, **more):
+    def heal(self, *sources, depth=Depth.BYTES, maker=None, **more):
         with open_sources([str(s) for s in sources], self.root / "incoming", **more) as opened:
-            return Catchup(self.auditor, self.archive, opened, ask=ask).heal(NIGHT, depth)
+            return Catchup(self.auditor, self.archive, opened, maker=maker).heal(NIGHT, depth)
 
     def audit(self, depth=Depth.BYTES):
         return {(str(f.kind), Path(f.path).relative_to("L0/tiny/20251021").as_posix()): f
@@ -391,25 +391,59 @@ def test_lost_products_of_pipelines_are_forgotten_and_asked_for_as_one_job(make_
             shutil.rmtree(night.root / product.path)
         assert len(lost) > 0
 
-        report = night.heal(night.source, ask=Lost(obs, night.registry).ask)
+        lost_and_found = Lost(obs, night.registry)
+        report = night.heal(night.source, maker=lost_and_found)
 
         (job,) = obs.jobs.find()
-        assert {(o.finding.path, o.text) for o in report.healed} == {
-            (str(p.path), f"forgotten; job {job.id} makes it again (tiny/all)") for p in lost
+        paths = {str(p.path) for p in lost}
+        assert {(o.finding.path, o.text) for o in report.asked} == {
+            (path, f"asked for, job {job.id} (ready)") for path in paths
         }
+        assert report.healed == []
         assert [(o.finding.path, "held by olga" in o.text) for o in report.left] == [(str(held.path), True)]
         assert (job.request.shared, job.request.config) == (True, {"levels": {"cell_s": 2.0}})
         again = obs.process("tiny/all", **{k: v[0] for k, v in job.request.values.items()}, shared=True,
                             config=job.request.config).products  # fmt: skip
         assert {p.ref: p.digest for p in lost}.items() <= {p.ref: p.digest for p in again}.items()
         assert {p.id for p in lost}.isdisjoint(p.id for p in again)
+        report = night.heal(night.source, maker=lost_and_found)
+        assert {(o.finding.path, o.text) for o in report.healed} == {
+            (path, f"job {job.id} made it again") for path in paths
+        }
+        assert report.asked == []
 
         for product in obs.registry.find(collection=held.run):
             if (night.root / product.path).is_dir():
                 unlock(night.root / product.path)
                 shutil.rmtree(night.root / product.path)
-        texts = [o.text for o in night.heal(night.source, ask=Lost(obs, night.registry).ask).left]
+        texts = [o.text for o in night.heal(night.source, maker=lost_and_found).left]
         assert any(f"nothing of {held.run} is left" in text for text in texts)
+
+
+def test_what_a_job_was_asked_for_stays_amiss_until_it_is_there_and_is_left_when_the_job_fails(make_night, tmp_path):
+    night = make_night(runs=("good",))
+    night.heal(night.source)
+    with closing(connect(night.settings)) as obs:
+        (lost, *_) = obs.process("tiny/all", observation="good", shared=True).products
+        unlock(night.root / lost.path)
+        shutil.rmtree(night.root / lost.path)
+        first = night.heal(night.source, maker=Lost(obs, night.registry))
+        (job,) = obs.jobs.find()
+
+        for depth in Depth:
+            (finding,) = night.auditor.audit(NIGHT, depth)
+            assert (finding.kind, finding.path) == (Kind.ASKED, str(lost.path))
+        assert [o.text for o in first.asked] == [f"asked for, job {job.id} (ready)"]
+        again = night.heal(night.source, maker=Lost(obs, night.registry))
+        assert ([o.text for o in again.asked], again.healed, again.left) == ([first.asked[0].text], [], [])
+        assert len(obs.jobs.find()) == 1
+
+        obs.jobs.cancel(job.id)
+        after = night.heal(night.source, maker=Lost(obs, night.registry))
+        assert after.asked == []
+        assert [o.text for o in after.left] == [
+            f"asked for, job {job.id} (deleted), which has not made it: `hven jobs show {job.id}`"
+        ]
 
 
 def test_the_batch_service_finds_losses_by_itself_and_forgets_what_is_mended(make_night):

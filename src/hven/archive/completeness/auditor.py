@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from hven import instruments
 from hven.archive.completeness import exposures
+from hven.archive.completeness.asked import awaited
 from hven.archive.completeness.depth import Depth
 from hven.archive.completeness.facts import Facts, gather, night_folder
 from hven.archive.completeness.lines import lines
@@ -109,6 +110,7 @@ class Auditor:
         facts = gather(self.settings.root, self.registry, place)
         fingerprint = self._fingerprint(place, _registered(self.registry, place).get(place, []))
         found = [*count(facts), *self._found(facts, depth, suspects)]
+        found += awaited(facts, self.store.findings(place, kinds={Kind.ASKED}))
         self.store.decide(place, kinds, [f for f in found if f.kind in kinds])
         for finding in found:
             if finding.kind not in kinds:

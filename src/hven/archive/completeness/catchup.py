@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from hven import instruments
+from hven.archive.completeness.asked import Maker, asked_for, job_of
 from hven.archive.completeness.auditor import Auditor
 from hven.archive.completeness.depth import Depth
 from hven.archive.completeness.facts import Facts, gather
@@ -27,7 +28,6 @@ from hven.core.errors import AccessDeniedError, DatasetNotFoundError, HvenError
 from hven.core.settings import Settings
 from hven.model.data_id import Level
 from hven.model.instrument import Instrument, RawFile, RawObservation
-from hven.model.product import Product
 
 _FROM_SOURCE = {Kind.MISSING, Kind.TRUNCATED, Kind.ALTERED}
 _NEW = {Kind.NOT_ARCHIVED, Kind.SHORT}
@@ -66,9 +66,10 @@ class Outcome(NamedTuple):
 
 @dataclass(slots=True)
 class CatchupReport:
-    """What was healed, and what could not be."""
+    """What was healed, what jobs have been asked for and is not there yet, and what could not be healed."""
 
     healed: list[Outcome] = field(default_factory=list)
+    asked: list[Outcome] = field(default_factory=list)
     left: list[Outcome] = field(default_factory=list)
 
 
@@ -89,8 +90,8 @@ class Catchup:
         Takes new files, exactly as ingest does.
     sources
         Where files came from, in the order in which they are asked; they are asked only when something is missing.
-    ask
-        Has a lost product of L1 or L2 computed again; says how. Without it these are left.
+    maker
+        Has lost products of L1 and L2 computed again; without it these are left.
     progress
         Called with what is being done.
     """
@@ -101,13 +102,13 @@ class Catchup:
         archive: Archive,
         sources: Sequence[Source],
         *,
-        ask: Callable[[Product], str] | None = None,
+        maker: Maker | None = None,
         progress: Callable[[str], None] = lambda _text: None,
     ) -> None:
         self.auditor = auditor
         self.archive = archive
         self.sources = sources
-        self.ask = ask
+        self.maker = maker
         self.progress = progress
         self._offered: dict[str, list[_Offer]] = {}
 
@@ -127,14 +128,33 @@ class Catchup:
             On a machine of many users when this is neither the archive's account nor root.
         """
         _must_be_archives(self.auditor.settings)
+        asked = self.auditor.store.findings(place, kinds={Kind.ASKED})  # the next look forgets those that are there
         before = self.auditor.audit(place, depth)
+        before += [f for f in asked if _key(f) not in {_key(other) for other in before}]
         if not before:
             return CatchupReport()
         done, why = self._try_all(place, before)
         after = {_key(f): f for f in self.auditor.audit(place, depth)}
-        healed = [Outcome(f, done.get(_key(f), "came with another")) for f in before if _key(f) not in after]
-        left = [Outcome(f, why.get(key) or _LEFT.get(f.kind, _NEXT)) for key, f in after.items()]
-        return CatchupReport(healed, left)
+        awaited = {f.path for f in after.values() if f.kind == Kind.ASKED}
+        over = [f for f in before if _key(f) not in after and f.path not in awaited]
+        healed = [Outcome(f, done.get(_key(f)) or _came(f)) for f in over]
+        report = CatchupReport(healed)
+        for key, finding in after.items():
+            if finding.kind == Kind.ASKED:
+                self._await(report, finding)
+            else:
+                report.left.append(Outcome(finding, why.get(key) or _LEFT.get(finding.kind, _NEXT)))
+        return report
+
+    def _await(self, report: CatchupReport, finding: Finding) -> None:
+        """Say how far the job is of which a product was asked."""
+        job = job_of(finding)
+        state, may_come = self.maker.state(job) if self.maker else ("", True)
+        told = f"asked for, job {job}{f' ({state})' if state else ''}"
+        if may_come:
+            report.asked.append(Outcome(finding, told))
+        else:
+            report.left.append(Outcome(finding, f"{told}, which has not made it: `hven jobs show {job}`"))
 
     def _try_all(self, place: Place, found: Iterable[Finding]) -> tuple[dict[_Key, str], dict[_Key, str]]:
         """What was done about each finding, and why nothing could be done about others."""
@@ -169,8 +189,11 @@ class Catchup:
         product = next(p for p in healer.facts.products if str(p.path) == finding.path)
         if finding.kind == Kind.DAMAGED:
             return healer.mend(product)
-        asked = self.ask if product.ref.type.level != Level.L0 else None
-        return asked(product) if asked else healer.make_again(product)
+        if self.maker is None or product.ref.type.level == Level.L0:
+            return healer.make_again(product)
+        job = self.maker.ask(product)
+        self.auditor.store.note(asked_for(finding, product, job))
+        return f"asked for, job {job}"
 
     def _mend_raw(self, instrument: Instrument, facts: Facts, finding: Finding) -> str:
         manifest = facts.manifests[finding.observation]
@@ -252,6 +275,10 @@ def _must_be_archives(settings: Settings) -> None:
         raise AccessDeniedError(
             "nights are healed by the archive's account", hint=f"sudo -u {server.archive_account} hven catchup"
         )
+
+
+def _came(finding: Finding) -> str:
+    return f"job {job_of(finding)} made it again" if finding.kind == Kind.ASKED else "came with another"
 
 
 def _key(finding: Finding) -> _Key:

@@ -26,6 +26,7 @@ class Kind(StrEnum):
     GONE = "gone"
     UNREGISTERED = "unregistered"
     DAMAGED = "damaged"
+    ASKED = "asked for"
 
 
 MEANINGS: dict[Kind, str] = {
@@ -44,6 +45,7 @@ MEANINGS: dict[Kind, str] = {
     Kind.GONE: "registered, not on the disk",
     Kind.UNREGISTERED: "a product on the disk that the registry does not know",
     Kind.DAMAGED: "a product whose files are not those of its manifest",
+    Kind.ASKED: "a lost product that a job is to make again, and that is not there yet",
 }
 """In words."""
 
