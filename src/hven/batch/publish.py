@@ -34,8 +34,9 @@ Published = tuple[str, str, dict[str, Any]]
 class GatewayChore:
     """Publishes metrics of new products, and shared jobs whose state has changed.
 
-    What has been published is read back from the gateway, so a service that begins again repeats nothing. What only
-    operators may read is not published: whoever may read may follow the gateway.
+    What has been published is read back from the gateway, so a service that begins again repeats nothing. Metrics that
+    only operators may read are not published, so that they stand in nobody's way; each record names its run, and is for
+    those who may see that.
 
     Parameters
     ----------
@@ -107,6 +108,7 @@ class GatewayChore:
                     "begin_ns": product.begin_ns,
                     "created_ns": product.created_ns,
                     "product": product.id,
+                    "run": product.run,
                 },
             )
 

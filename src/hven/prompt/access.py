@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import re
+import time
+from dataclasses import dataclass
 
 from hven.core.settings import Settings
 from hven.model.access import UNCLASSED
@@ -11,6 +14,9 @@ from hven.prompt.publish import CHANNELS
 from hven.registry.protocol import Registry
 from hven.store.classes import set_class
 from hven.store.paths import live_folder
+from hven.telemetry.gateway import Record
+
+_LOOK_S = 5.0
 
 
 def give_class(registry: Registry, settings: Settings, instrument: str, run: str) -> None:
@@ -43,19 +49,31 @@ def may_look(registry: Registry, instrument: str) -> bool:
     return raw_run(instrument) in {c.name for c in registry.collections()}
 
 
-def closed_instruments(whole: Registry, seen: Registry) -> frozenset[str]:
-    """Instruments of which `seen` hides what is being taken."""
-    closed = {c.name for c in whole.collections()} - {c.name for c in seen.collections()}
-    instruments = {name.partition("/")[0] for name in closed}
-    return frozenset(name for name in instruments if raw_run(name) in closed)
+@dataclass(slots=True)
+class Hearing:
+    """What of the gateway is for somebody: what is being taken by instrument, all else by the run that it names.
 
-
-def may_hear(channel: str, name: str, closed: frozenset[str]) -> bool:
-    """Whether a record of the gateway is for somebody to whom some instruments are closed.
-
-    Examples
-    --------
-    >>> may_hear("prompt", "magis.drops/1", frozenset({"magis"})), may_hear("qc", "magis/1/atoms", frozenset({"magis"}))
-    (False, True)
+    Parameters
+    ----------
+    whole, seen
+        The registry, and as they see it.
     """
-    return channel not in CHANNELS or re.split("[./]", name, maxsplit=1)[0] not in closed
+
+    whole: Registry
+    seen: Registry
+    _closed: frozenset[str] = frozenset()
+    _looked_s: float = -math.inf
+
+    def may_hear(self, record: Record) -> bool:
+        """Whether a record is for them; what became closed is so within seconds."""
+        if time.monotonic() - self._looked_s > _LOOK_S:
+            self._closed = closed_runs(self.whole, self.seen)
+            self._looked_s = time.monotonic()
+        instrument = re.split("[./]", record.name, maxsplit=1)[0]
+        run = raw_run(instrument) if record.channel in CHANNELS else record.value.get("run")
+        return run not in self._closed
+
+
+def closed_runs(whole: Registry, seen: Registry) -> frozenset[str]:
+    """Collections that `seen` hides."""
+    return frozenset({c.name for c in whole.collections()} - {c.name for c in seen.collections()})

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+import pwd
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import xarray as xr
 
 from hven.core.clock import format_utc, now_ns
-from hven.core.errors import DatasetNotFoundError
+from hven.core.errors import AccessDeniedError, DatasetNotFoundError
 from hven.core.settings import Settings
-from hven.model.collection import run_name
+from hven.model.access import UNCLASSED
+from hven.model.collection import AccessClass, Collection, CollectionKind, run_name
 from hven.model.data_id import DataId, DatasetRef, Level
 from hven.model.digest import digest_dataset
 from hven.model.product import Product
@@ -20,9 +23,10 @@ from hven.model.query import DataQuery
 from hven.model.telemetry import ExposureTable, exposure_type
 from hven.pipeline.identity import software
 from hven.registry.protocol import Registry
-from hven.registry.run_class import run_acl
 from hven.store import tables
+from hven.store.classes import class_acl
 from hven.store.current import set_current
+from hven.store.paths import data_id_folder
 from hven.store.publish import Staging, stage
 from hven.store.read import open_product
 from hven.telemetry.exposures import exposures, tabulate
@@ -41,24 +45,36 @@ def transform(settings: Settings, registry: Registry, instrument: str, night: in
         When no table is declared for the instrument, or it names an unknown topic or field.
     DatasetNotFoundError
         When the night has no raw data.
+    AccessDeniedError
+        When this account may not write shared products.
+
+    Notes
+    -----
+    The table is for operators where some of the raw data are: it tells when they were taken.
     """
     site = declared(settings)
     table = site.table(instrument)
+    ref = DatasetRef(exposure_type(instrument).type_name, DataId(instrument=instrument, day_obs=night))
+    _must_write(settings, ref)
     raw = raw_of(registry, instrument, night)
     if not raw:
         raise DatasetNotFoundError(f"{instrument} has no exposures on {night}", hint="`hven find` lists what there is.")
     made = tabulate(TelemetryStore(settings.root), site.topics, table, exposures(settings.root, raw, table))
     kind = exposure_type(instrument)
-    ref = DatasetRef(kind.type_name, DataId(instrument=instrument, day_obs=night))
     now = now_ns()
     stamp = format_utc(now - now % 1_000_000).translate(str.maketrans("", "", "-:."))
     run = run_name(f"{instrument}/exposures", stamp)
-    with stage(settings.root, ref, acl=run_acl(registry, run, settings.server)) as staging:
+    classes = {c.name: c.access for c in registry.collections()}
+    access = _class_of(raw, classes)
+    with stage(settings.root, ref, acl=_acl(settings, access)) as staging:
         tables.write_dataset(staging.path, kind, made)
         before = registry.find_one(ref)
-        if before is not None and before.digest == _digest(staging.path):
+        known = before is not None and classes.get(before.run, UNCLASSED) == access
+        if before is not None and known and before.digest == _digest(staging.path):
             return before
         product = staging.publish(_provenance(staging, table, raw, run=run, user=user, site=settings.site), kind)
+    if access != UNCLASSED:
+        registry.define(Collection(run, CollectionKind.RUN, access))
     registry.register([product], inputs={product.id: [p.id for p in raw]})
     set_current(settings.root, product)
     return product
@@ -68,6 +84,30 @@ def raw_of(registry: Registry, instrument: str, night: int) -> list[Product]:
     """Raw data of a night that have rows."""
     found = registry.find(None, DataQuery.of(instrument=instrument, day_obs=night))
     return [p for p in found if p.ref.type.level == Level.L0 and p.form == "array" and p.rows]
+
+
+def _must_write(settings: Settings, ref: DatasetRef) -> None:
+    """Refuse before the work what the disk would refuse after it."""
+    folder = settings.root / data_id_folder(ref)
+    there = next(parent for parent in (folder, *folder.parents) if parent.exists())
+    if not os.access(there, os.W_OK | os.X_OK):
+        account = settings.server.batch_account if settings.server else pwd.getpwuid(there.stat().st_uid).pw_name
+        night = ref.data_id["day_obs"]
+        raise AccessDeniedError(
+            f"exposures of {ref.data_id} are shared products: this account may not write into {there}",
+            hint=f"The batch service makes them when a night has ended; by hand: "
+            f"sudo -u {account} hven telemetry transform {night} --instrument {ref.data_id['instrument']}",
+        )
+
+
+def _class_of(raw: Sequence[Product], classes: Mapping[str, AccessClass]) -> AccessClass:
+    """For operators as soon as some of the raw data are."""
+    closed = AccessClass.OPERATORS in {classes.get(product.run, UNCLASSED) for product in raw}
+    return AccessClass.OPERATORS if closed else UNCLASSED
+
+
+def _acl(settings: Settings, access: AccessClass) -> str:
+    return "" if settings.server is None else class_acl(access, settings.server, owner="r-x")
 
 
 def _digest(folder: Path) -> str:

@@ -66,3 +66,20 @@ def test_a_member_works_through_the_api_and_nobody_else_reads_what_was_saved(sit
         name for name in ("ada", "bert", "olga", "otto", "api", "dash") if getattr(accounts, name).can("cat", manifest)
     }
     assert readers == {"ada", "api", "dash"}
+
+
+@pytest.mark.parametrize("through_api", [True, False])
+def test_who_may_not_write_shared_products_is_told_who_makes_the_exposures(site, accounts, installation, through_api):
+    """A member through the API, and an account of the services at the databases themselves."""
+    account = accounts.ada if through_api else accounts.archive
+    with connect(site.settings) as obs, guest_api.serve(obs) as url:
+        api = {"HVEN_API_URL": url, "JUPYTERHUB_API_TOKEN": "hvt-ada.read.submit"} if through_api else {}
+        done = account.run(
+            installation.python, "-c", "from hven.cli.main import main; main()", "telemetry", "transform", 20251021,
+            env={**site.environment, **api}, cwd="/",
+        )  # fmt: skip
+
+    assert done.returncode != 0
+    assert "Traceback" not in done.stderr
+    assert f"may not write into {site.root / 'L2'}" in done.stderr
+    assert "sudo -u hvt-batch hven telemetry transform 20251021 --instrument panoseti" in done.stderr

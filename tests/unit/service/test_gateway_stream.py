@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 import guest_api
 import httpx
@@ -12,6 +13,7 @@ from hven.core.clock import NS, now_ns
 from hven.core.settings import Settings
 from hven.model.collection import AccessClass, Collection, CollectionKind, raw_run
 from hven.observatory import connect
+from hven.prompt import access
 from hven.registry.database import Database
 from hven.telemetry import gateway as module
 from hven.telemetry.gateway import WINDOW_NS, Gateway
@@ -91,6 +93,28 @@ def test_what_is_being_taken_is_told_to_those_who_may_see_the_raw_data(site):
         assert (told({}), sorted(told(operator))) == ([3], [0, 1, 2, 3])
         obs.registry.define(Collection(raw_run("magis"), CollectionKind.RUN, AccessClass.COLLABORATION))
         assert sorted(told({})) == [0, 1, 2, 3]
+
+
+def test_what_names_a_run_is_told_to_those_who_may_see_it_also_while_a_stream_is_open(site, monkeypatch):
+    gateway, client = site
+    monkeypatch.setattr(access, "_LOOK_S", 0.0)
+    run = "panoseti/runs/nightly/closed"
+    with connect(client.settings) as obs, ThreadPoolExecutor(1) as pool:
+        first = gateway.publish("qc", "panoseti.img16/1/rate", {"n": 1, "run": run})
+        seen, _ = events(client, 1, since=first - 1)
+        listening = pool.submit(events, client, 1, since=first)
+        obs.registry.define(Collection(run, CollectionKind.RUN, AccessClass.OPERATORS))
+        gateway.publish("processing", "panoseti/nightly", {"n": 2, "run": run})
+        gateway.publish("processing", "panoseti/nightly", {"n": 3, "run": "panoseti/runs/nightly/open"})
+
+        def told(**headers):
+            records = client.get("/gateway", headers=headers).json()["records"]
+            return {r["value"]["n"] for r in records if r["value"].get("n") and r["name"].startswith("panoseti")}
+
+        assert [e["value"]["n"] for e in seen] == [1]
+        assert [e["value"]["n"] for e in listening.result()[0]] == [3]
+        assert told() == {3}
+        assert told(Authorization="token olga.read.operate") == {1, 3}
 
 
 def test_who_asks_for_more_than_is_kept_is_told_where_to_go_on(site, monkeypatch):

@@ -14,9 +14,11 @@ import small_products
 import sqlalchemy as sa
 import xarray as xr
 
+from hven.access.viewers import viewer_of
 from hven.core.clock import NS, day_obs_begin
 from hven.core.errors import ConfigurationError
 from hven.core.settings import IngestSettings, Settings, TelemetrySettings
+from hven.model.collection import AccessClass, Collection, CollectionKind, raw_run
 from hven.model.dataset_type import DatasetType
 from hven.model.variable import Variable
 from hven.observatory import connect
@@ -290,3 +292,19 @@ def test_the_simulator_says_what_is_true(night):
     _, _, _, folder = night
 
     assert json.loads((folder / "drop" / "truth.json").read_text())["gap"] == [900, 1000]
+
+
+def test_exposures_of_raw_data_for_operators_are_for_operators(night):
+    obs, _, _, _ = night
+    run = raw_run("panoseti")
+    before = transform(obs.settings, obs.registry, "panoseti", NIGHT, user="ada")
+    member = obs.seen_by(viewer_of("guest", None, operator=False))
+    obs.registry.define(Collection(run, CollectionKind.RUN, AccessClass.OPERATORS))
+    closed = transform(obs.settings, obs.registry, "panoseti", NIGHT, user="ada")
+    again = transform(obs.settings, obs.registry, "panoseti", NIGHT, user="ada")
+
+    assert (closed.digest, again) == (before.digest, closed)
+    assert member.query("panoseti.exposures") == []
+    obs.registry.define(Collection(run, CollectionKind.RUN))
+    opened = transform(obs.settings, obs.registry, "panoseti", NIGHT, user="ada")
+    assert [p.id for p in member.query("panoseti.exposures")] == [opened.id]

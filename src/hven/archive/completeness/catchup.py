@@ -50,7 +50,6 @@ _LEFT = {
     Kind.UNREADABLE: "the disk or the rights of this account do not give it back",
 }
 _NEXT = "it stands still; run it again, or look at it"
-_RIGHTS = "the archive's own account may do it, and root in a sealed night"
 _TAKEN = {FileState.ARCHIVED, FileState.KNOWN}
 
 
@@ -167,7 +166,8 @@ class Catchup:
             except HvenError as error:
                 why[_key(finding)] = str(error)
             except OSError as error:
-                why[_key(finding)] = f"{error.strerror}: {error.filename}; {_RIGHTS}"
+                told = f"{error.strerror}: {error.filename}"
+                why[_key(finding)] = f"{told}; {who_may(self.auditor.settings, finding.path)}"
         return done, why
 
     def _try(self, place: Place, finding: Finding) -> str:
@@ -275,6 +275,24 @@ def _must_be_archives(settings: Settings) -> None:
         raise AccessDeniedError(
             "nights are healed by the archive's account", hint=f"sudo -u {server.archive_account} hven catchup"
         )
+
+
+def who_may(settings: Settings, path: str) -> str:
+    """Who may do what was refused: raw data and L0 are the archive's, L1 and L2 the batch service's.
+
+    Examples
+    --------
+    >>> from hven.core.settings import ServerSettings
+    >>> settings = Settings(root=Path(), state=Path(), server=ServerSettings())
+    >>> who_may(settings, "L0/panoseti/20251021/crab/raw/a.pff")
+    "the archive's own account may do it, and root in a sealed night"
+    >>> who_may(settings, "L1/panoseti/20251021/crab/panoseti.img16/detector=1/018f")[:36]
+    'shared products belong to hven-batch'
+    """
+    if Path(path).parts[0] == Level.L0:
+        return "the archive's own account may do it, and root in a sealed night"
+    account = settings.server.batch_account if settings.server else "the account of the batch service"
+    return f"shared products belong to {account}: root may do it, or move the folder away, and a job makes it again"
 
 
 def _came(finding: Finding) -> str:

@@ -15,8 +15,8 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from hven.core.errors import GoneError, HvenError, describe
-from hven.prompt.access import may_hear
-from hven.service.handlers.parts import Closed, ReadGateway
+from hven.prompt.access import Hearing
+from hven.service.handlers.parts import Heard, ReadGateway
 from hven.telemetry.gateway import Gateway, Record
 
 POLL_S = 0.1
@@ -33,16 +33,16 @@ Sequence = Annotated[int, Query(ge=0, lt=2**63)]
 
 
 @router.get("/gateway")
-def latest(gateway: ReadGateway, closed: Closed, channel: str = "") -> dict[str, Any]:
+def latest(gateway: ReadGateway, heard: Heard, channel: str = "") -> dict[str, Any]:
     """Latest values; a stream that begins at `sequence` goes on from here."""
     found = gateway.snapshot(channel)
-    return asdict(replace(found, records=tuple(r for r in found.records if may_hear(r.channel, r.name, closed))))
+    return asdict(replace(found, records=tuple(filter(heard.may_hear, found.records))))
 
 
 @router.get("/gateway/stream")
 async def stream(
     gateway: ReadGateway,
-    closed: Closed,
+    heard: Heard,
     channel: str = "",
     since: Sequence | None = None,
     last_event_id: Annotated[int | None, Header(ge=0, lt=2**63)] = None,
@@ -56,7 +56,7 @@ async def stream(
         begin = await run_in_threadpool(_begin, gateway, asked)
     except GoneError as error:
         return Response(_error(error), error.status_code, media_type=EVENTS)
-    return StreamingResponse(_events(gateway, begin, channel, closed), media_type=EVENTS)
+    return StreamingResponse(_events(gateway, begin, channel, heard), media_type=EVENTS)
 
 
 def _begin(gateway: Gateway, asked: int | None) -> int:
@@ -66,7 +66,7 @@ def _begin(gateway: Gateway, asked: int | None) -> int:
     return asked
 
 
-async def _events(gateway: Gateway, last: int, channel: str, closed: frozenset[str]) -> AsyncIterator[str]:
+async def _events(gateway: Gateway, last: int, channel: str, heard: Hearing) -> AsyncIterator[str]:
     yield f"retry: 1000\nid: {last}\n\n"
     end = time.monotonic() + STREAM_S
     said = time.monotonic()
@@ -78,7 +78,7 @@ async def _events(gateway: Gateway, last: int, channel: str, closed: frozenset[s
             return
         for record in found:
             last, said = record.sequence, time.monotonic()
-            yield _event(record, channel, closed)
+            yield await run_in_threadpool(_event, record, channel, heard)
         if time.monotonic() - said > QUIET_S:
             said = time.monotonic()
             yield f": alive\nid: {last}\n\n"
@@ -86,9 +86,9 @@ async def _events(gateway: Gateway, last: int, channel: str, closed: frozenset[s
             await anyio.sleep(POLL_S)
 
 
-def _event(record: Record, channel: str, closed: frozenset[str]) -> str:
+def _event(record: Record, channel: str, heard: Hearing) -> str:
     """One event; of what is not for the client only the place is told, so that it goes on from there."""
-    if channel not in {"", record.channel} or not may_hear(record.channel, record.name, closed):
+    if channel not in {"", record.channel} or not heard.may_hear(record):
         return f"id: {record.sequence}\n\n"
     return f"id: {record.sequence}\ndata: {json.dumps(asdict(record))}\n\n"
 

@@ -18,7 +18,7 @@ from hven.core.errors import AccessDeniedError, describe
 from hven.core.settings import Settings
 from hven.model.access import Viewer
 from hven.observatory import Observatory
-from hven.prompt.access import closed_instruments
+from hven.prompt.access import Hearing
 from hven.registry.database import Database
 from hven.registry.direct import DirectRegistry
 from hven.retention.audit import Audit
@@ -118,10 +118,10 @@ def _gateway(whole: Annotated[Observatory, Depends(_whole)], _caller: Annotated[
     return _gateway_at(whole.settings.platform_url)
 
 
-def _closed(
+def _hearing(
     whole: Annotated[Observatory, Depends(_whole)], seen: Annotated[DirectRegistry, Depends(_seen)]
-) -> frozenset[str]:
-    return closed_instruments(whole.registry, seen)
+) -> Hearing:
+    return Hearing(whole.registry, seen)
 
 
 @lru_cache(maxsize=8)
@@ -240,8 +240,8 @@ ChangeSchedules = Annotated[Schedules, Depends(_schedules_changed)]
 ReadGateway = Annotated[Gateway, Depends(_gateway)]
 """The telemetry gateway, for somebody who may read."""
 
-Closed = Annotated[frozenset[str], Depends(_closed)]
-"""Instruments of which somebody who may read does not see what is being taken."""
+Heard = Annotated[Hearing, Depends(_hearing)]
+"""What of the gateway is for somebody who may read."""
 
 ReadCommands = Annotated[Commands, Depends(_commands_read)]
 """Commands, for somebody who may read."""
