@@ -124,7 +124,13 @@ class Topic(_Declared):
     keys: Annotated[
         tuple[str, ...], pydantic.Field(description="Fields that with the time tell samples apart, e.g. the device.")
     ] = ()
-    product: Annotated[str, pydantic.Field(description="Table product whose rows are the samples.")] = ""
+    product: Annotated[
+        str,
+        pydantic.Field(description="Table product whose rows are the samples; all its columns without `fields`."),
+    ] = ""
+    select: Annotated[
+        dict[str, str], pydantic.Field(description="Values of text columns of the product that these rows have.")
+    ] = {}
     source: Source | None = None
 
     @model_validator(mode="after")
@@ -134,6 +140,8 @@ class Topic(_Declared):
             raise ValueError(f"{self.name}: two fields have the same name")
         if not self.product and (unknown := {*self.keys, *(self.source.columns if self.source else ())} - set(names)):
             raise ValueError(f"{self.name}: {', '.join(sorted(unknown))} is no field")
+        if self.select and not self.product:
+            raise ValueError(f"{self.name}: only rows of a product are selected")
         return self
 
     def field(self, name: str) -> Field:

@@ -12,6 +12,7 @@ from hven.core.clock import now_ns
 from hven.core.errors import HvenError
 from hven.core.logging import get_logger
 from hven.core.settings import Settings
+from hven.model.collection import AccessClass
 from hven.model.data_id import TypeName
 from hven.model.telemetry import Kind, Topic
 from hven.registry.database import Database
@@ -21,6 +22,7 @@ from hven.store.read import open_product
 from hven.telemetry.annex import keep_file
 from hven.telemetry.drop import drop_folder
 from hven.telemetry.intake_tables import METADATA, MIGRATIONS, NAME, TAKEN, VERSION
+from hven.telemetry.product_rows import rows_of
 from hven.telemetry.readers import read_samples
 from hven.telemetry.samples import Appended
 from hven.telemetry.store import TelemetryStore
@@ -66,17 +68,22 @@ class Intake:
         return told
 
     def products(self, registry: Registry) -> Appended:
-        """Take the rows of new products of topics that are declared as products."""
+        """Take the rows of new products of topics that are declared as products.
+
+        Telemetry is for the collaboration: products for operators stay out of it.
+        """
         told = Appended()
+        closed = {c.name for c in registry.collections() if c.access is AccessClass.OPERATORS}
         for topic in self.declared.topics.values():
             found = registry.find(TypeName.parse(topic.product)) if topic.product else []
             known = self._known(topic) if found else set()
             for product in found:
-                if product.id in known or not product.rows:
+                source = f"{topic.name} {product.id}"
+                if source in known or not product.rows or product.run in closed:
                     continue
-                rows = open_product(self.settings.root / product.path, chunks=None, indexes=False).load()
-                result = self.store.append(topic, rows)
-                self._note(product.id, topic, result, size=product.size_bytes, mtime_ns=product.created_ns)
+                table = open_product(self.settings.root / product.path, chunks=None, indexes=False).load()
+                result = self.store.append(topic, rows_of(topic, product.ref.data_id, table))
+                self._note(source, topic, result, size=product.size_bytes, mtime_ns=product.created_ns)
                 told += result
         return told
 

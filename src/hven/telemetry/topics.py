@@ -93,7 +93,12 @@ def _whole(topic: Topic, types: Iterable[DatasetType]) -> Topic:
     known = {str(declared.type_name): declared for declared in types}
     if topic.product not in known:
         raise UnknownNameError("product of a topic", topic.product, known)
-    return topic.model_copy(update={"fields": tuple(_fields(known[topic.product]))})
+    declared = known[topic.product]
+    there = {*(variable.name for variable in declared.variables), *declared.keys}
+    for name in (*topic.select, *(field.name for field in topic.fields)):
+        if name not in there:
+            raise UnknownNameError(f"column of {topic.product}", name, there)
+    return topic if topic.fields else topic.model_copy(update={"fields": tuple(_fields(declared))})
 
 
 def _fields(declared: DatasetType) -> Iterable[Field]:

@@ -9,10 +9,15 @@ from pathlib import PurePath
 import numpy as np
 from drop_series import SEEN
 
+from hven.core.settings import Settings
 from hven.instruments.magis.files.write import encode
 from hven.instruments.magis.station import Controller, Station
 from hven.model.data_id import TypeName
 from hven.prompt.source import MemorySource
+from hven.store.read import open_product
+from hven.telemetry.intake import Intake
+from hven.telemetry.store import TelemetryStore
+from hven.telemetry.topics import declared
 
 FOLDER = PurePath("calibration.20251022T050000Z.series")
 DROPS = 40
@@ -48,6 +53,8 @@ def test_laser_and_launch_converge_and_follow_no_outlier(ready):
         source.close()
         worker.join()
         (product,) = processing.registry.find(TypeName.parse("L2/magis.corrections"))
+        kept = open_product(processing.place.root / product.path, chunks=None).to_dataframe()
+        samples = as_telemetry(processing)
     frequency, tilt = np.abs(np.array(offsets[-10:])).T
     assert abs(offsets[0][0]) > 15
     assert frequency.max() < 1.5
@@ -56,3 +63,22 @@ def test_laser_and_launch_converge_and_follow_no_outlier(ready):
     assert not any(f for f, k in zip(followed[3:], kicked[3:], strict=True) if k)
     assert np.mean([f for f, k in zip(followed[3:], kicked[3:], strict=True) if not k]) > 0.9
     assert product.rows == 2 * DROPS
+    for topic in ("laser_frequency", "launch_tilt"):
+        mine = kept[kept["parameter"] == topic]
+        found = samples[f"magis.{topic}"]
+        np.testing.assert_array_equal(found["value"], mine["value"])
+        np.testing.assert_array_equal(found["accepted"], mine["accepted"])
+        assert set(found["detector"].values.tolist()) == {1}
+    assert samples["magis.laser_frequency"]["value"].attrs["units"] == "Hz"
+
+
+def as_telemetry(processing):
+    """Samples that the batch service takes from the product, twice without effect."""
+    settings = Settings(
+        root=processing.place.root, state=processing.place.root.parent / "state", instruments=("magis",)
+    )
+    store = TelemetryStore(settings.root)
+    intake = Intake(settings, processing.gateway.database, store, declared(settings))
+    assert intake.products(processing.registry).new == 2 * DROPS
+    assert intake.products(processing.registry).new == 0
+    return {topic.name: store.read(topic.name, [], 0, 1 << 62) for topic in store.topics()}

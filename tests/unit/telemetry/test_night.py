@@ -241,6 +241,10 @@ def test_rows_of_housekeeping_products_are_samples_of_their_devices(night):
         product = staging.publish(small_products._provenance(staging.id, where, "panoseti/runs/x/1", (), "ada"), kind)
     obs.registry.register([product], inputs={})
 
+    run = "panoseti/runs/x/1"
+    obs.registry.define(Collection(run, CollectionKind.RUN, AccessClass.OPERATORS))
+    assert chore.intake.products(obs.registry).new == 0
+    obs.registry.define(Collection(run, CollectionKind.RUN))
     assert chore.intake.products(obs.registry).new == 4
     assert chore.intake.products(obs.registry).new == 0
 
