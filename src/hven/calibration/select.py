@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from hven.calibration.declared import Calibration, Quality
+from hven.calibration.marked import unheeded
 from hven.calibration.workshop import Workshop
 from hven.core.errors import ConfigurationError, DatasetNotFoundError
 from hven.model.annotation import bad, mark_of
@@ -70,6 +71,7 @@ def unfit(workshop: Workshop, calibration: Calibration, found: Collection[Produc
     marks = bad(workshop.registry.annotations())
     empty = {p.id: f"{p.ref.data_id} has no such frames" for p in found if not p.rows}
     reasons = empty | {p.id: f"{p.ref.data_id} is {mark}" for p in found if (mark := mark_of(marks, p)) is not None}
+    reasons |= {p.id: why for p in found if p.id not in reasons and (why := unheeded(workshop, marks, p))}
     if calibration.quality is None:
         return reasons
     judged_bad = {p.id: _bad(workshop, calibration.quality, p) for p in found if p.id not in reasons}

@@ -10,6 +10,9 @@ from hven.core.clock import NS, format_utc
 from hven.model.data_id import DataId
 from hven.model.product import Product
 
+Times = tuple[tuple[int, int], ...]
+"""Half-open intervals `[begin, end)`, UTC in nanoseconds."""
+
 
 class Kind(StrEnum):
     """What an annotation says.
@@ -62,6 +65,12 @@ class Annotation:
         starts = self.end_ns is None or begin_ns < self.end_ns
         return same and starts and (self.begin_ns is None or self.begin_ns < max(end_ns, begin_ns + 1))
 
+    def covers(self, data_id: DataId, begin_ns: int, end_ns: int) -> bool:
+        """Whether all of some data are among those of which it speaks, not only a part of their time."""
+        starts = self.begin_ns is None or self.begin_ns <= begin_ns
+        ends = self.end_ns is None or self.end_ns >= end_ns
+        return starts and ends and self.concerns(data_id, begin_ns, end_ns)
+
     def __str__(self) -> str:
         """Who said it, when and why."""
         return f"marked {self.kind} by {self.who} at {format_utc(self.at_ns // NS * NS)}: {self.text}"
@@ -87,14 +96,43 @@ def observing(annotations: Iterable[Annotation]) -> Annotation | None:
 
 
 def mark_of(marks: Sequence[Annotation], product: Product) -> Annotation | None:
-    """The first of some marks that concerns a product; None where it is good.
+    """The first of some marks that covers a product; None where it is good, though it may have `marked_times`.
 
     A product without a time span, or without a key that the mark names, is concerned only as far as it has them.
     """
     data_id, begin, end = product.ref.data_id, product.begin_ns, product.end_ns
-    return next((mark for mark in marks if mark.concerns(data_id, begin, end)), None)
+    return next((mark for mark in marks if mark.covers(data_id, begin, end)), None)
+
+
+def spoilt_by(marks: Sequence[Annotation], product: Product) -> Annotation | None:
+    """The first of some marks for which a product of frames is good no longer; None where it is good.
+
+    It covers the product, or concerns a part of it and was made later than the product: what is made after a mark is
+    made without the frames marked.
+    """
+    data_id, begin, end = product.ref.data_id, product.begin_ns, product.end_ns
+    later = (mark for mark in marks if mark.at_ns >= product.created_ns and mark.concerns(data_id, begin, end))
+    return mark_of(marks, product) or next(later, None)
+
+
+def marked_times(marks: Iterable[Annotation], product: Product) -> Times:
+    """Parts of a product's time that some marks concern, in order and apart from each other."""
+    data_id, begin, end = product.ref.data_id, product.begin_ns, product.end_ns
+    found: list[tuple[int, int]] = []
+    for mark in marks:
+        if mark.concerns(data_id, begin, end):
+            first = begin if mark.begin_ns is None else mark.begin_ns
+            last = end if mark.end_ns is None else mark.end_ns
+            found.append((max(first, begin), min(last, end)))
+    joined: list[tuple[int, int]] = []
+    for first, last in sorted(found):
+        if joined and first <= joined[-1][1]:
+            joined[-1] = (joined[-1][0], max(last, joined[-1][1]))
+        else:
+            joined.append((first, last))
+    return tuple(joined)
 
 
 def good(marks: Sequence[Annotation], products: Iterable[Product]) -> list[Product]:
-    """Products that no mark concerns."""
+    """Products that no mark covers."""
     return [product for product in products if mark_of(marks, product) is None]

@@ -47,6 +47,8 @@ class Slot:
         Looked up by validity in the calibration collections at the data's time.
     order
         Coordinate in whose stable order the rows are handed over.
+    unmarked
+        Rows of a time that somebody has marked bad are not handed over; for tasks that need neither halo nor all rows.
     """
 
     name: str
@@ -57,6 +59,7 @@ class Slot:
     optional: bool = False
     calibration: bool = False
     order: str = ""
+    unmarked: bool = False
 
 
 @dataclass(frozen=True, slots=True)

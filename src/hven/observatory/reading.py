@@ -15,7 +15,7 @@ from hven.core.errors import DatasetNotFoundError, UnknownNameError
 from hven.core.settings import Settings
 from hven.model.access import Viewer
 from hven.model.annotation import bad as marks_of
-from hven.model.annotation import good, mark_of
+from hven.model.annotation import good, mark_of, marked_times
 from hven.model.collection import owner_of
 from hven.model.data_id import DataId, DatasetRef, TypeName
 from hven.model.dataset_type import DatasetType
@@ -158,7 +158,8 @@ class Reading:
         collection
             Where to look; by default what is current.
         bad
-            Also what people have marked bad.
+            Also what people have marked bad. A dataset of which only a part of the time is marked is found; `open`
+            leaves the rows of that time out.
         data_id
             Data ID keys; a list allows any of its values.
 
@@ -225,7 +226,14 @@ class Reading:
             When several datasets fit; it lists them.
         """
         found = self.one(dataset_type, level, where=where, collection=collection, bad=bad, **data_id)
-        return self.open_product(found, chunks=chunks)
+        return self.open_product(found, chunks=chunks) if bad else self._open_unmarked(found, chunks=chunks)
+
+    def _open_unmarked(self, product: Product, *, chunks: Chunks = SHARDS) -> xr.Dataset:
+        """Open a product without rows of a time that somebody has marked bad."""
+        from hven.store.unmarked import without
+
+        times = marked_times(marks_of(self.registry.annotations()), product)
+        return without(self.open_product(product, chunks=chunks), times)
 
     def one(
         self,
@@ -305,7 +313,7 @@ class Reading:
         found = self.query("", level=level, where=where, collection=collection, bad=False, **data_id)
         if not found:
             raise nothing_fits(f"{level} product", DataQuery.of(where, **data_id), collection)
-        return tree(found, self.open_product, self.instruments)
+        return tree(found, self._open_unmarked, self.instruments)
 
     def describe(self, dataset_type: str, level: str | None = None) -> Description:
         """What a dataset type holds: variables with dims, dtype, units and meaning."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 
 from hven.core.errors import CalibrationMissingError
-from hven.model.annotation import Annotation, mark_of
+from hven.model.annotation import Annotation, spoilt_by
 from hven.model.collection import Collection, CollectionKind, owner_of
 from hven.model.data_id import DatasetRef
 from hven.model.product import Product
@@ -26,7 +26,7 @@ class Calibrations:
     collection
         Where the run takes its inputs from; where it leads to CALIBRATION collections, these alone are searched.
     marks
-        What is marked bad is no calibration.
+        What is marked bad, or was made with frames that somebody marked later, is no calibration.
     """
 
     def __init__(self, registry: Registry, owner: str, collection: str = "", marks: Sequence[Annotation] = ()) -> None:
@@ -47,7 +47,7 @@ class Calibrations:
         for collection in self._searched:
             try:
                 found = self.registry.calibration(ref, time_ns, collection=collection)
-                mark = mark_of(self.marks, found)
+                mark = spoilt_by(self.marks, found)
                 if mark is None:
                     return found
                 reason = f"calibration {found.id} is {mark}"

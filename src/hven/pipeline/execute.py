@@ -20,6 +20,7 @@ from hven.pipeline.books import Books
 from hven.pipeline.graph import Quantum
 from hven.pipeline.identity import quantum_key
 from hven.pipeline.keep import Keeper
+from hven.pipeline.left_out import left_out
 from hven.pipeline.pace import Paces
 from hven.pipeline.pack import ENOUGH_S, map_packed
 from hven.pipeline.report import Progress
@@ -104,7 +105,8 @@ class Execution:
         states = {self.records[n].state for n in quantum.depends}
         inputs = self._inputs(quantum)
         required = {s.name for s in quantum.step.task.inputs if not s.optional and s.name in quantum.step.inputs}
-        key = quantum_key(quantum.step, quantum.data_id, inputs)
+        without = left_out(quantum, inputs)
+        key = quantum_key(quantum.step, quantum.data_id, inputs, without)
         if states & {QuantumState.FAILED, QuantumState.BLOCKED}:
             failed = sorted({self.records[n].step for n in quantum.depends if self.records[n].state not in _ENDED_WELL})
             self._end(quantum, key, QuantumState.BLOCKED, error=f"not run because of {', '.join(failed)}")
@@ -113,7 +115,7 @@ class Execution:
         elif required - set(inputs) or not inputs:
             self._end(quantum, key, QuantumState.NO_WORK)
         else:
-            return Work(quantum, key, inputs, self.place, self.block_rows)
+            return Work(quantum, key, inputs, self.place, self.block_rows, left_out=without)
         return None
 
     def _inputs(self, quantum: Quantum) -> dict[str, tuple[Product, ...]]:

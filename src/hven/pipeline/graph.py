@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import reduce
 
-from hven.model.annotation import bad, good
+from hven.model.annotation import Annotation, bad, good
 from hven.model.data_id import DataId, DatasetRef, TypeName, Value
 from hven.model.dataset_type import DatasetType
 from hven.model.product import Product
@@ -36,6 +36,8 @@ class Quantum:
         Begin of its data, at which calibrations are looked up.
     missing
         Why it cannot run, empty if it can: a calibration that is not there.
+    marks
+        Of times that are marked bad; which of its data they concern is known when it begins.
     """
 
     number: int
@@ -45,6 +47,7 @@ class Quantum:
     depends: frozenset[int]
     begin_ns: int
     missing: str = ""
+    marks: tuple[Annotation, ...] = ()
 
 
 @dataclass(slots=True)
@@ -59,6 +62,8 @@ def build_graph(
     steps: Iterable[BoundStep], registry: Registry, query: DataQuery, *, owner: str = "", collection: str = ""
 ) -> list[Quantum]:
     """One quantum for each data ID for which all required inputs exist or will be made; what is marked bad is left out.
+
+    A dataset of which a part of the time is marked stays; its rows of that time are left out where a slot says so.
 
     Parameters
     ----------
@@ -97,6 +102,7 @@ class _Builder:
         self._made: dict[TypeName, dict[DataId, int]] = {}
         self._found: dict[tuple[TypeName, tuple[tuple[str, tuple[Value, ...]], ...], str], list[Product]] = {}
         self._marks = bad(registry.annotations())
+        self._timed = tuple(m for m in self._marks if (m.begin_ns, m.end_ns) != (None, None))
         self._calibrations = Calibrations(registry, owner, collection, self._marks)
 
     def add(self, step: BoundStep) -> None:
@@ -122,7 +128,8 @@ class _Builder:
                     missing = found
         number = len(self.quanta)
         depends = frozenset(s for slot in inputs.values() for _, s in slot if isinstance(s, int))
-        self.quanta.append(Quantum(number, step, data_id, inputs, depends, begin, missing))
+        marks = self._timed if any(slot.unmarked for slot in step.task.inputs) else ()
+        self.quanta.append(Quantum(number, step, data_id, inputs, depends, begin, missing, marks))
         for dataset_type in step.outputs.values():
             self._made.setdefault(dataset_type.type_name, {})[data_id] = number
 

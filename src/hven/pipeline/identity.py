@@ -18,17 +18,25 @@ from hven.model.environment import RECORD, Installed
 from hven.model.product import Product
 from hven.model.provenance import SoftwareRecord
 from hven.pipeline.bind import BoundStep
+from hven.pipeline.left_out import LeftOut
 
 _GIT_S = 10
 _ASKING = threading.Lock()
 
 
-def quantum_key(step: BoundStep, data_id: DataId, inputs: Mapping[str, Sequence[Product]]) -> str:
-    """sha256 of task, config, output types, data ID and the content of inputs and calibrations.
+def quantum_key(
+    step: BoundStep, data_id: DataId, inputs: Mapping[str, Sequence[Product]], left_out: LeftOut | None = None
+) -> str:
+    """sha256 of task, config, output types, data ID and the content of inputs and calibrations that is used.
 
     Commit, environment, time, user and place are not part of it.
     """
-    digests = sorted([slot, str(p.ref), p.digest] for slot, products in inputs.items() for p in products)
+    without = left_out or {}
+    digests = sorted(
+        [slot, str(p.ref), p.digest, *without.get((slot, p.id), ())]
+        for slot, products in inputs.items()
+        for p in products
+    )
     return digest_json(
         {
             "task": step.task.name,

@@ -21,6 +21,7 @@ from hven.pipeline import plan
 from hven.pipeline.fold import fold
 from hven.pipeline.graph import Quantum
 from hven.pipeline.identity import software
+from hven.pipeline.left_out import LeftOut, noted
 from hven.pipeline.plan import Span
 from hven.pipeline.worker import BlockJob, BlockResult, Source
 from hven.store import arrays
@@ -61,6 +62,8 @@ class Work:
     ----------
     inputs
         Products of each filled slot.
+    left_out
+        Times of which rows are left out.
     results
         Of finished blocks, by number.
     """
@@ -70,6 +73,7 @@ class Work:
     inputs: Mapping[str, tuple[Product, ...]]
     place: Place
     asked_rows: int | None
+    left_out: LeftOut = field(default_factory=dict)
     blocks: int = 0
     results: dict[int, BlockResult] = field(default_factory=dict)
     started_ns: int = field(default_factory=now_ns)
@@ -150,7 +154,7 @@ class Work:
             site=self.place.site,
             software=software(),
             flags=self.flags,
-            notes={"pipeline": self.place.pipeline, "step": step.name},
+            notes={"pipeline": self.place.pipeline, "step": step.name, **noted(self.left_out)},
         )
         return staging.publish(record, step.outputs[name])
 
@@ -259,7 +263,9 @@ class Work:
         begin, end = (span.start - span.before, span.stop + span.after) if span else (0, product.rows)
         order = orders.get(slot.name)
         indices = order[begin:end] if order is not None else None
-        return Source(self._folder(product), product.ref.data_id, self._names(slot, product), begin, end, indices)
+        without = self.left_out.get((slot.name, product.id), ())
+        names = self._names(slot, product)
+        return Source(self._folder(product), product.ref.data_id, names, begin, end, indices, without)
 
     def _folder(self, product: Product) -> Path:
         return self.place.root / product.path

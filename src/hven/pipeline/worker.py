@@ -16,12 +16,14 @@ from numpy.typing import NDArray
 
 from hven.core.clock import now_ns
 from hven.core.errors import SchemaError
+from hven.model.annotation import Times
 from hven.model.data_id import DataId
 from hven.model.task import Inputs, Task
 from hven.model.variable import check
 from hven.pipeline.bind import find_task
 from hven.store import arrays
 from hven.store.read import read_rows, read_rows_at
+from hven.store.unmarked import without
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -31,7 +33,8 @@ if TYPE_CHECKING:
 class Source:
     """One dataset of a slot: where it lies, and which variables and rows are read.
 
-    `indices` replace `[start, stop)` where rows are handed over in another order.
+    `indices` replace `[start, stop)` where rows are handed over in another order; rows of the times `left_out` are not
+    handed over.
     """
 
     folder: Path
@@ -40,6 +43,7 @@ class Source:
     start: int
     stop: int
     indices: NDArray[np.int64] | None = None
+    left_out: Times = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,13 +152,16 @@ def read_inputs(job: BlockJob, task: Task) -> Inputs:
             check(dataset, slot.variables, what=f"slot {name} of {task.name}")
         ids = tuple(source.data_id for source in sources)
         datasets[name], data_ids[name] = (found, ids) if slot.multiple else (found[0], ids[0])
-    return Inputs(datasets, data_ids, job.own, job.start)
+    fewer = any(source.left_out for sources in job.slots.values() for source in sources)  # then there is no halo
+    return Inputs(datasets, data_ids, slice(None) if fewer else job.own, job.start)
 
 
 def _read(source: Source) -> xr.Dataset:
     if source.indices is not None:
-        return read_rows_at(source.folder, source.names, source.indices)
-    return read_rows(source.folder, source.names, source.start, source.stop)
+        found = read_rows_at(source.folder, source.names, source.indices)
+    else:
+        found = read_rows(source.folder, source.names, source.start, source.stop)
+    return without(found, source.left_out)
 
 
 def _check_outputs(job: BlockJob, task: Task, outputs: Mapping[str, xr.Dataset]) -> None:

@@ -7,8 +7,9 @@ from small_products import NIGHT, publish
 
 from hven.core.clock import NS
 from hven.core.errors import ConfigurationError, DatasetNotFoundError
-from hven.model.annotation import Kind, bad
+from hven.model.annotation import Annotation, Kind, bad, marked_times
 from hven.model.collection import Validity
+from hven.model.data_id import DataId
 from hven.pipeline.calibrations import Calibrations
 
 NAME = "panoseti.ph1024"
@@ -43,20 +44,43 @@ def test_a_marked_detector_is_found_and_opened_only_when_asked_for(obs, two):
 
 
 @pytest.mark.parametrize(
-    ("begin", "end", "left"),
+    ("begin", "end", "rows"),
     [
-        (NIGHT, NIGHT + 1, []),
-        (NIGHT - NS, NIGHT, [1, 2]),
-        (NIGHT + 2, None, []),
-        (NIGHT + 3, None, [1, 2]),
-        (None, NIGHT + 1, []),
+        (NIGHT, NIGHT + 1, [1, 2]),
+        (NIGHT - NS, NIGHT, [0, 1, 2]),
+        (NIGHT + 2, None, [0, 1]),
+        (NIGHT + 3, None, [0, 1, 2]),
+        (None, NIGHT + 1, [1, 2]),
+        (NIGHT + 1, NIGHT + 2, [0, 2]),
     ],
 )
-def test_a_marked_time_takes_out_what_has_data_in_it(obs, two, begin, end, left):
+def test_a_marked_time_takes_out_the_rows_in_it(obs, two, begin, end, rows):
     """The products hold rows at NIGHT, NIGHT + 1 and NIGHT + 2 ns; intervals are half-open."""
     obs.annotate("headlights", bad=True, begin=begin, end=end, instrument="panoseti")
 
-    assert detectors(obs) == left
+    def times(**more):
+        return (obs.open(NAME, level="L1", detector=1, **more)["time"].values.astype(int) - NIGHT).tolist()
+
+    assert detectors(obs) == [1, 2]
+    assert times() == rows
+    assert times(chunks=None) == rows
+    assert times(bad=True) == [0, 1, 2]
+
+
+@pytest.mark.parametrize(("begin", "end"), [(NIGHT, NIGHT + 3), (NIGHT - NS, None), (None, NIGHT + NS)])
+def test_a_marked_time_that_is_all_of_a_dataset_takes_it_out(obs, two, begin, end):
+    obs.annotate("headlights", bad=True, begin=begin, end=end, instrument="panoseti")
+
+    assert detectors(obs) == []
+    with pytest.raises(DatasetNotFoundError, match="headlights"):
+        obs.open(NAME, level="L1", detector=1)
+
+
+def test_marks_that_touch_leave_out_one_time(two):
+    spans = [(NIGHT + 1, NIGHT + 2), (NIGHT + 2, None), (NIGHT - NS, NIGHT)]
+    marks = [Annotation(f"{n}", Kind.BAD, DataId(), "lit", "ada", 1, *span) for n, span in enumerate(spans)]
+
+    assert marked_times(marks, two[0]) == ((NIGHT + 1, NIGHT + 3),)
 
 
 def test_a_comment_and_the_night_log_take_nothing_out(obs, two):

@@ -1,0 +1,98 @@
+"""A time that somebody has marked bad takes out its frames, not the observation, from darks and their pedestals."""
+
+from __future__ import annotations
+
+import calibration_sets as sets
+import numpy as np
+import pytest
+import small_night
+
+from hven.core.clock import NS
+from hven.core.errors import DatasetNotFoundError
+
+DARK = "panoseti/img16.dark"
+FRAMES = 400
+HOT = slice(90, 150)
+"""A minute, from the middle of one cell to the middle of the next."""
+
+LIT = {"begin": sets.BEGIN + 90 * NS, "end": sets.BEGIN + 150 * NS}
+
+
+def frames(number, *, hot=False):
+    """One frame a second of a camera without light, but for a minute where it was lit."""
+    random = np.random.default_rng(number)
+    dataset = small_night.blank("L0/panoseti.img16", time=FRAMES).drop_vars("time")
+    images = random.poisson(20.0, (FRAMES, 32, 32))
+    images[HOT] += 300 if hot else 0
+    times = np.datetime64(sets.BEGIN + number * sets.HOUR, "ns") + np.arange(FRAMES) * np.timedelta64(1, "s")
+    there = np.ones(dataset["quabo_valid"].shape, bool)
+    return dataset.assign(
+        images=(("time", "y", "x"), images.astype(dataset["images"].dtype)), quabo_valid=(("time", "quabo"), there)
+    ).assign_coords(time=times)
+
+
+def keys(observation):
+    return {"instrument": "panoseti", "day_obs": 20251021, "observation": observation, "detector": 1}
+
+
+def shut(obs, first):
+    """Three observations of which the first is given, with what quality says of them."""
+    for number, dataset in enumerate((first, frames(1), frames(2))):
+        sets.put(obs, "L0/panoseti.img16", keys(f"dark.{number}"), dataset)
+        quality = sets.quality(1.0, sets.BEGIN + number * sets.HOUR)
+        sets.put(obs, "L2/panoseti.img16.qc", keys(f"dark.{number}"), quality)
+    prepare(obs)
+
+
+def prepare(obs):
+    obs.process("panoseti/calibrate#pedestals", shared=True).raise_for_failures()
+
+
+@pytest.fixture
+def lit(tmp_path):
+    with sets.observatory(tmp_path / "site") as opened:
+        shut(opened, frames(0, hot=True))
+        yield opened
+
+
+def certified(obs):
+    prepare(obs)
+    obs.calib.take(DARK, shared=True, detector=1, end="2026-01-01")
+    return obs.open_product(obs.calibration("panoseti.img16.dark", sets.BEGIN, detector=1), chunks=None)
+
+
+def test_the_certified_dark_is_that_of_the_frames_that_nobody_marked(lit, tmp_path):
+    lit.annotate("door open", bad=True, detector=1, **LIT)
+    made = certified(lit)
+
+    with sets.observatory(tmp_path / "without") as other:
+        shut(other, frames(0).isel(time=np.r_[0 : HOT.start, HOT.stop : FRAMES]))
+        true = certified(other)
+
+    assert made.equals(true)
+    assert np.abs(made["pedestal"] - 20.0).max() < 6 * made["pedestal_error"].max()
+    assert int(made["count"].max()) == 2 * FRAMES - (HOT.stop - HOT.start)
+
+
+def test_pedestals_say_which_frames_they_left_out_and_are_made_again_for_a_mark_only(lit):
+    before = lit.one("panoseti.img16.pedestals", "L1", observation="dark.0")
+    mark = lit.annotate("door open", bad=True, detector=1, **LIT)
+    prepare(lit)
+    pedestals = lit.one("panoseti.img16.pedestals", "L1", observation="dark.0")
+    raw = lit.one("panoseti.img16", "L0", observation="dark.0")
+
+    assert lit.provenance(pedestals).notes["left_out"] == {raw.id: [[LIT["begin"], LIT["end"]]]}
+    assert lit.open("panoseti.img16.pedestals", "L1", observation="dark.0")["frames"].values.sum() == FRAMES - 60
+    others = {lit.one("panoseti.img16.pedestals", "L1", observation=f"dark.{n}").created_ns for n in (1, 2)}
+    assert max(others) < mark.at_ns < pedestals.created_ns
+
+    lit.retract(mark, "it was another door")
+    prepare(lit)
+    assert lit.one("panoseti.img16.pedestals", "L1", observation="dark.0").digest == before.digest
+
+
+def test_no_dark_is_built_from_what_was_made_before_the_mark(lit):
+    lit.annotate("door open", bad=True, detector=1, **LIT)
+
+    with pytest.raises(DatasetNotFoundError, match=r"dark\.0, .*made with frames that are marked bad .*again"):
+        lit.calib.build(DARK, observation="dark.0")
