@@ -10,10 +10,12 @@ from typing import Any
 from hven import instruments
 from hven.batch.model import Job
 from hven.batch.store import JobStore
+from hven.core.clock import NS, format_utc
 from hven.core.settings import Settings
 from hven.model.collection import AccessClass
 from hven.model.data_id import Level, TypeName
 from hven.model.product import Product
+from hven.model.query import DataQuery
 from hven.qc.queries import judged
 from hven.registry.database import Database
 from hven.registry.direct import DirectRegistry
@@ -25,6 +27,7 @@ QUALITY, PROCESSING = "qc", "processing"
 
 EVERY_S = 5.0
 _NEWEST_JOBS = 500
+_DAY_NS = 86_400 * NS
 _WHOLE = "observation"
 _SUFFIX = ".qc"
 
@@ -36,7 +39,7 @@ class GatewayChore:
 
     What has been published is read back from the gateway, so a service that begins again repeats nothing. Metrics that
     only operators may read are not published, so that they stand in nobody's way; each record names its run, and is for
-    those who may see that.
+    those who may see that. Each round looks at products of a day before the newest one, however many there are.
 
     Parameters
     ----------
@@ -54,7 +57,9 @@ class GatewayChore:
         self.jobs = JobStore(database, settings.batch)
         self.registry = DirectRegistry(settings.registry_url, settings.root)
         self._told = {record.value["job"]: record.value["state"] for record in self.gateway.latest(PROCESSING)}
-        self._marks = _marks(self.gateway.latest(QUALITY))
+        published = self.gateway.latest(QUALITY)
+        self._marks = _marks(published)
+        self._newest_ns = _newest(published)
         self._next_s = 0.0
 
     def step(self) -> None:
@@ -80,7 +85,7 @@ class GatewayChore:
 
     def _of_type(self, name: TypeName, closed: set[str]) -> Iterator[Published]:
         """Metrics of the products of a type that are newer than what was published of their detector."""
-        found = sorted(self.registry.find(name), key=_age)
+        found = sorted(self._lately(name), key=_age)
         newest = {_what(product): product for product in found}
         for product in found:
             mark = self._marks.get(_what(product))
@@ -88,6 +93,16 @@ class GatewayChore:
             if product.run not in closed and (first or (mark is not None and _age(product) > mark)):
                 yield from self._metrics(product)
                 self._marks[_what(product)] = _age(product)
+
+    def _lately(self, name: TypeName) -> list[Product]:
+        """Products of a type that were made lately; all of them where none was seen before."""
+        what = name.name.removesuffix(_SUFFIX)
+        known_ns = self._newest_ns.get(what)
+        query = DataQuery() if known_ns is None else DataQuery.of(f"created > '{format_utc(known_ns - _DAY_NS)}'")
+        found = self.registry.find(name, query)
+        if found:
+            self._newest_ns[what] = max(product.created_ns for product in found)
+        return found
 
     def _metrics(self, product: Product) -> Iterator[Published]:
         rows = open_product(self.settings.root / product.path, chunks=None).to_dataframe().reset_index(drop=True)
@@ -129,6 +144,15 @@ def _marks(published: list[Record]) -> dict[str, tuple[int, int]]:
         what, value = record.name.rpartition("/")[0], record.value
         marks[what] = max(marks.get(what, (0, 0)), (value["begin_ns"], value["created_ns"]))
     return marks
+
+
+def _newest(published: list[Record]) -> dict[str, int]:
+    """When the newest published product of each type was made."""
+    newest: dict[str, int] = {}
+    for record in published:
+        what = record.name.split("/")[0]
+        newest[what] = max(newest.get(what, 0), record.value["created_ns"])
+    return newest
 
 
 def _status(job: Job) -> dict[str, Any]:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import shutil
+from dataclasses import replace
+
 import pytest
 import small_night
 
 from hven.batch.model import JobRequest
 from hven.batch.publish import GatewayChore
 from hven.batch.store import JobStore
+from hven.core.clock import NS
 from hven.model.collection import AccessClass, Collection, CollectionKind
+from hven.model.data_id import DataId, DatasetRef
 from hven.registry.database import Database
+from hven.store.version import new_version
 
 METRICS = {"img16": {"partial_frames": (0.03, "1"), "host_lag": (float("nan"), "ms")}}
 
@@ -79,3 +85,23 @@ def test_states_of_shared_jobs_are_published_when_they_change(obs, chore):
         ("panoseti/nightly", shared.id, "DELETED"),
     ]
     assert own.id != shared.id
+
+
+def test_what_is_made_later_is_published_whatever_was_made_long_before(obs, chore, monkeypatch):
+    monkeypatch.setattr("hven.batch.publish.EVERY_S", 0.0)
+    chore.step()
+    product = obs.query("panoseti.img16.qc", detector=1)[0]
+    hour = 3600 * NS
+    made = []
+    for name, later in (("within-a-day", hour), ("next", 48 * hour)):
+        path = product.path.parent / f"{name}"
+        shutil.copytree(obs.settings.root / product.path, obs.settings.root / path)
+        data_id = DataId(**{**product.ref.data_id, "observation": name})
+        ref = DatasetRef(product.ref.type, data_id)
+        times = {"begin_ns": product.begin_ns + later, "created_ns": product.created_ns + later}
+        made.append(replace(product, id=new_version(), ref=ref, path=path, quantum_key=name, **times))
+        obs.registry.register([made[-1]], inputs={})
+        chore.step()
+
+        found = {record.name: record.value["product"] for record in chore.gateway.latest("qc")}
+        assert found["panoseti.img16/1/partial_frames"] == made[-1].id
