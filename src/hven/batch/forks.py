@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import os
-import sys
 
 from hven.core.loading import loading
 from hven.core.settings import Settings
 
-_TRIED = sys.platform.startswith("linux") and sys.version_info < (3, 14)
-"""Elsewhere forking harms libraries; from 3.14 on Python's fork server wants a key that only Python gives it."""
-
 
 def fork_early(settings: Settings) -> None:
     """Load what jobs need and fork the process from which workers will be forked, where the engine has any here."""
-    if settings.engine.kind != "local" or not _TRIED:
+    if settings.engine.kind != "local":
         return
     with loading():
         from hven.batch import work  # noqa: F401 - what workers share

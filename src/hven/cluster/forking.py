@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import os
 import socket
+import sys
 from collections.abc import Callable
 from multiprocessing import connection, forkserver, resource_tracker
 from pathlib import Path
@@ -21,6 +22,9 @@ from hven.core.loading import loading
 
 _LOADED = ("hven.cluster.private_pages", "hven.pipeline.work")
 """What all workers need."""
+
+_FORKS_HERE = sys.platform.startswith("linux") and sys.version_info < (3, 14)
+"""Elsewhere forking harms libraries; from 3.14 on Python's fork server wants a key that only Python gives it."""
 
 
 def fork_workers() -> None:
@@ -39,17 +43,19 @@ def load() -> None:
         importlib.import_module("hven.store.overviews").reduce_rows(np.zeros((1, 1)))
 
 
-def fork_here(prepare: Callable[[], None]) -> None:
+def fork_here(prepare: Callable[[], None] = lambda: None) -> None:
     """Fork the fork server from this process, after it has loaded what workers need.
 
     To be called once, before this process has threads, connections or locks: workers would inherit them. It ends with
-    this process, however that ends.
+    this process, however that ends. Where it cannot be, Python starts the fork server with the first worker.
 
     Parameters
     ----------
     prepare
         What the fork server does first, for instance what makes it differ from this process.
     """
+    if not _FORKS_HERE:
+        return
     server: Any = forkserver._forkserver  # noqa: SLF001 - Python itself starts it as a new interpreter
     load()
     resource_tracker.ensure_running()

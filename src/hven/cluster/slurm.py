@@ -22,6 +22,7 @@ from hven.cluster.certificates import make_keys, security
 from hven.cluster.client import StartedEngine
 from hven.cluster.local import DASK, NO_PAGES
 from hven.cluster.private_pages import PrivateScheduler
+from hven.cluster.threads import WHEN_LOADED, WORKER_ENVIRONMENT
 from hven.core.errors import ConfigurationError
 from hven.core.settings import Profile, SlurmSettings
 
@@ -110,7 +111,7 @@ def _cluster(profile: Profile, settings: SlurmSettings, folder: Path, job_class:
             account=settings.account or None,
             job_name="hven-worker",
             job_extra_directives=extra,
-            job_script_prologue=["cd /", "umask 077"],
+            job_script_prologue=["cd /", "umask 077", *_threads()],
             python=f"{shlex.quote(settings.python or sys.executable)} -I",
             worker_command="hven.cluster.slurm_node",
             interface=network,
@@ -126,6 +127,10 @@ def _cluster(profile: Profile, settings: SlurmSettings, folder: Path, job_class:
             },
             silence_logs=logging.CRITICAL,
         )
+
+
+def _threads() -> list[str]:
+    return [f"export {name}={value}" for name, value in (WHEN_LOADED | WORKER_ENVIRONMENT).items()]
 
 
 def _job_class(programs: Path) -> type[SLURMJob]:

@@ -17,6 +17,7 @@ import dask
 from distributed import Nanny
 
 from hven.cluster.certificates import security
+from hven.cluster.forking import fork_here, fork_workers
 from hven.cluster.local import DASK, private_folder
 from hven.cluster.private_pages import PrivateWorker
 from hven.cluster.threads import WORKER_ENVIRONMENT
@@ -27,6 +28,8 @@ _STOP_S = 5
 def main(arguments: Sequence[str]) -> None:
     """Work as the arguments say, which dask-jobqueue writes; clear up."""
     asked = _parser().parse_args(arguments)
+    fork_here()
+    fork_workers()
     folder = private_folder()
     try:
         with dask.config.set(DASK):

@@ -28,6 +28,7 @@ from hven.cluster.client import StartedEngine
 from hven.cluster.local import DASK, NO_PAGES, private_folder
 from hven.cluster.private_pages import PrivateScheduler
 from hven.cluster.ssh_node import HELLO, versions
+from hven.cluster.threads import WHEN_LOADED, WORKER_ENVIRONMENT
 from hven.core.errors import CommunicationFailedError, ConfigurationError, HvenError
 from hven.core.settings import Profile
 
@@ -120,7 +121,8 @@ class _Node:
             part for option in (*_OPTIONS, f"ConnectTimeout={max(1, round(timeout_s))}") for part in ("-o", option)
         ]
         named = ["-F", str(config)] if config else []
-        remote = shlex.join([python, "-P", "-m", "hven.cluster.ssh_node"])
+        threads = [f"{name}={value}" for name, value in (WHEN_LOADED | WORKER_ENVIRONMENT).items()]
+        remote = shlex.join(["env", *threads, python, "-P", "-m", "hven.cluster.ssh_node"])
         self._process = subprocess.Popen(  # noqa: S603 - ssh, with the hosts of the site file
             ["ssh", *named, "-T", *options, "--", host, remote],  # noqa: S607 - as in the user's shell
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors, bufsize=0, start_new_session=True,

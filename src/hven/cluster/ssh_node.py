@@ -19,6 +19,7 @@ import dask
 from distributed import Nanny
 
 from hven.cluster.certificates import CERTIFICATE, KEY, security, write_keys
+from hven.cluster.forking import fork_here, fork_workers
 from hven.cluster.local import DASK, private_folder
 from hven.cluster.private_pages import PrivateWorker
 from hven.cluster.threads import WORKER_ENVIRONMENT
@@ -41,6 +42,8 @@ def main() -> None:
     if not line:
         return
     order = json.loads(line)
+    fork_here()
+    fork_workers()
     folder = private_folder()
     try:
         write_keys(folder, {CERTIFICATE: order["certificate"], KEY: order["key"]})
