@@ -23,7 +23,7 @@ from hven.store.row_writer import RowWriter
 from hven.store.same_bytes import same_bytes
 
 _WIDE_BYTES = 64
-_CACHED_ROWS = 4096
+_CACHED_ROWS = 8192
 
 
 class NotReversibleError(DataError):

@@ -114,13 +114,13 @@ class FrameFormat:
             "tai_offset": times.tai_offset,
         }
         variables = {
-            v.name: (v.dims, columns[v.name].astype(v.dtype, copy=False), v.attrs)
+            v.name: xr.Variable(v.dims, columns[v.name].astype(v.dtype, copy=False), v.attrs, fastpath=True)
             for v in self.dataset_type.variables
             if v.name in columns
         }
-        time = variables.pop("time")
+        variables["time"].attrs["scale"] = "utc"
         attrs = {"header_layout": layout.name, "clock_status": str(status)}
-        return xr.Dataset(variables, {"time": (time[0], time[1], {**time[2], "scale": "utc"})}, attrs)
+        return xr.Dataset(variables, {"time": variables.pop("time")}, attrs)
 
 
 def clock_of(files: Sequence[FrameFile]) -> ClockReport:
