@@ -78,7 +78,7 @@ def _channel(store: TelemetryStore) -> Iterator[Figure]:
     end = BEGIN + DAY_NS
 
     def show(begin: int, end: int) -> object:
-        return channel(TelemetryStore(store.folder.parent).overview("fast", "c000", begin, end), units="V")
+        return channel(TelemetryStore(store.folder.parent).overview("fast", "c000", begin, end), name="c000", units="V")
 
     day, zoomed = interleave(lambda: show(BEGIN, end), lambda: show(BEGIN, BEGIN + DAY_NS // 48), repeats=3)
     size = sum(f.stat().st_size for f in (store.folder / "fast").rglob("*.parquet")) / SAMPLES
