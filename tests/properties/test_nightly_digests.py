@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 import hven
@@ -74,6 +75,49 @@ def digests(observatory, engine, run, block_rows=None):
     )
     report.raise_for_failures()
     return {str(p.ref): p.digest for p in report.products}
+
+
+MARKED = (("2025-10-22T05:00:02", "2025-10-22T05:00:45"), ("2025-10-22T08:00:01.2", "2025-10-22T08:00:05.7"))
+"""A part of the movie and of the events of each run."""
+
+
+def test_no_later_stage_sees_a_time_that_is_marked_bad_however_it_is_cut(observatory, monkeypatch):
+    marks = [observatory.annotate("clouds", bad=True, begin=b, end=e, instrument="panoseti") for b, e in MARKED]
+    spans = [(mark.begin_ns, mark.end_ns) for mark in marks]
+    with InProcess(1) as engine:
+        whole = digests(observatory, engine, "marked")
+    monkeypatch.setattr(codecs, "MAX_SHARD_ROWS", 256)
+    with InProcess(2) as engine:
+        assert digests(observatory, engine, "marked.cut", block_rows=256) == whole
+    for mark in marks:
+        observatory.retract(mark, "it was another night")
+
+    found = [p for name in KEPT for p in observatory.query(name, level="L2", bad=True)]
+    assert {p.ref.type.name for p in found} == set(KEPT)
+    for product in found:
+        table = observatory.open_product(product, chunks=None)
+        times = table["time"].values.astype(np.int64)
+        assert not any(((begin <= times) & (times < end)).any() for begin, end in spans)
+        if "frame" in table:
+            assert_frames_are_those_of_the_events(observatory, product, table)
+    noted = [observatory.provenance(p).notes["left_out"] for p in found]
+    assert all(any(told["rows"] for told in note.values()) for note in noted)
+
+
+KEPT = ("panoseti.pulses", "panoseti.showers", "panoseti.coincidences")
+
+
+def assert_frames_are_those_of_the_events(observatory, product, table):
+    """Row `frame` of the dataset that an event comes from has its time."""
+    times = {}
+    for source in observatory.provenance(product).inputs:
+        frames = observatory.open_product(observatory.registry.get(source.id), chunks=None)
+        key = source.data_id["detector"], frames.attrs["data_product"]
+        times[key] = np.sort(frames["time"].values)
+    for row in range(table.sizes["event"]):
+        event = table.isel(event=row)
+        key = next(k for k in times if k[0] == int(event["detector"]) and k[1] == event.get("product", k[1]))
+        assert times[key][int(event["frame"])] == event["time"].values
 
 
 def test_blocks_shards_and_workers_leave_no_trace_in_the_content(observatory, monkeypatch):

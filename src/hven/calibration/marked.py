@@ -10,7 +10,7 @@ from hven.model.annotation import Annotation, marked_times
 from hven.model.data_id import Level
 from hven.model.product import Product
 from hven.pipeline.bind import find_task
-from hven.pipeline.left_out import of_record
+from hven.pipeline.left_out import of_record, slots_without
 from hven.store.read import read_provenance
 
 
@@ -25,16 +25,16 @@ def unheeded(workshop: Workshop, marks: Sequence[Annotation], product: Product) 
         return ""
     record = read_provenance(workshop.root / product.path)
     said = of_record(record)
-    slots = _unmarked_slots(record.task)
+    slots = _slots_without(record.task)
     sources = [workshop.registry.get(i.id) for i in record.inputs if i.slot in slots]
     if sources and all(said.get(source.id, ()) == marked_times(marks, source) for source in sources):
         return ""
     return f"{data_id} was made with frames that are {mark}; make it again"
 
 
-def _unmarked_slots(task: str) -> set[str]:
+def _slots_without(task: str) -> set[str]:
     """Slots of a task that get no marked rows; none of what no task has made."""
     try:
-        return {slot.name for slot in find_task(task).inputs if slot.unmarked}
+        return slots_without(find_task(task))
     except ConfigurationError:
         return set()

@@ -96,12 +96,17 @@ def observing(annotations: Iterable[Annotation]) -> Annotation | None:
 
 
 def mark_of(marks: Sequence[Annotation], product: Product) -> Annotation | None:
-    """The first of some marks that covers a product; None where it is good, though it may have `marked_times`.
+    """The first of some marks that covers a product, or of several that do so together.
 
-    A product without a time span, or without a key that the mark names, is concerned only as far as it has them.
+    None where it is good, though it may have `marked_times`. A product without a time span, or without a key that the
+    mark names, is concerned only as far as it has them.
     """
     data_id, begin, end = product.ref.data_id, product.begin_ns, product.end_ns
-    return next((mark for mark in marks if mark.covers(data_id, begin, end)), None)
+    found = [mark for mark in marks if mark.concerns(data_id, begin, end)]
+    whole = next((mark for mark in found if mark.covers(data_id, begin, end)), None)
+    if whole is None and len(found) > 1 and marked_times(found, product) == ((begin, end),):
+        return found[0]
+    return whole
 
 
 def spoilt_by(marks: Sequence[Annotation], product: Product) -> Annotation | None:

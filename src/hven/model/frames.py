@@ -22,6 +22,7 @@ QUALITY_FLAGS = MappingProxyType(
         "hv_bad": 32,
         "rate_spike": 64,
         "saturated": 128,
+        "no_pedestal": 256,
     }
 )
 """Bits of `quality`."""
@@ -62,6 +63,9 @@ SUMS = Variable(
     "Sum of consecutive frames, attribute `frames_of_sum` of them, scaled to that number where some are missing.",
 )
 LIVE = Variable("live", ("cell", "quabo"), "uint16", "1", "Frames of the sum in which the quadrant is there.")
+FIRST = Variable(
+    "first", ("cell",), "int64", "1", "Row of the first frame of the sum, where frames are left out.", optional=True
+)
 SUMMED = Variable("summed", ("cell", "quabo"), "bool", "", "Whether it is there in at least half of them.")
 BEGIN = Variable("begin", ("cell",), "datetime64[ns]", "", "Begin of the cell, UTC.")
 END = Variable("end", ("cell",), "datetime64[ns]", "", "End of the cell, UTC.")

@@ -7,9 +7,11 @@ in `hven.pipeline` hands it what its slots name and writes what it returns.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from hven.model.data_id import DataId
@@ -47,8 +49,10 @@ class Slot:
         Looked up by validity in the calibration collections at the data's time.
     order
         Coordinate in whose stable order the rows are handed over.
-    unmarked
-        Rows of a time that somebody has marked bad are not handed over; for tasks that need neither halo nor all rows.
+    every_row
+        Rows of a time that somebody has marked bad are handed over, too, and `Inputs.marked` says which they are: for
+        tasks that keep each row by itself, so that its readers leave it out, and for those that judge how rows were
+        taken. Others never see such rows.
     """
 
     name: str
@@ -59,7 +63,7 @@ class Slot:
     optional: bool = False
     calibration: bool = False
     order: str = ""
-    unmarked: bool = False
+    every_row: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,13 +125,21 @@ class Inputs:
     own
         Rows of the sliced slots that belong to this block; the rest is halo.
     start
-        Row number, in the whole dataset, of the first own row.
+        Number of the first own row among all that are handed over, block by block.
+    numbers
+        By slot, and for each of its datasets: numbers in the whole dataset, in the slot's order, of the rows that are
+        here; empty where none is left out.
+    marked
+        By slot that gets every row, and for each of its datasets: whether a row's time is marked bad; empty where none
+        is.
     """
 
     datasets: Mapping[str, Any]
     data_ids: Mapping[str, Any]
     own: slice = slice(None)
     start: int = 0
+    numbers: Mapping[str, tuple[NDArray[np.int64], ...]] = field(default_factory=dict)
+    marked: Mapping[str, tuple[NDArray[np.bool_], ...]] = field(default_factory=dict)
 
     def __getitem__(self, slot: str) -> Any:
         """Dataset of a slot, or tuple of datasets for a `multiple` slot."""
@@ -140,6 +152,16 @@ class Inputs:
     def data_id(self, slot: str) -> DataId:
         """Data ID of a slot's dataset."""
         return self.data_ids[slot]  # type: ignore[no-any-return]
+
+    def in_dataset(self, slot: str, places: NDArray[np.int64], which: int = 0) -> NDArray[np.int64]:
+        """Numbers in the whole dataset of rows of a sliced or `multiple` slot, given by their places in what is here.
+
+        They differ from `start` and a place where rows before them are left out.
+        """
+        known = self.numbers.get(slot, ())
+        if known:
+            return known[which][places]
+        return places if isinstance(self.datasets[slot], tuple) else places + self.start - (self.own.start or 0)
 
 
 Run = Callable[[Inputs, Any], "Mapping[str, xr.Dataset]"]

@@ -63,7 +63,8 @@ def build_graph(
 ) -> list[Quantum]:
     """One quantum for each data ID for which all required inputs exist or will be made; what is marked bad is left out.
 
-    A dataset of which a part of the time is marked stays; its rows of that time are left out where a slot says so.
+    A dataset of which a part of the time is marked stays; its rows of that time are not handed over, unless a slot gets
+    every row.
 
     Parameters
     ----------
@@ -128,8 +129,7 @@ class _Builder:
                     missing = found
         number = len(self.quanta)
         depends = frozenset(s for slot in inputs.values() for _, s in slot if isinstance(s, int))
-        marks = self._timed if any(slot.unmarked for slot in step.task.inputs) else ()
-        self.quanta.append(Quantum(number, step, data_id, inputs, depends, begin, missing, marks))
+        self.quanta.append(Quantum(number, step, data_id, inputs, depends, begin, missing, self._timed))
         for dataset_type in step.outputs.values():
             self._made.setdefault(dataset_type.type_name, {})[data_id] = number
 

@@ -8,37 +8,45 @@ from typing import Any
 from hven.model.annotation import Times, marked_times
 from hven.model.product import Product
 from hven.model.provenance import Provenance
+from hven.model.task import Task
 from hven.pipeline.graph import Quantum
 
 NOTE = "left_out"
-"""Note of a provenance record: by id of an input, the times of which rows were left out."""
+"""Note of a provenance record: by id of an input, the times of which rows were left out, and how many rows."""
 
 LeftOut = Mapping[tuple[str, str], Times]
 """By slot and id of its product."""
 
 
 def left_out(quantum: Quantum, inputs: Mapping[str, Sequence[Product]]) -> dict[tuple[str, str], Times]:
-    """Times left out of each product of the slots that say so."""
+    """Times left out of each product, except of slots that get every row."""
     if not quantum.marks:
         return {}
-    slots = {slot.name for slot in quantum.step.task.inputs if slot.unmarked}
     found = {
         (name, product.id): marked_times(quantum.marks, product)
-        for name in slots & set(inputs)
+        for name in slots_without(quantum.step.task) & set(inputs)
         for product in inputs[name]
     }
     return {place: times for place, times in found.items() if times}
 
 
-def noted(times: LeftOut) -> dict[str, Any]:
+def slots_without(task: Task) -> set[str]:
+    """Slots of a task that get no marked rows; of calibrations, which a mark rules out as a whole, there are all."""
+    return {slot.name for slot in task.inputs if not slot.every_row and not slot.calibration}
+
+
+def noted(times: LeftOut, rows: Mapping[tuple[str, str], int]) -> dict[str, Any]:
     """Note for the provenance record; empty where nothing was left out."""
-    told = {product_id: [list(span) for span in spans] for (_, product_id), spans in times.items()}
+    told = {
+        place[1]: {"times": [list(span) for span in spans], "rows": rows.get(place, 0)}
+        for place, spans in times.items()
+    }
     return {NOTE: told} if told else {}
 
 
 def of_record(record: Provenance) -> dict[str, Times]:
-    """What a provenance record says was left out, by id of the input."""
+    """Times that a provenance record says were left out, by id of the input."""
     return {
-        product_id: tuple((int(begin), int(end)) for begin, end in spans)
-        for product_id, spans in record.notes.get(NOTE, {}).items()
+        product_id: tuple((int(begin), int(end)) for begin, end in told["times"])
+        for product_id, told in record.notes.get(NOTE, {}).items()
     }

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from hven.core.clock import now_ns
 from hven.core.errors import DataError, SchemaError
+from hven.model.annotation import marked_times
 from hven.model.collection import owner_of
 from hven.model.data_id import DatasetRef
 from hven.model.product import Product
@@ -23,6 +24,7 @@ from hven.pipeline.graph import Quantum
 from hven.pipeline.identity import software
 from hven.pipeline.left_out import LeftOut, noted
 from hven.pipeline.plan import Span
+from hven.pipeline.rows import Rows, rows_of
 from hven.pipeline.worker import BlockJob, BlockResult, Source
 from hven.store import arrays
 from hven.store.paths import data_id_folder
@@ -82,6 +84,7 @@ class Work:
     shard: int = 0
     publish_s: float = 0.0
     _known: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    _handed: dict[tuple[str, str], Rows] = field(default_factory=dict)
 
     @property
     def in_place(self) -> tuple[str, ...]:
@@ -96,7 +99,7 @@ class Work:
         rows = self._rows()
         halo = self.quantum.step.task.block.halo if self.quantum.step.task.block else 0
         stop = min(_PROBE_ROWS, rows)
-        return self._job(0, Span(0, stop, 0, min(halo, rows - stop)), self._orders(), {})
+        return self._job(0, Span(0, stop, 0, min(halo, rows - stop)), {})
 
     def prepare(self, template: Mapping[str, xr.Dataset]) -> None:
         """Lay out the outputs that workers write in place."""
@@ -109,11 +112,10 @@ class Work:
 
     def jobs(self) -> list[BlockJob]:
         """Jobs of all blocks; none where there are no rows."""
-        orders = self._orders()
-        spans = self._spans(orders)
+        spans = self._spans()
         self.blocks = len(spans)
         folders = {name: self.stagings[name].path for name in self.in_place if name in self.stagings}
-        return [self._job(number, span, orders, folders) for number, span in enumerate(spans)]
+        return [self._job(number, span, folders) for number, span in enumerate(spans)]
 
     def publish(self) -> list[Product]:
         """Fold the blocks' results, write what is left to write, and publish; empty where a task had no work."""
@@ -154,7 +156,7 @@ class Work:
             site=self.place.site,
             software=software(),
             flags=self.flags,
-            notes={"pipeline": self.place.pipeline, "step": step.name, **noted(self.left_out)},
+            notes={"pipeline": self.place.pipeline, "step": step.name, **noted(self.left_out, self._fewer())},
         )
         return staging.publish(record, step.outputs[name])
 
@@ -200,8 +202,9 @@ class Work:
         return [s for s in slots if types[self.inputs[s.name][0].ref.type].row_dim == task.block.dim]
 
     def _rows(self) -> int:
-        """Rows of the sliced slots, which must agree."""
-        rows = {self.inputs[s.name][0].ref.type: self.inputs[s.name][0].rows for s in self._sliced()}
+        """Rows of the sliced slots that are handed over, which must agree."""
+        firsts = [(slot, self.inputs[slot.name][0]) for slot in self._sliced()]
+        rows = {product.ref.type: len(self._rows_of(slot, product)) for slot, product in firsts}
         if len(set(rows.values())) != 1:
             raise DataError(
                 f"{self.quantum.step.task.name}: sliced inputs must have the same number of rows: "
@@ -209,14 +212,20 @@ class Work:
             )
         return next(iter(rows.values()))
 
-    def _orders(self) -> dict[str, plan.Order]:
-        return {
-            s.name: plan.row_order(self._folder(self.inputs[s.name][0]), s.order, self.inputs[s.name][0].rows)
-            for s in self.quantum.step.task.inputs
-            if s.order and s.name in self.inputs and not s.multiple
-        }
+    def _rows_of(self, slot: Slot, product: Product) -> Rows:
+        place = slot.name, product.id
+        if place not in self._handed:
+            order = "" if slot.multiple else slot.order
+            times = marked_times(self.quantum.marks, product) if slot.every_row else self.left_out.get(place, ())
+            folder, rows = self._folder(product), product.rows
+            self._handed[place] = rows_of(folder, rows, order, times, every_row=slot.every_row)
+        return self._handed[place]
 
-    def _spans(self, orders: Mapping[str, plan.Order]) -> list[Span]:
+    def _fewer(self) -> dict[tuple[str, str], int]:
+        """How many rows of each input are left out."""
+        return {place: rows.total - len(rows) for place, rows in self._handed.items()}
+
+    def _spans(self) -> list[Span]:
         task = self.quantum.step.task
         if task.block is None:
             return [Span(0, 0)]
@@ -230,9 +239,9 @@ class Work:
         edges = plan.cell_edges(
             self._folder(self.inputs[first.name][0]),
             first.order or task.block.dim,
-            rows,
+            self.inputs[first.name][0].rows,
             plan.cell_seconds(task.block, self.quantum.step.config),
-            orders.get(first.name),
+            self._rows_of(first, self.inputs[first.name][0]).indices,
         )
         return plan.grid_spans(edges, rows, length, task.block.halo)
 
@@ -240,11 +249,11 @@ class Work:
         product = self.inputs[slot.name][0]
         return plan.bytes_per_row(self._folder(product), self._names(slot, product), dim)
 
-    def _job(self, number: int, span: Span, orders: Mapping[str, plan.Order], folders: Mapping[str, Path]) -> BlockJob:
+    def _job(self, number: int, span: Span, folders: Mapping[str, Path]) -> BlockJob:
         step = self.quantum.step
         cut = {s.name for s in self._sliced()}
         slots = {
-            name: tuple(self._source(step.task.slot(name), p, span if name in cut else None, orders) for p in products)
+            name: tuple(self._source(step.task.slot(name), p, span if name in cut else None) for p in products)
             for name, products in self.inputs.items()
         }
         return BlockJob(
@@ -259,13 +268,11 @@ class Work:
             in_place=folders,
         )
 
-    def _source(self, slot: Slot, product: Product, span: Span | None, orders: Mapping[str, plan.Order]) -> Source:
-        begin, end = (span.start - span.before, span.stop + span.after) if span else (0, product.rows)
-        order = orders.get(slot.name)
-        indices = order[begin:end] if order is not None else None
-        without = self.left_out.get((slot.name, product.id), ())
-        names = self._names(slot, product)
-        return Source(self._folder(product), product.ref.data_id, names, begin, end, indices, without)
+    def _source(self, slot: Slot, product: Product, span: Span | None) -> Source:
+        rows = self._rows_of(slot, product)
+        part = rows.part(span.start - span.before, span.stop + span.after) if span else rows.part(0, len(rows))
+        names, folder = self._names(slot, product), self._folder(product)
+        return Source(folder, product.ref.data_id, names, part)
 
     def _folder(self, product: Product) -> Path:
         return self.place.root / product.path

@@ -11,19 +11,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from hven.core.clock import now_ns
 from hven.core.errors import SchemaError
-from hven.model.annotation import Times
 from hven.model.data_id import DataId
 from hven.model.task import Inputs, Task
 from hven.model.variable import check
 from hven.pipeline.bind import find_task
+from hven.pipeline.rows import Part
 from hven.store import arrays
 from hven.store.read import read_rows, read_rows_at
-from hven.store.unmarked import without
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -31,19 +27,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One dataset of a slot: where it lies, and which variables and rows are read.
-
-    `indices` replace `[start, stop)` where rows are handed over in another order; rows of the times `left_out` are not
-    handed over.
-    """
+    """One dataset of a slot: where it lies, and which variables and rows are read."""
 
     folder: Path
     data_id: DataId
     names: tuple[str, ...]
-    start: int
-    stop: int
-    indices: NDArray[np.int64] | None = None
-    left_out: Times = ()
+    part: Part
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,16 +141,17 @@ def read_inputs(job: BlockJob, task: Task) -> Inputs:
             check(dataset, slot.variables, what=f"slot {name} of {task.name}")
         ids = tuple(source.data_id for source in sources)
         datasets[name], data_ids[name] = (found, ids) if slot.multiple else (found[0], ids[0])
-    fewer = any(source.left_out for sources in job.slots.values() for source in sources)  # then there is no halo
-    return Inputs(datasets, data_ids, slice(None) if fewer else job.own, job.start)
+    parts = {name: [source.part for source in sources] for name, sources in job.slots.items()}
+    numbers = {n: tuple(p.row_numbers for p in ps) for n, ps in parts.items() if any(p.numbers is not None for p in ps)}
+    marked = {n: tuple(p.row_marks for p in ps) for n, ps in parts.items() if any(p.marked is not None for p in ps)}
+    return Inputs(datasets, data_ids, job.own, job.start, numbers, marked)
 
 
 def _read(source: Source) -> xr.Dataset:
-    if source.indices is not None:
-        found = read_rows_at(source.folder, source.names, source.indices)
-    else:
-        found = read_rows(source.folder, source.names, source.start, source.stop)
-    return without(found, source.left_out)
+    part = source.part
+    if part.indices is not None:
+        return read_rows_at(source.folder, source.names, part.indices)
+    return read_rows(source.folder, source.names, part.start, part.stop)
 
 
 def _check_outputs(job: BlockJob, task: Task, outputs: Mapping[str, xr.Dataset]) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Hashable
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -26,16 +27,25 @@ def without(dataset: xr.Dataset, times: Times) -> xr.Dataset:
     >>> without(dataset, ((1, 3),))["time"].values.astype(int)
     array([0, 3, 4])
     """
-    edges = next((names for names in (("time", "time"), ("begin", "end")) if _of_rows(dataset, names)), None)
-    if not times or edges is None:
+    edges = edges_of(dataset.variables)
+    if not times or any(dataset[name].ndim != 1 for name in edges) or not edges:
         return dataset
-    begin, end = (dataset[name].values.astype("datetime64[ns]").astype(np.int64) for name in edges)
-    last = begin + 1 if edges[0] == edges[1] else end
+    outside = kept(dataset, times)
+    dim = dataset[edges[0]].dims[0]
+    return dataset if len(outside) == dataset.sizes[dim] else dataset.isel({dim: outside})
+
+
+def edges_of(names: Container[Hashable]) -> tuple[str, ...]:
+    """Variables that say when a row was: `time`, or `begin` and `end`; none where rows have no time."""
+    return next((edges for edges in (("time",), ("begin", "end")) if all(name in names for name in edges)), ())
+
+
+def kept(dataset: xr.Dataset, times: Times) -> NDArray[np.int64]:
+    """Numbers of the rows, which have `edges_of`, that lie in none of some times."""
+    names = edges_of(dataset.variables)
+    begin, *end = (dataset[name].values.astype("datetime64[ns]").astype(np.int64) for name in names)
+    last = end[0] if end else begin + 1
     inside = np.zeros(len(begin), np.bool_)
     for first, stop in times:
         inside |= (begin >= first) & (last <= stop)
-    return dataset.isel({dataset[edges[0]].dims[0]: np.flatnonzero(~inside)}) if inside.any() else dataset
-
-
-def _of_rows(dataset: xr.Dataset, names: Iterable[str]) -> bool:
-    return all(name in dataset.variables and dataset[name].ndim == 1 for name in names)
+    return np.flatnonzero(~inside)

@@ -115,7 +115,8 @@ class Events:
         facts = {formats.words(c): formats.quantity(float(event[c]), self._units[c]) for c in self._kind.columns[1:]}
         self._picture.object = event_image(frame, title=title, units=units, shower=shower, kept=kept)
         self._about.object = (_key(kept) if shower else "") + markup.facts(facts, plain=True)
-        self._take.show(f'{queries.opening(self._frames)}\nds["signal"].isel(time={int(event["frame"])}).plot()')
+        line = queries.opening(self._frames, every_row=True)
+        self._take.show(f'{line}\nds["signal"].isel(time={int(event["frame"])}).plot()')
 
     def _kept(self, event: Mapping[Any, Any]) -> np.ndarray[Any, Any] | None:
         """Pixels that the cleaning kept; None when the frames are no longer those in which the shower was found."""

@@ -179,7 +179,8 @@ class Frames:
         def step(index: int | None) -> None:
             shown["frame"] = queries.frame(self._observatory, product, variable, index or 0)
             picture.object = _frame(shown["frame"], index or 0)
-            take.show(f'{queries.opening(product)}\nds["{variable}"].isel(time={index or 0}).plot()')
+            line = queries.opening(product, every_row=True)
+            take.show(f'{line}\nds["{variable}"].isel(time={index or 0}).plot()')
 
         step(0)
         player.param.watch(lambda event: step(event.new), "value_throttled")

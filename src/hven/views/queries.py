@@ -151,8 +151,8 @@ def file_stem(product: Product, what: str = "") -> str:
     return "-".join(filter(None, [str(product.ref.type), *values, what]))
 
 
-def opening(product: Product) -> str:
-    """Line that opens a product in a notebook.
+def opening(product: Product, *, every_row: bool = False) -> str:
+    """Line that opens a product in a notebook, with rows that are marked bad where rows are told by their number.
 
     Examples
     --------
@@ -162,7 +162,7 @@ def opening(product: Product) -> str:
     """
     name = product.ref.type
     keys = "".join(f", {k}={v!r}" for k, v in product.ref.data_id.items() if k != "instrument")
-    return f'ds = obs.open("{name.name}", level="{name.level}"{keys})'
+    return f'ds = obs.open("{name.name}", level="{name.level}"{keys}{", bad=True" if every_row else ""})'
 
 
 def judging(name: str, metric: str, grain: str) -> str:

@@ -9,6 +9,7 @@ import small_night
 
 from hven.core.clock import NS
 from hven.core.errors import DatasetNotFoundError
+from hven.model.frames import QUALITY_FLAGS
 
 DARK = "panoseti/img16.dark"
 FRAMES = 400
@@ -81,7 +82,9 @@ def test_pedestals_say_which_frames_they_left_out_and_are_made_again_for_a_mark_
     pedestals = lit.one("panoseti.img16.pedestals", "L1", observation="dark.0")
     raw = lit.one("panoseti.img16", "L0", observation="dark.0")
 
-    assert lit.provenance(pedestals).notes["left_out"] == {raw.id: [[LIT["begin"], LIT["end"]]]}
+    assert lit.provenance(pedestals).notes["left_out"] == {
+        raw.id: {"times": [[LIT["begin"], LIT["end"]]], "rows": HOT.stop - HOT.start}
+    }
     assert lit.open("panoseti.img16.pedestals", "L1", observation="dark.0")["frames"].values.sum() == FRAMES - 60
     others = {lit.one("panoseti.img16.pedestals", "L1", observation=f"dark.{n}").created_ns for n in (1, 2)}
     assert max(others) < mark.at_ns < pedestals.created_ns
@@ -89,6 +92,20 @@ def test_pedestals_say_which_frames_they_left_out_and_are_made_again_for_a_mark_
     lit.retract(mark, "it was another door")
     prepare(lit)
     assert lit.one("panoseti.img16.pedestals", "L1", observation="dark.0").digest == before.digest
+
+
+def test_a_minute_without_pedestals_is_calibrated_with_those_of_all_others_and_says_so(lit):
+    lit.annotate("door open", bad=True, detector=1, begin=sets.BEGIN + 60 * NS, end=sets.BEGIN + 180 * NS)
+    lit.process("panoseti/calibrate", shared=True).raise_for_failures()
+    key = {"level": "L1", "observation": "dark.0", "detector": 1}
+    whole, outside = lit.open("panoseti.img16", bad=True, **key), lit.open("panoseti.img16", **key)
+
+    without = (whole["quality"].values & QUALITY_FLAGS["no_pedestal"]) > 0
+    assert np.flatnonzero(without).tolist() == list(range(60, 180))
+    assert abs(float(whole["signal"][60:90].mean())) < 0.1
+    assert float(whole["signal"][HOT].mean()) == pytest.approx(300.0, abs=0.5)
+    assert outside.sizes["time"] == FRAMES - 120
+    assert np.abs(outside["frame_mean"].values).max() < 1.0
 
 
 def test_no_dark_is_built_from_what_was_made_before_the_mark(lit):

@@ -154,7 +154,7 @@ SUMS = DatasetType(
     level=Level.L1,
     form="array",
     keys=_KEYS,
-    variables=(frames.BEGIN, replace(frames.SUMS, units="count"), frames.LIVE, frames.SUMMED),
+    variables=(frames.BEGIN, replace(frames.SUMS, units="count"), frames.LIVE, frames.SUMMED, frames.FIRST),
     doc="Sums of 1024 images each, in which long pulses are searched.",
     schema=(("1.1", "Live time; sums are scaled to it."), ("1.0", "First version.")),
     row_dim="cell",

@@ -135,7 +135,6 @@ TASK = Task(
             (v.TIME, v.IMAGES, v.QUABO_VALID, v.QUABO, replace(KIND, optional=True)),
             "Frames as recorded.",
             order="time",
-            unmarked=True,
         ),
     ),
     outputs=(Output("pedestals", v.PEDESTAL_VARIABLES, "One map of each statistic per cell.", dim="cell"),),

@@ -74,7 +74,7 @@ TASK = Task(
     name="frames.parse_clocks",
     version="1",
     doc="State of the White Rabbit switch and the GPS receiver as numbers with units.",
-    inputs=(Slot("records", (hk.TIME, hk.DEVICE, hk.FIELDS), "Records as text.", order="time"),),
+    inputs=(Slot("records", (hk.TIME, hk.DEVICE, hk.FIELDS), "Records as text.", order="time", every_row=True),),
     outputs=(Output("clocks", hk.CLOCKS, "One row for each reading of a reference clock.", dim="time"),),
     dimensions=("instrument", "day_obs", "observation"),
     config=ClocksConfig,

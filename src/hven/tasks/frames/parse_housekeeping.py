@@ -68,7 +68,7 @@ TASK = Task(
     name="frames.parse_housekeeping",
     version="1",
     doc="Voltages, currents and temperatures of the boards as numbers with units.",
-    inputs=(Slot("records", (hk.TIME, hk.DEVICE, hk.FIELDS), "Records as text.", order="time"),),
+    inputs=(Slot("records", (hk.TIME, hk.DEVICE, hk.FIELDS), "Records as text.", order="time", every_row=True),),
     outputs=(Output("numbers", hk.VARIABLES, "One row for each reading of a board.", dim="time"),),
     dimensions=("instrument", "day_obs", "observation"),
     config=HousekeepingConfig,

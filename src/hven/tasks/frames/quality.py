@@ -81,7 +81,8 @@ def in_fast_bins(times: NDArray[np.int64], pedestals: xr.Dataset, limit_hz: floa
     rate = pedestals["rate"].values
     cell = cell_of(times, begin)
     bin_ = (times - begin[cell]) * rate.shape[1] // (end - begin)[cell]
-    return rate[cell, np.clip(bin_, 0, rate.shape[1] - 1)] > limit_hz  # type: ignore[no-any-return]
+    known = (bin_ >= 0) & (bin_ < rate.shape[1])
+    return known & (rate[cell, np.where(known, bin_, 0)] > limit_hz)  # type: ignore[no-any-return]
 
 
 def cell_of(times: NDArray[np.int64], begin: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -48,21 +48,25 @@ def run(inputs: Inputs, config: SignalConfig) -> Mapping[str, xr.Dataset]:
     ``signal = (images - pedestal) / gain``, dims (time, y, x), not thresholded, NaN where a quabo is missing. The
     pedestal is that of the frame's cell; a pixel with too few frames in the cell has that of the whole observation, and
     one with too few in that, too, the certified dark map's, where there is one. Without a gain calibration the gain is
-    1 and attribute `gain_origin` says so.
+    1 and attribute `gain_origin` says so. Frames of a time that somebody has marked bad may lie in no cell, for
+    pedestals are measured without them; they have the whole observation's pedestal and quality bit `no_pedestal`.
 
     Raises
     ------
     DataError
-        When a frame lies in no cell of the pedestals.
+        When any other frame lies in no cell of the pedestals.
     SchemaError
         When the gain map has another shape than the pedestals.
     """
     dataset, pedestals = inputs["frames"], inputs["pedestals"]
     frames, maps = whole_frames(dataset), _maps(inputs, config)
     times = dataset["time"].values.astype("datetime64[ns]").astype(np.int64)
-    signal, mean, bright, saturated = _calibrated(_own(frames, inputs.own), times[inputs.own], maps, config)
+    marked = inputs.marked["frames"][0] if "frames" in inputs.marked else np.zeros(len(times), np.bool_)
+    cell, outside = _cell(times[inputs.own], pedestals, marked[inputs.own])
+    signal, mean, bright, saturated = _calibrated(_own(frames, inputs.own), cell, maps, config)
     flags = _flags(inputs, config, frames.valid, times)
     flags[inputs.own] |= np.where(saturated, _BITS["saturated"], 0).astype(np.uint16)
+    flags[inputs.own] |= np.where(outside, _BITS["no_pedestal"], 0).astype(np.uint16)
     rows = {
         "signal": (("time", "y", "x"), signal),
         "frame_mean": ("time", mean),
@@ -103,31 +107,36 @@ def _maps(inputs: Inputs, config: SignalConfig) -> dict[str, tuple[tuple[str, ..
         "pooled": (("cell", "y", "x"), pooled),
         "pixel_mask": (("y", "x"), pixel_mask(pedestal, noise)),
         "gain": (("y", "x"), gain.astype(np.float32)),
-        "_cells": (
-            ("cell", "edge"),
-            np.stack([pedestals[n].values.astype("datetime64[ns]").astype(np.int64) for n in ("begin", "end")], 1),
-        ),
+        "_whole": (("y", "x"), mean.astype(np.float32)),
     }
 
 
-def _calibrated(
-    frames: Frames, times: NDArray[np.int64], maps: dict[str, Any], config: SignalConfig
-) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32], NDArray[np.bool_]]:
-    cells = maps.pop("_cells")[1]
-    cell = quality.cell_of(times, cells[:, 0])
-    outside = (times < cells[cell, 0]) | (times >= cells[cell, 1]) if len(times) else np.zeros(0, bool)
-    if outside.any():
-        row = int(np.flatnonzero(outside)[0])
+def _cell(
+    times: NDArray[np.int64], pedestals: xr.Dataset, marked: NDArray[np.bool_]
+) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Cell of each frame, and whether it lies in none, as marked ones may: its cell is then the one after the last."""
+    begin, end = (pedestals[n].values.astype("datetime64[ns]").astype(np.int64) for n in ("begin", "end"))
+    cell = quality.cell_of(times, begin)
+    outside = (times < begin[cell]) | (times >= end[cell])
+    lost = np.flatnonzero(outside & ~marked)
+    if len(lost):
         raise DataError(
-            f"frame {row} of the block at {np.datetime64(int(times[row]), 'ns')} lies in no pedestal cell",
+            f"frame {lost[0]} of the block at {np.datetime64(int(times[lost[0]]), 'ns')} lies in no pedestal cell",
             hint="Measure the pedestals of this observation again.",
         )
+    return np.where(outside, len(begin), cell), outside
+
+
+def _calibrated(
+    frames: Frames, cell: NDArray[np.int64], maps: dict[str, Any], config: SignalConfig
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32], NDArray[np.bool_]]:
+    pedestal = np.concatenate([maps["pedestal"][1], maps.pop("_whole")[1][None]])
     limit = np.iinfo(frames.images.dtype).max if config.saturation is None else config.saturation
     signal = np.empty(frames.images.shape, np.float32)
-    mean, bright = np.empty((2, len(times)), np.float32)
-    saturated = np.zeros(len(times), np.bool_)
+    mean, bright = np.empty((2, len(cell)), np.float32)
+    saturated = np.zeros(len(cell), np.bool_)
     pixels = (quadrant_map(signal.shape[1]), maps["gain"][1], maps["pixel_mask"][1])
-    _subtract(frames, (cell, maps["pedestal"][1]), pixels, int(limit), (signal, mean, bright, saturated))
+    _subtract(frames, (cell, pedestal), pixels, int(limit), (signal, mean, bright, saturated))
     return signal, mean, bright, saturated
 
 
@@ -214,7 +223,7 @@ def _attrs(dataset: xr.Dataset, inputs: Inputs) -> dict[str, Any]:
 
 TASK = Task(
     name="frames.subtract_pedestal",
-    version="1",
+    version="2",
     doc="Signal over pedestal in units of the gain, quality bits and lost packets of frames in time order.",
     inputs=(
         Slot(
@@ -233,6 +242,7 @@ TASK = Task(
             ),
             "Frames as recorded.",
             order="time",
+            every_row=True,
         ),
         Slot(
             "pedestals",
@@ -241,7 +251,12 @@ TASK = Task(
             whole=True,
         ),
         Slot(
-            "housekeeping", (hk.TIME, hk.DETECTOR, hk.QUABO, *hk.HV), "For the high voltage.", whole=True, optional=True
+            "housekeeping",
+            (hk.TIME, hk.DETECTOR, hk.QUABO, *hk.HV),
+            "For the high voltage.",
+            whole=True,
+            optional=True,
+            every_row=True,
         ),
         Slot("gain", (v.GAIN,), "Relative response.", whole=True, optional=True, calibration=True),
         Slot(

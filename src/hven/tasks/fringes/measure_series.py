@@ -88,7 +88,7 @@ TASK = Task(
     name="fringes.measure_series",
     version="1",
     doc="Temperature of the cloud and differential phases of a series.",
-    inputs=(Slot("drops", _READ, "Drops of every camera.", multiple=True, unmarked=True),),
+    inputs=(Slot("drops", _READ, "Drops of every camera.", multiple=True),),
     outputs=(Output("series", v.SERIES, "One row for each camera.", dim="row"),),
     dimensions=("instrument", "day_obs", "observation"),
     config=SeriesConfig,

@@ -41,7 +41,7 @@ def run(inputs: Inputs, config: LongPulseConfig) -> Mapping[str, xr.Dataset]:
     Returns
     -------
     Mapping
-        ``pulses``, dim event, in order of frame, pixel and level; frame and level count single frames.
+        ``pulses``, dim event, in order of frame, pixel and level; frame and level are of single frames.
     """
     dataset = inputs["sums"]
     factor = int(dataset.attrs["frames_of_sum"])
@@ -60,7 +60,8 @@ def run(inputs: Inputs, config: LongPulseConfig) -> Mapping[str, xr.Dataset]:
     )
     table = pulse_table(found, times, first, sums.images.shape[2], int(inputs.data_id("sums")["detector"]))
     more = np.int16(round(math.log2(factor)))
-    table = table.assign(frame=table["frame"] * factor, level=table["level"] + more)
+    frame = dataset["first"].values[table["frame"].values - first] if "first" in dataset else table["frame"] * factor
+    table = table.assign(frame=("event", np.asarray(frame)), level=table["level"] + more)
     return {"pulses": table.assign_attrs({"integration_time_s": step_s} if step_s else {})}
 
 
@@ -68,7 +69,7 @@ TASK = Task(
     name="pulses.find_long_pulses",
     version="2",
     doc="Pulses of 2048 to 32,768 frames in each pixel over its own sliding background.",
-    inputs=(Slot("sums", (v.BEGIN, v.SUMS, v.LIVE), "Sums of frames."),),
+    inputs=(Slot("sums", (v.BEGIN, v.SUMS, v.LIVE, v.FIRST), "Sums of frames."),),
     outputs=(Output("pulses", events.PULSES, "Candidates above a low threshold.", dim="event"),),
     dimensions=("instrument", "day_obs", "observation", "detector"),
     config=LongPulseConfig,

@@ -78,10 +78,9 @@ def run(inputs: Inputs, config: PulseConfig) -> Mapping[str, xr.Dataset]:
         how = Search((math.inf,) * _OF_SUMS + thresholds[_OWN_LEVELS:], config.gain)
         found += _long(scaled(sums), first, own, how, buffers)
     detector = int(inputs.data_id("frames")["detector"])
-    return {
-        "pulses": pulse_table(ordered(found), dataset, origin, frames.images.shape[2], detector),
-        "sums": _kept(sums, first, own, dataset, origin),
-    }
+    pulses = pulse_table(ordered(found), dataset, origin, frames.images.shape[2], detector)
+    row = inputs.in_dataset("frames", pulses["frame"].values - origin)
+    return {"pulses": pulses.assign(frame=("event", row)), "sums": _kept(sums, first, own, inputs, origin)}
 
 
 def _parts(own: range) -> list[range]:
@@ -102,21 +101,24 @@ def _long(sums: Sums, first: int, own: range, how: Search, buffers: Buffers) -> 
     return [f._replace(frame=f.frame * _FACTOR, level=f.level + _LONG_LEVELS) for f in found]
 
 
-def _kept(sums: Sums, first: int, own: range, dataset: xr.Dataset, origin: int) -> xr.Dataset:
+def _kept(sums: Sums, first: int, own: range, inputs: Inputs, origin: int) -> xr.Dataset:
     """Sums that begin in the own rows."""
+    dataset = inputs["frames"]
     factor = FRAMES_OF_SUM // _FACTOR
     begins = range(-(-own.start // FRAMES_OF_SUM), -(-own.stop // FRAMES_OF_SUM))
     rows = slice(max(0, begins.start * factor - first), max(0, begins.stop * factor - first))
     kept = scaled(summed_again(Sums(sums.images[rows], sums.live[rows], sums.frames), factor))
-    frame = (begins.start + np.arange(len(kept.images))) * FRAMES_OF_SUM
+    place = (begins.start + np.arange(len(kept.images))) * FRAMES_OF_SUM - origin
+    numbered = {"first": ("cell", inputs.in_dataset("frames", place))} if "frames" in inputs.numbers else {}
     attrs = {k: v for k, v in dataset.attrs.items() if k in KEPT}
     return xr.Dataset(
         {
             "sums": (("cell", "y", "x"), kept.images),
             "live": (("cell", "quabo"), kept.live),
             "summed": (("cell", "quabo"), kept.valid),
+            **numbered,
         },
-        {"begin": ("cell", dataset["time"].values[frame - origin])},
+        {"begin": ("cell", dataset["time"].values[place])},
         attrs | {"frames_of_sum": FRAMES_OF_SUM},
     )
 
@@ -128,7 +130,7 @@ TASK = Task(
     inputs=(Slot("frames", (v.TIME, v.IMAGES, v.QUABO_VALID), "Counted photons as recorded.", order="time"),),
     outputs=(
         Output("pulses", events.PULSES, "Candidates above a low threshold.", dim="event"),
-        Output("sums", (v.BEGIN, v.SUMS, v.LIVE, v.SUMMED), "Sums of frames for longer pulses.", dim="cell"),
+        Output("sums", (v.BEGIN, v.SUMS, v.LIVE, v.SUMMED, v.FIRST), "Sums of frames for longer pulses.", dim="cell"),
     ),
     dimensions=("instrument", "day_obs", "observation", "detector"),
     config=PulseConfig,

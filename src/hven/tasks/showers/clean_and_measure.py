@@ -52,8 +52,10 @@ def run(inputs: Inputs, config: ShowerConfig) -> Mapping[str, xr.Dataset]:
     moments = np.zeros((len(rows), len(NAMES)))
     _measure_frames(arrays, (rows.start, config.picture, config.boundary, config.min_pixels), counts, moments)
     found = np.flatnonzero(counts)
-    columns = {"frame": inputs.start + found, "n_pixels": counts[found], **_scaled(moments[found], config.pixel_deg)}
-    return {"showers": _table(dataset, inputs, config, columns)}
+    places = found + rows.start
+    frame = inputs.in_dataset("frames", places)
+    columns = {"frame": frame, "n_pixels": counts[found], **_scaled(moments[found], config.pixel_deg)}
+    return {"showers": _table(dataset[["time"]].isel(time=places), inputs, config, columns)}
 
 
 @numba.njit(cache=True, nogil=True)
@@ -79,11 +81,9 @@ def _scaled(moments: NDArray[np.float64], pixel_deg: float) -> dict[str, Any]:
 
 
 def _table(dataset: xr.Dataset, inputs: Inputs, config: ShowerConfig, columns: dict[str, Any]) -> xr.Dataset:
-    frame = columns["frame"]
-    columns["detector"] = np.full(len(frame), int(inputs.data_id("frames")["detector"]), np.int32)
-    times = dataset["time"].values[inputs.own][frame - inputs.start]
+    columns["detector"] = np.full(dataset.sizes["time"], int(inputs.data_id("frames")["detector"]), np.int32)
     attrs = {"pixel_deg": config.pixel_deg, "clock_status": dataset.attrs.get("clock_status", "")}
-    return xr.Dataset({k: ("event", c) for k, c in columns.items()}, {"time": ("event", times)}, attrs)
+    return xr.Dataset({k: ("event", c) for k, c in columns.items()}, {"time": ("event", dataset["time"].values)}, attrs)
 
 
 TASK = Task(

@@ -63,7 +63,7 @@ def run(inputs: Inputs, config: CoincidenceConfig) -> Mapping[str, xr.Dataset]:
         return {}
     tables = list(zip(detectors, inputs["events"], strict=True))
     require_locked((detector, str(t.attrs.get("clock_status", ""))) for detector, t in tables)
-    rows = [_rows(detector, table) for detector, table in tables]
+    rows = [_rows(detector, table, inputs, which) for which, (detector, table) in enumerate(tables)]
     found = _grouped(_in_order(rows), config.window_ns)
     times = {
         detector: np.sort(np.concatenate([r["time"] for d, r in zip(detectors, rows, strict=True) if d == detector]))
@@ -72,15 +72,15 @@ def run(inputs: Inputs, config: CoincidenceConfig) -> Mapping[str, xr.Dataset]:
     return {"coincidences": found.assign_attrs({"window_ns": config.window_ns, **_accidentals(times, config)})}
 
 
-def _rows(detector: int, table: xr.Dataset) -> Columns:
+def _rows(detector: int, table: xr.Dataset, inputs: Inputs, which: int) -> Columns:
     """Usable events of one data product."""
-    frame = np.flatnonzero((table["quality"].values & _REFUSED) == 0)
+    usable = np.flatnonzero((table["quality"].values & _REFUSED) == 0)
     product = str(table.attrs.get("data_product", ""))
     return {
-        "time": table["time"].values.astype("datetime64[ns]").astype(np.int64)[frame],
-        "detector": np.full(len(frame), detector, np.int64),
-        "product": np.full(len(frame), product, object),
-        "frame": frame,
+        "time": table["time"].values.astype("datetime64[ns]").astype(np.int64)[usable],
+        "detector": np.full(len(usable), detector, np.int64),
+        "product": np.full(len(usable), product, object),
+        "frame": inputs.in_dataset("events", usable, which),
     }
 
 
