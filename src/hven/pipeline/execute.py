@@ -151,7 +151,8 @@ class Execution:
 
     def _compute(self, batch: Sequence[Work], books: Books) -> None:
         alive = {w.quantum.number: w for w in batch}
-        running = [self._unended(w, QuantumState.RUNNING, runner=this_process()) for w in batch]
+        runner = this_process()
+        running = [self._unended(w, QuantumState.RUNNING, runner=runner) for w in batch]
         books.write(lambda: self.keeper.note(running))
         books.wait()  # who looks must see that it runs
         try:

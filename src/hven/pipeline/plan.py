@@ -149,7 +149,7 @@ def cell_seconds(block: Block, config: Config) -> float:
 
 
 def bytes_per_row(folder: Path, names: Sequence[str], row_dim: str) -> float:
-    """Bytes of one row of some variables in memory."""
+    """Bytes of one row of some variables in memory, of those that are there."""
     variables = open_product(folder, chunks=None, indexes=False).variables
-    sizes = [variables[n] for n in names if row_dim in variables[n].dims]
+    sizes = [variables[n] for n in names if n in variables and row_dim in variables[n].dims]
     return float(sum(v.dtype.itemsize * math.prod(v.shape[1:]) for v in sizes))

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hven.core.clock import now_ns
-from hven.core.errors import DataError, SchemaError
+from hven.core.errors import DataError
 from hven.model.annotation import marked_times
 from hven.model.collection import owner_of
 from hven.model.data_id import DatasetRef
@@ -29,7 +29,6 @@ from hven.pipeline.worker import BlockJob, BlockResult, Source
 from hven.store import arrays
 from hven.store.paths import data_id_folder
 from hven.store.publish import Staging, stage
-from hven.store.read import variable_names
 from hven.store.staging import clean_staging
 from hven.store.write import write_dataset
 
@@ -83,7 +82,6 @@ class Work:
     files: ExitStack = field(default_factory=ExitStack)
     shard: int = 0
     publish_s: float = 0.0
-    _known: dict[str, tuple[str, ...]] = field(default_factory=dict)
     _handed: dict[tuple[str, str], Rows] = field(default_factory=dict)
 
     @property
@@ -246,8 +244,8 @@ class Work:
         return plan.grid_spans(edges, rows, length, task.block.halo)
 
     def _row_bytes(self, slot: Slot, dim: str) -> float:
-        product = self.inputs[slot.name][0]
-        return plan.bytes_per_row(self._folder(product), self._names(slot, product), dim)
+        folder = self._folder(self.inputs[slot.name][0])
+        return plan.bytes_per_row(folder, [v.name for v in slot.variables], dim)
 
     def _job(self, number: int, span: Span, folders: Mapping[str, Path]) -> BlockJob:
         step = self.quantum.step
@@ -271,21 +269,10 @@ class Work:
     def _source(self, slot: Slot, product: Product, span: Span | None) -> Source:
         rows = self._rows_of(slot, product)
         part = rows.part(span.start - span.before, span.stop + span.after) if span else rows.part(0, len(rows))
-        names, folder = self._names(slot, product), self._folder(product)
-        return Source(folder, product.ref.data_id, names, part)
+        return Source(self._folder(product), product.ref.data_id, part)
 
     def _folder(self, product: Product) -> Path:
         return self.place.root / product.path
-
-    def _names(self, slot: Slot, product: Product) -> tuple[str, ...]:
-        """Variables of a product that a slot reads."""
-        if product.id not in self._known:
-            self._known[product.id] = tuple(variable_names(self._folder(product)))
-        there = self._known[product.id]
-        missing = [v.name for v in slot.variables if v.name not in there and not v.optional]
-        if missing:
-            raise SchemaError(f"slot {slot.name}: {product.ref} ({product.id}) has no {', '.join(missing)}")
-        return tuple(v.name for v in slot.variables if v.name in there)
 
     def usage(self) -> dict[str, Any]:
         """What the blocks took."""

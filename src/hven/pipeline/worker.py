@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hven.core.clock import now_ns
-from hven.core.errors import SchemaError
+from hven.core.errors import SchemaError, UnknownNameError
 from hven.model.data_id import DataId
-from hven.model.task import Inputs, Task
+from hven.model.task import Inputs, Slot, Task
 from hven.model.variable import check
 from hven.pipeline.bind import find_task
 from hven.pipeline.rows import Part
 from hven.store import arrays
-from hven.store.read import read_rows, read_rows_at
+from hven.store.read import read_rows, read_rows_at, variable_names
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -27,11 +27,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One dataset of a slot: where it lies, and which variables and rows are read."""
+    """One dataset of a slot: where it lies, and which rows are read."""
 
     folder: Path
     data_id: DataId
-    names: tuple[str, ...]
     part: Part
 
 
@@ -136,7 +135,7 @@ def read_inputs(job: BlockJob, task: Task) -> Inputs:
     data_ids: dict[str, Any] = {}
     for name, sources in job.slots.items():
         slot = task.slot(name)
-        found = tuple(_read(source) for source in sources)
+        found = tuple(_read(source, slot) for source in sources)
         for dataset in found:
             check(dataset, slot.variables, what=f"slot {name} of {task.name}")
         ids = tuple(source.data_id for source in sources)
@@ -147,11 +146,18 @@ def read_inputs(job: BlockJob, task: Task) -> Inputs:
     return Inputs(datasets, data_ids, job.own, job.start, numbers, marked)
 
 
-def _read(source: Source) -> xr.Dataset:
-    part = source.part
-    if part.indices is not None:
-        return read_rows_at(source.folder, source.names, part.indices)
-    return read_rows(source.folder, source.names, part.start, part.stop)
+def _read(source: Source, slot: Slot) -> xr.Dataset:
+    names, part = [v.name for v in slot.variables], source.part
+    if any(v.optional for v in slot.variables):
+        there = variable_names(source.folder)
+        names = [v.name for v in slot.variables if v.name in there or not v.optional]
+    try:
+        if part.indices is not None:
+            return read_rows_at(source.folder, names, part.indices)
+        return read_rows(source.folder, names, part.start, part.stop)
+    except UnknownNameError as error:
+        what = f"slot {slot.name}: {source.data_id} in {source.folder}"
+        raise SchemaError(f"{what}: {error.message}", hint=error.hint) from error
 
 
 def _check_outputs(job: BlockJob, task: Task, outputs: Mapping[str, xr.Dataset]) -> None:

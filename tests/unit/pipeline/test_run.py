@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from hven.model.data_id import DatasetRef, TypeName
 from hven.model.quantum import QuantumState
 from hven.model.query import DataQuery
 from hven.pipeline.runner import this_process
+from hven.store import arrays
 from hven.store.current import read_current
 from hven.store.read import open_product, read_provenance
 
@@ -113,6 +115,19 @@ def test_failing_quantum_fails_alone_and_blocks_its_descendants(observatory):
         report.raise_for_failures()
     stored = observatory.registry.quanta(run=report.run, state=QuantumState.FAILED)
     assert [r.error for r in stored] == [broken.error]
+
+
+def test_a_product_without_a_variable_that_a_slot_reads_fails_its_quanta_by_name(observatory):
+    broken = observatory.add(1)
+    observatory.add(2)
+    shutil.rmtree(observatory.root / broken.path / arrays.DATA / "images")
+
+    (failed,) = [r for r in observatory.process().records if r.state == QuantumState.FAILED]
+
+    assert (failed.step, failed.data_id["detector"], failed.flavour) == ("levels", 1, "data")
+    assert failed.error.startswith(f"SchemaError: slot frames: {broken.ref.data_id} in ")
+    assert "unknown variable 'images'" in failed.error
+    assert "Known: time." in failed.error
 
 
 def test_what_failed_is_tried_again_and_the_rest_is_not(observatory):
