@@ -10,6 +10,7 @@ import threading
 import time
 
 from hven.batch.attempt import run_order
+from hven.batch.forkserver import SERVES, serve
 from hven.batch.order import read_order
 from hven.core.errors import CancelledError
 from hven.model.data_id import DataId
@@ -61,5 +62,9 @@ def folder_of(settings, job):
     return own if own.is_dir() else settings.root
 
 
+def run(arguments):
+    return run_order(read_order(sys.stdin.fileno()), arguments, work)
+
+
 if __name__ == "__main__":
-    sys.exit(run_order(read_order(sys.stdin.fileno()), sys.argv[1:], work))
+    sys.exit(serve(lambda: run([])) if sys.argv[1:2] == [SERVES] else run(sys.argv[1:]))

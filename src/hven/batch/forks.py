@@ -1,11 +1,28 @@
-"""A runner's workers on this machine are forked of it: what it has loaded, they need not load again."""
+"""Runners and their workers on this machine are forked: what the process before them has loaded, they need not load."""
 
 from __future__ import annotations
 
 import os
+from importlib import import_module
+from pathlib import Path
 
 from hven.core.loading import loading
-from hven.core.settings import Settings
+from hven.core.settings import Settings, load_settings
+
+_RUNNERS, _ENGINE = ("hven.batch.attempt", "hven.batch.work", "hven.registry.direct"), "hven.cluster.local"
+
+
+def load_early(site: Path) -> None:
+    """Load what all jobs of a site need, in the process from which runners will be forked."""
+    settings = load_settings(site)
+    with loading():
+        for name in _RUNNERS:
+            import_module(name)
+    if settings.engine.kind == "local":
+        with loading():
+            import_module(_ENGINE)
+            from hven.cluster.forking import load
+        load()
 
 
 def fork_early(settings: Settings) -> None:

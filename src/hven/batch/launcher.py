@@ -13,11 +13,12 @@ from typing import Protocol
 
 import yaml
 
+from hven.batch.forkserver import SERVES, ForkedRunner, RunnerForks
 from hven.batch.lease import Lease
 from hven.batch.model import Job
 from hven.batch.order import Order
 from hven.core.settings import Settings
-from hven.pipeline.runner import lives, mark
+from hven.pipeline.runner import lives
 
 RUNNER = (sys.executable, "-m", "hven.batch.runner")
 
@@ -31,6 +32,10 @@ def job_log(settings: Settings, job_id: int) -> Path:
 
 class Launcher(Protocol):
     """Starts runners that live on when the service ends."""
+
+    def prepare(self) -> None:
+        """Load ahead of the first launch what it would wait for."""
+        ...
 
     def launch(self, lease: Lease, job: Job) -> str:
         """Start the runner of a claimed job and come back at once.
@@ -77,47 +82,48 @@ class DirectLauncher:
     settings
         The site's; runners get them as a file in the state folder that only its owner can read.
     command
-        What to run.
+        Program of the runners, which can fork them.
     """
 
     def __init__(self, settings: Settings, *, command: Sequence[str] = RUNNER) -> None:
         self.settings = settings
-        self.command = command
         self._site = write_site(settings)
-        self._running: dict[int, Process] = {}
+        environment = {**os.environ, "HVEN_ROOT": str(settings.root), "HVEN_STATE": str(settings.state)}
+        self._forks = RunnerForks([*command, SERVES, str(self._site)], environment)
+        self._running: dict[int, ForkedRunner] = {}
+
+    def prepare(self) -> None:
+        """Start the process from which runners will be forked."""
+        self._forks.prepare()
 
     def launch(self, lease: Lease, job: Job) -> str:
-        """Start a runner whose output goes to the job's log."""
-        environment = {**os.environ, "HVEN_ROOT": str(self.settings.root), "HVEN_STATE": str(self.settings.state)}
+        """Fork a runner whose output goes to the job's log."""
         order = Order(job.id, lease.name, str(self._site), environment=job.request.environment)
-        process = start(self.settings, self.command, order, environment)
-        process.stdin.close()  # type: ignore[union-attr] # `start` opens it
-        self._running[job.id] = process
-        return mark(process.pid)
+        with log_of(self.settings, job.id) as log:
+            self._running[job.id] = runner = self._forks.fork(order.line(), log)
+        return runner.mark
 
     def end(self, job: int, runner: str) -> bool:
         """Kill the runner's session."""
-        process = self._running.pop(job, None)
-        if process is not None and process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+        own = self._running.pop(job, None)
+        if own is not None:
+            own.kill()
             return True
         if lives(runner):
             os.killpg(int(runner.split(":")[1]), signal.SIGKILL)
         return lives(runner) is not None
 
     def collect(self) -> int:
-        """Reap the processes that have ended; gives how many have not."""
-        self._running = {job: process for job, process in self._running.items() if process.poll() is None}
+        """Forget the runners that have ended; gives how many have not."""
+        self._running = {job: runner for job, runner in self._running.items() if not runner.ended()}
         return len(self._running)
 
     def kill(self) -> None:
         """Kill the sessions of the runners that this launcher started."""
-        self.collect()
-        for process in self._running.values():
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+        for runner in self._running.values():
+            runner.kill()
         self._running = {}
+        self._forks.close()
 
 
 def start(settings: Settings, command: Sequence[str], order: Order, environment: Mapping[str, str]) -> Process:

@@ -64,6 +64,7 @@ class BatchService:
     def run(self, stop: threading.Event) -> None:
         """Work until `stop` is set, then pause the runners."""
         _log.info("batch service begins", slots=self.queue.rules.slots)
+        self.launcher.prepare()
         due = time.monotonic()
         while not stop.is_set():
             try:

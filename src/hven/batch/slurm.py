@@ -80,6 +80,9 @@ class SlurmLauncher:
         self.ledger = Ledger(settings.state / "batch" / "slurm")
         self._looked = -_LOOK_S
 
+    def prepare(self) -> None:
+        """Do nothing: nodes load what runners need."""
+
     def launch(self, lease: Lease, job: Job) -> str:
         """Hand a job to Slurm; ConfigurationError where its user has no account that may run jobs, or Slurm refuses.
 

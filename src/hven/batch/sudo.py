@@ -10,7 +10,8 @@ import subprocess
 from contextlib import suppress
 from pathlib import Path
 
-from hven.batch.launcher import Process, start, tell
+from hven.batch.forkserver import SERVES, ForkedRunner, RunnerForks
+from hven.batch.launcher import Process, log_of, start, tell
 from hven.batch.lease import Lease
 from hven.batch.model import Job
 from hven.batch.order import END, Order
@@ -48,20 +49,27 @@ class SudoLauncher:
         self.server = server
         self.site = site
         self.api = api
-        self._running: dict[int, Process] = {}
+        home = settings.state / "homes" / server.batch_account
+        self._environment = {**CLEAN, "HOME": str(home)}
+        python = str(server.prefix / "venv" / "bin" / "python")
+        self._forks = RunnerForks([python, "-I", "-m", "hven.batch.runner", SERVES, str(site)], self._environment)
+        self._running: dict[int, ForkedRunner | _SudoRunner] = {}
+
+    def prepare(self) -> None:
+        """Start the process from which runners of shared jobs will be forked."""
+        self._forks.prepare()
 
     def launch(self, lease: Lease, job: Job) -> str:
         """Start a runner; ConfigurationError where the job's user has no account that may run jobs."""
         if job.request.shared:
-            python = str(self.server.prefix / "venv" / "bin" / "python")
-            command = [python, "-I", "-m", "hven.batch.runner"]
             order = Order(job.id, lease.name, str(self.site), environment=job.request.environment)
-        else:
-            command = as_somebody(account_of(job.user, self.server), self.server)
-            order = Order(job.id, lease.name, str(self.site), self.api, job.request.environment)
-        home = self.settings.state / "homes" / self.server.batch_account
-        process = start(self.settings, command, order, {**CLEAN, "HOME": str(home)})
-        self._running[job.id] = process
+            with log_of(self.settings, job.id) as log:
+                self._running[job.id] = forked = self._forks.fork(order.line(), log)
+            return forked.mark
+        command = as_somebody(account_of(job.user, self.server), self.server)
+        order = Order(job.id, lease.name, str(self.site), self.api, job.request.environment)
+        process = start(self.settings, command, order, self._environment)
+        self._running[job.id] = _SudoRunner(process)
         return mark(process.pid)
 
     def end(self, job: int, runner: str) -> bool:
@@ -70,29 +78,43 @@ class SudoLauncher:
         process = self._running.get(job)
         if process is None:
             return lives(runner) is False
-        _end(process)
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(_END_S)
+        process.kill()
         self.collect()
         return job not in self._running
 
     def collect(self) -> int:
-        """Reap the processes that have ended; gives how many have not."""
-        for process in self._running.values():
-            if process.poll() is not None and process.stdin is not None:
-                process.stdin.close()
-        self._running = {job: process for job, process in self._running.items() if process.returncode is None}
+        """Forget the runners that have ended; gives how many have not."""
+        self._running = {job: runner for job, runner in self._running.items() if not runner.ended()}
         return len(self._running)
 
     def kill(self) -> None:
         """End the runners that this launcher started."""
+        for runner in self._running.values():
+            runner.kill()
         self.collect()
-        for process in self._running.values():
-            _end(process)
-        for process in self._running.values():
-            with suppress(subprocess.TimeoutExpired):
-                process.wait(_END_S)
-        self.collect()
+        self._forks.close()
+
+
+class _SudoRunner:
+    """Runner under another account, which is out of reach of signals."""
+
+    def __init__(self, process: Process) -> None:
+        self._process = process
+
+    def ended(self) -> bool:
+        """Whether it has ended."""
+        has_ended = self._process.poll() is not None
+        if has_ended and self._process.stdin is not None:
+            self._process.stdin.close()
+        return has_ended
+
+    def kill(self) -> None:
+        """Tell it to end itself, with everything it started."""
+        tell(self._process, END)
+        with suppress(PermissionError, ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(_END_S)
 
 
 def as_somebody(account: str, server: ServerSettings) -> list[str]:
@@ -116,10 +138,3 @@ def account_of(name: str, server: ServerSettings) -> str:
             hint="Only its members may run jobs.",
         )
     return entry.pw_name
-
-
-def _end(process: Process) -> None:
-    """Kill a runner; that of a user, out of reach, is told to end itself."""
-    tell(process, END)
-    with suppress(PermissionError, ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)

@@ -194,6 +194,7 @@ def launch(settings, environment):
     while launcher.collect():
         assert time.monotonic() < end
         time.sleep(0.1)
+    launcher.kill()
     job = store.get(lease.job)
     store.database.close()
     return job

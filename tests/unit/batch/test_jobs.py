@@ -190,6 +190,7 @@ def test_a_killed_runner_leaves_no_worker_and_its_heir_finds_what_is_done(site, 
     while not jobs.get(job).state.ended or launcher.collect():
         service.step()
         time.sleep(0.2)
+    launcher.kill()
     ended = jobs.get(job)
     assert (ended.state, ended.attempt, ended.counts.done) == (JobState.SUCCEEDED, 2, 10)
     assert ended.counts.reused >= 6

@@ -240,6 +240,29 @@ def test_a_runner_that_lost_its_lease_stops_and_reports_nothing(start_process, j
     assert "job lost" in job_log(site, job).read_text()
 
 
+def test_runners_are_forked_from_one_process_and_from_a_new_one_when_that_has_died(jobs, site, slow_job):
+    first, second, third = (submit(jobs) for _ in range(3))
+    launcher = DirectLauncher(site, command=(sys.executable, str(slow_job)))
+    queue = JobQueue(jobs.database, lease_s=5)
+    service = BatchService(queue, launcher, heartbeat=site.state / "beat")
+
+    def parent_of_the_next():
+        service.step()
+        (runner,) = launcher._running.values()
+        parent = Path(f"/proc/{runner.pid}/stat").read_text().rpartition(") ")[2].split()[1]
+        runner.ended(wait=True)
+        return int(parent)
+
+    one, same = parent_of_the_next(), parent_of_the_next()
+    os.kill(one, signal.SIGKILL)
+    other = parent_of_the_next()
+    launcher.kill()
+
+    assert one == same != other
+    assert [jobs.get(job).state for job in (first, second, third)] == [JobState.SUCCEEDED] * 3
+    assert not alive(other)
+
+
 def test_a_job_without_a_runner_is_tried_again_and_the_service_goes_on(jobs, site, tmp_path):
     lost, found = submit(jobs), submit(jobs)
     queue = JobQueue(jobs.database, lease_s=5)
