@@ -1,11 +1,13 @@
-"""Products that another calibration would be used for today."""
+"""Products that would be made with another calibration today, or of other rows."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from hven.calibration.declared import load_calibrations
+from hven.calibration.made_before import made_before
 from hven.core.errors import DatasetNotFoundError
 from hven.model.annotation import bad
 from hven.model.collection import owner_of
@@ -27,8 +29,10 @@ class Stale:
     why: str
 
 
-def find_stale(registry: Registry, instrument: Instrument, owner: str = "") -> list[Stale]:
+def find_stale(registry: Registry, root: Path, instrument: Instrument, owner: str = "") -> list[Stale]:
     """Products made with a calibration that has lost their time to another, or without one that there is now.
+
+    Products, calibrations among them, made with what somebody has marked bad since are stale, too.
 
     What was made from such products comes after them. A calibration of the same content is as good as the one used; one
     that somebody has marked bad is none.
@@ -37,6 +41,8 @@ def find_stale(registry: Registry, instrument: Instrument, owner: str = "") -> l
     ----------
     registry
         Knows what is certified, and what was made from what.
+    root
+        Data root; provenance says without which rows a product was made.
     instrument
         Whose pipelines say which calibrations a product takes.
     owner
@@ -48,6 +54,10 @@ def find_stale(registry: Registry, instrument: Instrument, owner: str = "") -> l
         for product in lookup.made_by(step):
             if why := lookup.difference(step, product):
                 found[product.id] = Stale(product, why)
+    tasks = {step.task.name: step.task for step in _steps(instrument, sorted(pipeline_names(instrument)))}
+    for product, why in made_before(registry, root, tasks, lookup.get, lookup.standing):
+        if product.ref.data_id["instrument"] == instrument.name:
+            found.setdefault(product.id, Stale(product, why))
     waiting = list(found)
     while waiting:
         source = waiting.pop(0)
@@ -63,12 +73,16 @@ def calibrated_steps(instrument: Instrument) -> Iterator[BoundStep]:
     """Steps of pipelines that take calibrations, each task with the same types once; none that only verify them."""
     seen = set()
     verifying = {c.verify.partition("#")[0] for c in load_calibrations(instrument).values()}
-    for name in sorted({*pipeline_names(instrument)} - verifying):
-        for step in bind(load_pipeline(instrument, name), instrument):
-            key = step.task.name, tuple(t.type_name for t in step.outputs.values())
-            if _slots(step) and key not in seen:
-                seen.add(key)
-                yield step
+    for step in _steps(instrument, sorted({*pipeline_names(instrument)} - verifying)):
+        key = step.task.name, tuple(t.type_name for t in step.outputs.values())
+        if _slots(step) and key not in seen:
+            seen.add(key)
+            yield step
+
+
+def _steps(instrument: Instrument, pipelines: Iterable[str]) -> Iterator[BoundStep]:
+    for name in pipelines:
+        yield from bind(load_pipeline(instrument, name), instrument)
 
 
 def _slots(step: BoundStep) -> dict[str, tuple[DatasetType, ...]]:
@@ -100,7 +114,7 @@ class _Lookup:
 
     def difference(self, step: BoundStep, product: Product) -> str:
         """How the calibrations valid today differ from those used; empty where they do not."""
-        inputs = [p for p in map(self._get, self.registry.inputs_of(product.id)) if p is not None]
+        inputs = [p for p in map(self.get, self.registry.inputs_of(product.id)) if p is not None]
         types = {t.type_name for some in _slots(step).values() for t in some}
         raw = [p.begin_ns for p in inputs if p.ref.type not in types]
         begin = min(raw) if raw else product.begin_ns
@@ -121,7 +135,7 @@ class _Lookup:
 
     def standing(self, product_id: str) -> Product | None:
         """Product that is found by default, or one's own; None for others."""
-        product = self._get(product_id)
+        product = self.get(product_id)
         if product is None or owner_of(product.run) != self.owner:
             return None
         if self.owner:
@@ -129,7 +143,8 @@ class _Lookup:
         current = self.registry.find_one(product.ref)
         return product if current is not None and current.id == product.id else None
 
-    def _get(self, product_id: str) -> Product | None:
+    def get(self, product_id: str) -> Product | None:
+        """Product by id; None where it has gone."""
         if product_id not in self._products:
             try:
                 self._products[product_id] = self.registry.get(product_id)

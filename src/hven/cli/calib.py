@@ -230,7 +230,7 @@ def stale(
     as_json: Json = False,
     site: Site = None,
 ) -> None:
-    """List products that would take other calibrations today, and what was made from them."""
+    """List products that would be made otherwise today: calibrations or marks have changed since, or their inputs."""
     import json
 
     from hven.observatory import connect

@@ -159,9 +159,10 @@ class CalibrationDesk:
         return self._obs.registry.certifications(collection=collection, history=history)
 
     def stale(self, *, own: bool = False) -> list[Stale]:
-        """The observatory's products, or one's own, that would take other calibrations today."""
+        """The observatory's products, or one's own, that would be made otherwise today, and why."""
         owner = self._obs.user if own else ""
-        return [s for i in self._obs.instruments.values() for s in find_stale(self._obs.registry, i, owner)]
+        registry, root = self._obs.registry, self._obs.root
+        return [s for i in self._obs.instruments.values() for s in find_stale(registry, root, i, owner)]
 
     def redo(self, stale: Sequence[Stale]) -> list[Job]:
         """Submit the pipelines that made stale products, over the same data.

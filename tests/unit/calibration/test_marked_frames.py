@@ -12,6 +12,7 @@ from hven.core.errors import DatasetNotFoundError
 from hven.model.frames import QUALITY_FLAGS
 
 DARK = "panoseti/img16.dark"
+FRAMES_STEPS = "panoseti/nightly#frames"
 FRAMES = 400
 HOT = slice(90, 150)
 """A minute, from the middle of one cell to the middle of the next."""
@@ -106,6 +107,48 @@ def test_a_minute_without_pedestals_is_calibrated_with_those_of_all_others_and_s
     assert float(whole["signal"][HOT].mean()) == pytest.approx(300.0, abs=0.5)
     assert outside.sizes["time"] == FRAMES - 120
     assert np.abs(outside["frame_mean"].values).max() < 1.0
+
+
+def test_what_was_made_before_a_mark_and_all_that_came_of_it_is_stale_until_it_is_made_again(lit):
+    lit.calib.take(DARK, shared=True, detector=1, end="2026-01-01")
+    lit.process(FRAMES_STEPS, shared=True).raise_for_failures()
+    assert lit.calib.stale() == []
+    pedestals = lit.one("panoseti.img16.pedestals", "L1", observation="dark.1")
+    dark = lit.calibration("panoseti.img16.dark", sets.BEGIN + 3 * sets.HOUR, detector=1)
+    with_dark = lit.one("panoseti.img16", "L1", observation="dark.2")
+    assert pedestals.id in lit.registry.inputs_of(dark.id)
+
+    part = {"begin": sets.BEGIN + sets.HOUR, "end": sets.BEGIN + sets.HOUR + 30 * NS}
+    mark = lit.annotate("door open", bad=True, observation="dark.1", **part)
+    stale = {s.product.id: s.why for s in lit.calib.stale()}
+    assert stale[pedestals.id].endswith(f"observation=dark.1, detector=1) are {mark}")
+    assert stale[dark.id].endswith(str(mark))
+    assert stale[with_dark.id] == f"made from {dark.id}"
+    assert lit.one("panoseti.img16.pedestals", "L1", observation="dark.0").id not in stale
+
+    jobs = lit.calib.redo([s for s in lit.calib.stale() if s.product == pedestals])
+    for job in jobs:
+        lit.process(job.request.pipeline, shared=True, **job.request.values).raise_for_failures()
+    lit.calib.take(DARK, shared=True, detector=1, end="2026-01-01", supersede=True)
+    lit.process(FRAMES_STEPS, shared=True).raise_for_failures()
+    assert lit.calib.stale() == []
+
+    lit.retract(mark, "it was closed")
+    stale = {s.product.id: s.why for s in lit.calib.stale()}
+    again = lit.one("panoseti.img16.pedestals", "L1", observation="dark.1")
+    assert stale[again.id].endswith("observation=dark.1, detector=1) that nobody marks any more")
+
+
+def test_a_dark_with_an_observation_that_is_marked_is_stale_and_what_cannot_be_made_again_is_not(lit):
+    (dark,) = lit.calib.take(DARK, shared=True, detector=1, end="2026-01-01").certified
+    held = {lit.registry.get(i).ref.data_id["observation"] for i in lit.registry.inputs_of(dark.product_id)}
+    mark = lit.annotate("wrong shutter", bad=True, observation=min(held))
+
+    stale = {s.product.id: s.why for s in lit.calib.stale()}
+
+    assert str(mark) in stale[dark.product_id]
+    assert min(held) in stale[dark.product_id]
+    assert not any(lit.registry.get(i).ref.type.name == "panoseti.img16.pedestals" for i in stale)
 
 
 def test_no_dark_is_built_from_what_was_made_before_the_mark(lit):
