@@ -108,6 +108,7 @@ MARKS: dict[str, Mark] = {
     "disabled": Mark("disabled", _DASH, "dash", theme.GREY),
     "good": _like(_GOOD, "good"),
     "bad": _like(_BAD, "bad"),
+    "partly bad": Mark("partly bad", _HALF, "hex", theme.VERMILION),
     "PASS": _like(_GOOD, "PASS", shape=_CHECK),
     "WARN": _like(_WARN, "WARN"),
     "FAIL": _like(_BAD, "FAIL"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import panel as pn
 import pytest
 import sqlalchemy as sa
+from bokeh.models import HBar
 
 from hven.alarms.alarm_tables import METADATA
 from hven.alarms.model import Round, Signal
@@ -87,6 +88,25 @@ def test_tonight_joins_alarms_marks_and_the_night_log_in_one_verdict(clean):
     for words in ("alarms were open at the end", "dome &lt;open&gt;", "clouds again", "observing begins", "dome open"):
         assert words in text
     assert "Also: " in text
+
+
+def test_tonight_shows_what_is_marked_bad_in_part_or_as_a_whole_and_by_whom(clean):
+    clean.annotate("<lens> broken", bad=True, detector=254)
+    clean.annotate("clouds", bad=True, instrument="panoseti", begin=NIGHT + 60 * NS, end=NIGHT + 120 * NS)
+    page = frame.page("tonight", warm.PAGES["tonight"], clean, Url(night="20251021"))
+    text = " ".join(str(pane.object) for pane in page.select(pn.pane.HTML))
+    data = [r.data_source.data for pane in page.select(pn.pane.Bokeh) for r in pane.object.renderers
+            if isinstance(r.glyph, HBar)]  # fmt: skip
+    columns = [zip(d["row"], d["state"], d["marks"], strict=True) for d in data]
+    cells = {(row, state): marks for each in columns for row, state, marks in each}
+
+    assert dict(cells.keys()) == {
+        "1 img16": "partly bad", "1 ph1024": "partly bad", "254 img16": "bad", "254 ph1024": "bad",
+    }  # fmt: skip
+    assert cells["1 img16", "partly bad"].startswith("04:31:00 to 04:32:00: marked bad by ")
+    assert cells["1 img16", "partly bad"].endswith(": clouds")
+    assert cells["254 img16", "bad"].endswith("<lens> broken")
+    assert "partly bad" in text
 
 
 def test_an_observation_says_who_marked_it_and_people_say_more_there(clean, monkeypatch):

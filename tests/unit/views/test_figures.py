@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
-from bokeh.models import BoxAnnotation, HBar, Image, Line, Scatter, VArea
+from bokeh.models import BoxAnnotation, HBar, HoverTool, Image, Line, Scatter, VArea
 
 from hven.views.figures import images, nightline, series, spark, spectra, style
 
@@ -151,6 +151,17 @@ def test_the_night_has_a_cell_for_each_dataset_that_leads_to_its_page():
     assert sum(len(s.data["row"]) for s in sources) == 3
     assert {len(set(s.data["state"])) for s in sources} == {1}
     assert "./observation?detector=254" in {link for s in sources for link in s.data["link"]}
+
+
+def test_a_cell_says_what_of_it_is_marked_bad_where_something_is():
+    begin = int(BEGIN.astype("int64"))
+    rows = [{"observation": o, "detector": 1, "what": "img16", "begin_ns": begin, "end_ns": begin + 60 * 10**9,
+             "rows": 5, "state": state, "marks": marks}
+            for o, state, marks in (("a", "ok", ""), ("b", "partly bad", "04:00:10 to 04:00:20: clouds"))]  # fmt: skip
+    hovers = nightline.nightline(pd.DataFrame(rows)).select({"type": HoverTool})
+    texts = {tool.renderers[0].data_source.data["state"][0]: tool.tooltips for tool in hovers}
+    assert ("marks", "@marks") in texts["partly bad"]
+    assert "marks" not in dict(texts["ok"])
 
 
 def test_a_short_cell_can_still_be_hit():

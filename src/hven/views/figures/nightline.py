@@ -30,7 +30,7 @@ def nightline(
     ----------
     cells
         One row for each observation, detector and product: columns observation, detector, what, begin_ns, end_ns, rows,
-        state.
+        state; `marks`, who has marked what of it bad, where somebody has.
     dark
         Twilight and night to shade: begin and end in ms, and opacity.
     links
@@ -62,6 +62,7 @@ def _draw(plot: figure, group: pd.DataFrame, state: str, span: float, links: Map
         "row": [f"{int(d)} {w}" for d, w in zip(group["detector"], group["what"], strict=True)],
         "observation": group["observation"].astype(str), "frames": group["rows"].to_numpy(),
         "state": [mark.word] * len(group), "link": [links.get(k, "") for k in keys],
+        **({"marks": group["marks"].to_numpy()} if _said(group) else {}),
     })  # fmt: skip
     bars = plot.hbar(
         y="row", left="left", right="right", height=0.72, source=source, fill_color=mark.colour, fill_alpha=0.3,
@@ -72,5 +73,9 @@ def _draw(plot: figure, group: pd.DataFrame, state: str, span: float, links: Map
         fill_color=mark.colour if mark.filled else None, nonselection_fill_alpha=1.0, nonselection_line_alpha=1.0,
     )  # fmt: skip
     hover(plot, [("", "@observation"), ("state", "@state"), ("frames", "@frames{0,0}"),
-                 ("begin", "@left{%F %T}"), ("end", "@right{%T}")],
+                 ("begin", "@left{%F %T}"), ("end", "@right{%T}"), *([("marks", "@marks")] if _said(group) else [])],
           formatters={"@left": "datetime", "@right": "datetime"}, renderers=[bars])  # fmt: skip
+
+
+def _said(group: pd.DataFrame) -> bool:
+    return "marks" in group and bool(group["marks"].any())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from html import escape
 from typing import Any
@@ -11,8 +12,9 @@ import panel as pn
 
 from hven.alarms import queries as of_alarms
 from hven.core.clock import day_obs, now_ns
-from hven.model.annotation import bad, mark_of
+from hven.model.annotation import Annotation, bad, mark_of, marked_times
 from hven.model.data_id import Level
+from hven.model.product import Product
 from hven.observatory import Observatory
 from hven.views import formats, frame, markup, night_parts, queries, states, theme, verdict
 from hven.views.actions import Actions
@@ -29,7 +31,7 @@ from hven.views.take import Take, plotted
 from hven.views.url import Url
 
 POLL_MS = 5000
-NIGHT = ("day_obs", "observation", "detector", "what", "begin_ns", "end_ns", "rows", "state", "flags", "id")
+NIGHT = ("day_obs", "observation", "detector", "what", "begin_ns", "end_ns", "rows", "state", "marks", "flags", "id")
 """Columns of the night's table to take along."""
 SPARKS = 8
 EXPLAINED = 10
@@ -154,9 +156,9 @@ def _conditions(observatory: Observatory, url: Url, raw: pd.DataFrame, night: in
 def _timeline(observatory: Observatory, url: Url, raw: pd.DataFrame, measured: pd.DataFrame) -> pn.Column:
     status = queries.worst_of(measured, ["observation", "detector", "what"])
     keys = list(zip(raw["observation"], raw["detector"], raw["what"], strict=True))
-    marks = bad(observatory.annotations())
-    marked = [mark_of(marks, product) is not None for product in raw["product"]]
-    cells = raw.assign(state=["bad" if m else status.get(k, "not run") for k, m in zip(keys, marked, strict=True)])
+    marked = [_marked(bad(observatory.annotations()), product) for product in raw["product"]]
+    told = [state or status.get(key, "not run") for key, (state, _) in zip(keys, marked, strict=True)]
+    cells = raw.assign(state=told, marks=[words for _, words in marked])
     links = {f"{o}/{d}/{w}": url.to("observation", observation=o, detector=int(d), what=w) for o, d, w in keys}
     begin, end = int(cells["begin_ns"].min()), int(cells["end_ns"].max())
     plot = nightline(cells, dark=shades(observatory.settings.observatory, begin, end), links=links)
@@ -166,6 +168,17 @@ def _timeline(observatory: Observatory, url: Url, raw: pd.DataFrame, measured: p
     drawn = plotted(pn.pane.Bokeh(plot, sizing_mode="stretch_width", margin=0), lambda: cells[list(NIGHT)],
                     file=f"night-{night}", line=f'obs.find(level="L0", day_obs={night})')  # fmt: skip
     return section("The night", key, drawn, note="a cell for each observation and detector; click one to open it; UTC")
+
+
+def _marked(marks: Sequence[Annotation], product: Product) -> tuple[str, str]:
+    """How a dataset is marked, ``bad``, ``partly bad`` or not at all, and in which words."""
+    found = [m for m in marks if m.concerns(product.ref.data_id, product.begin_ns, product.end_ns)]
+    if not found:
+        return "", ""
+    if (mark := mark_of(found, product)) is not None:
+        return "bad", str(mark)
+    times = (f"{formats.clock(begin)} to {formats.clock(end)}" for begin, end in marked_times(found, product))
+    return "partly bad", f"{', '.join(times)}: {'; '.join(map(str, found))}"
 
 
 def _completeness(observatory: Observatory, of_night: pd.DataFrame) -> pn.Column:
