@@ -21,7 +21,7 @@ from hven.pipeline.load import load_pipeline
 from hven.pipeline.run import run_pipeline
 from hven.registry.direct import DirectRegistry
 from hven.store import codecs
-from hven.store.read import read_provenance
+from hven.store.records import read_provenance
 
 sys.path.append(str(Path(__file__).parents[1] / "support"))
 import tiny

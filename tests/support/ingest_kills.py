@@ -17,7 +17,7 @@ from hven.registry.direct import DirectRegistry
 from hven.store.index import iter_products
 from hven.store.manifest import check_files
 from hven.store.paths import PART
-from hven.store.read import read_manifest
+from hven.store.records import read_manifest
 from hven.store.verified_copy import sha256_of
 
 SCRIPT = Path(__file__).with_name("killed_ingest.py")

@@ -17,7 +17,7 @@ from killed_ingest import die_at
 from hven.core.logging import configure
 from hven.store import trash
 from hven.store.paths import PART
-from hven.store.read import read_manifest
+from hven.store.records import read_manifest
 
 DAYS = {"expire": 11, "trash": 18, "delete": 25}
 

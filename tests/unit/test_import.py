@@ -47,3 +47,10 @@ def test_importing_the_command_line_imports_nothing_heavy():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert not HEAVY & set(done.stdout.split())
+
+
+def test_connecting_and_looking_after_jobs_import_no_arrays():
+    code = "import sys, hven.observatory, hven.batch.handle; print(' '.join(m for m in sys.modules if '.' not in m))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert not {"xarray", "dask", "zarr", "pandas", "numba", "pyarrow"} & set(done.stdout.split())

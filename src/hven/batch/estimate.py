@@ -14,8 +14,7 @@ from hven.model.pipeline import Pipeline
 from hven.model.product import Product
 from hven.model.query import DataQuery
 from hven.pipeline.bind import bind
-from hven.pipeline.execute import waves
-from hven.pipeline.graph import Quantum, build_graph
+from hven.pipeline.graph import Quantum, build_graph, waves
 from hven.pipeline.identity import quantum_key
 from hven.registry.protocol import Registry
 

@@ -14,7 +14,7 @@ from hven.model.query import DataQuery
 from hven.model.task import Task
 from hven.pipeline.left_out import of_record, slots_without
 from hven.registry.protocol import Registry
-from hven.store.read import read_provenance
+from hven.store.records import read_provenance
 
 _MS = 1_000_000  # to which times are written
 

@@ -11,7 +11,7 @@ from hven.model.data_id import Level
 from hven.model.product import Product
 from hven.pipeline.bind import find_task
 from hven.pipeline.left_out import of_record, slots_without
-from hven.store.read import read_provenance
+from hven.store.records import read_provenance
 
 
 def unheeded(workshop: Workshop, marks: Sequence[Annotation], product: Product) -> str:

@@ -12,7 +12,7 @@ import xarray as xr
 from hven.core.errors import DatasetNotFoundError, SchemaError
 from hven.model.data_id import DataId
 from hven.model.provenance import Provenance
-from hven.store.read import read_provenance
+from hven.store.records import read_provenance
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -12,7 +12,7 @@ from hven.model.product import Product
 from hven.model.provenance import Provenance
 from hven.pipeline.bind import bind
 from hven.pipeline.load import load_pipeline
-from hven.store.read import read_provenance
+from hven.store.records import read_provenance
 
 if TYPE_CHECKING:
     from hven.batch.model import Job, JobRequest

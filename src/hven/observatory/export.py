@@ -12,7 +12,7 @@ import xarray as xr
 
 from hven.core.errors import ConfigurationError, ConflictError, SchemaError, UnknownNameError
 from hven.model.product import Product
-from hven.store.read import read_provenance
+from hven.store.records import read_provenance
 
 if TYPE_CHECKING:
     from astropy.io import fits

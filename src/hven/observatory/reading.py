@@ -327,7 +327,7 @@ class Reading:
 
     def provenance(self, product: Product | str) -> Provenance:
         """Provenance record of a product, by record or id."""
-        from hven.store.read import read_provenance
+        from hven.store.records import read_provenance
 
         found = self.product(product) if isinstance(product, str) else product
         return read_provenance(self.root / found.path)

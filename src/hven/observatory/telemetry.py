@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from hven.core.clock import parse_utc
 from hven.model.data_id import DataId
-from hven.observatory.accessor import ID
 from hven.observatory.calibrated import Calibrated
 
 if TYPE_CHECKING:
@@ -71,6 +70,7 @@ class Measured(Calibrated):
             ds = obs.with_telemetry(obs.open("magis.drops", observation="...", detector=1))
             ds.plot.scatter(x="laser_power", y="phase")
         """
+        from hven.observatory.accessor import ID
         from hven.telemetry.night import join
 
         data_id: DataId = self.product(str(dataset.attrs[ID])).ref.data_id

@@ -17,7 +17,7 @@ from hven.model.product import Product
 from hven.model.quantum import QuantumRecord, QuantumState
 from hven.pipeline.blocks import Blocks
 from hven.pipeline.books import Books
-from hven.pipeline.graph import Quantum
+from hven.pipeline.graph import Quantum, waves
 from hven.pipeline.identity import quantum_key
 from hven.pipeline.keep import Keeper
 from hven.pipeline.left_out import left_out
@@ -315,16 +315,6 @@ class Execution:
     def _stop_if(self, asked: bool) -> None:  # noqa: FBT001 - the question itself
         if asked:
             raise CancelledError("stopped on request", hint="Run it again to go on from what is done.")
-
-
-def waves(graph: Sequence[Quantum]) -> Iterator[list[Quantum]]:
-    """Quanta that do not need each other, in order."""
-    depth: dict[int, int] = {}
-    levels: dict[int, list[Quantum]] = {}
-    for quantum in graph:
-        depth[quantum.number] = 1 + max((depth[n] for n in quantum.depends), default=-1)
-        levels.setdefault(depth[quantum.number], []).append(quantum)
-    yield from (levels[level] for level in sorted(levels))
 
 
 def _title(quantum: Quantum) -> str:

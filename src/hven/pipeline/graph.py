@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
 
@@ -201,3 +201,13 @@ def _pick(
         if not found or slot.multiple:
             found += [(DatasetRef(dataset_type.type_name, i), shelf.sources[i]) for i in ids]
     return tuple(found)
+
+
+def waves(graph: Sequence[Quantum]) -> Iterator[list[Quantum]]:
+    """Quanta that do not need each other, in order."""
+    depth: dict[int, int] = {}
+    levels: dict[int, list[Quantum]] = {}
+    for quantum in graph:
+        depth[quantum.number] = 1 + max((depth[n] for n in quantum.depends), default=-1)
+        levels.setdefault(depth[quantum.number], []).append(quantum)
+    yield from (levels[level] for level in sorted(levels))

@@ -17,7 +17,7 @@ from hven.model.provenance import InputRecord, Provenance
 from hven.pipeline.bind import bind
 from hven.pipeline.load import load_pipeline
 from hven.registry.protocol import Registry
-from hven.store.read import read_provenance
+from hven.store.records import read_provenance
 
 _OPTIONS = {"day_obs": "--day-obs", "observation": "--observation", "detector": "--detector"}
 

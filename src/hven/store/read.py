@@ -15,9 +15,7 @@ import xarray as xr
 import zarr
 
 from hven.core.errors import DatasetNotFoundError, UnknownNameError
-from hven.model.provenance import Provenance
 from hven.store import arrays, tables
-from hven.store.manifest import MANIFEST, PROVENANCE, Manifest
 from hven.store.opened import open_array
 
 WHOLE_SHARDS: Mapping[str, int] = MappingProxyType({})
@@ -109,23 +107,6 @@ def variable_names(folder: Path) -> list[str]:
     if form_of(folder) == "table":
         return tables.column_names(folder)
     return sorted(p.parent.name for p in (folder / arrays.DATA).glob("*/zarr.json"))
-
-
-def read_provenance(folder: Path) -> Provenance:
-    """Provenance record of a product."""
-    return Provenance.model_validate_json(_text(folder, PROVENANCE))
-
-
-def read_manifest(folder: Path) -> Manifest:
-    """Manifest of a product."""
-    return Manifest.model_validate_json(_text(folder, MANIFEST))
-
-
-def _text(folder: Path, name: str) -> str:
-    try:
-        return (folder / name).read_text()
-    except FileNotFoundError:
-        raise DatasetNotFoundError(f"there is no product in {folder}: {name} is missing") from None
 
 
 def _in_order(dataset: xr.Dataset, names: Iterable[str]) -> xr.Dataset:

@@ -15,7 +15,8 @@ from hven.archive.ledger import Ledger
 from hven.archive.results import FileState, Report
 from hven.core.errors import ConfigurationError, NotFoundError
 from hven.store.index import iter_products
-from hven.store.read import open_product, read_provenance
+from hven.store.read import open_product
+from hven.store.records import read_provenance
 
 OBSERVATION = Path("L0/tiny/20251021/night")
 

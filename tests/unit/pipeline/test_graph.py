@@ -15,8 +15,7 @@ from hven.model.quantum import QuantumState
 from hven.model.query import DataQuery
 from hven.model.task import Slot
 from hven.pipeline.bind import bind
-from hven.pipeline.execute import waves
-from hven.pipeline.graph import build_graph
+from hven.pipeline.graph import build_graph, waves
 from hven.pipeline.load import load_pipeline
 
 

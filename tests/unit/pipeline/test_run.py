@@ -15,7 +15,8 @@ from hven.model.query import DataQuery
 from hven.pipeline.runner import this_process
 from hven.store import arrays
 from hven.store.current import read_current
-from hven.store.read import open_product, read_provenance
+from hven.store.read import open_product
+from hven.store.records import read_provenance
 
 SIGNAL = TypeName.parse("L1/tiny.signal")
 

@@ -17,7 +17,8 @@ from hven.store.index import iter_products, read_product
 from hven.store.manifest import check_files
 from hven.store.paths import data_id_folder
 from hven.store.publish import stage
-from hven.store.read import open_product, read_manifest, read_provenance
+from hven.store.read import open_product
+from hven.store.records import read_manifest, read_provenance
 from hven.store.staging import clean_staging, unlock
 from hven.store.write import write_dataset
 
