@@ -19,6 +19,7 @@ from hven.batch.launcher import job_log
 from hven.batch.model import JobRequest, JobState
 from hven.batch.store import JobStore
 from hven.batch.tables import JOB
+from hven.core.trust import trusted
 from hven.registry.database import Database
 from hven.registry.direct import DirectRegistry
 from hven.registry.schema import expired
@@ -77,7 +78,7 @@ class Machine:
 
     def by_lease(self, job, lease, method, path, **more):
         headers = {"Authorization": f"lease {job}:{lease}"}
-        return httpx.request(method, self.api + path, headers=headers, timeout=60, **more)
+        return httpx.request(method, self.api + path, headers=headers, timeout=60, **more, verify=trusted())
 
     def made(self, job):
         return [self.registry.get(i) for i in self.products(job)]

@@ -19,6 +19,7 @@ import installation as installing
 from accounts import Account, Accounts
 from websockets.sync.client import connect as connect_websocket
 
+from hven.core.trust import trusted
 from hven.hub.layout import Layout
 from hven.hub.ports import ROOTS_PORTS, free_port, read_ports
 
@@ -76,7 +77,7 @@ class Person:
         self.platform = platform
         self.account = account
         self.name = account.name
-        self.browser = httpx.Client(base_url=platform.address, follow_redirects=True, timeout=120)
+        self.browser = httpx.Client(base_url=platform.address, follow_redirects=True, timeout=120, verify=trusted())
         platform.browsers.append(self.browser)
         self.browser.get("/hub/login")
         form = {"username": self.name, "password": password, "_xsrf": self._xsrf}
@@ -107,7 +108,9 @@ class Person:
     def call(self, method: str, path: str, token: str = "", **more: Any) -> httpx.Response:
         """A request with a token instead of the browser's cookies."""
         headers = {"Authorization": f"token {token or self.token}"}
-        return httpx.request(method, self.platform.address + path, headers=headers, timeout=120, **more)
+        return httpx.request(
+            method, self.platform.address + path, headers=headers, timeout=120, **more, verify=trusted()
+        )
 
     def start_server(self) -> None:
         """Start the person's server and wait until it is ready."""

@@ -18,6 +18,7 @@ from hven.core.errors import ServiceUnavailableError, SettingsError
 from hven.core.logging import get_logger
 from hven.core.notify_settings import MailSettings, WebhookSettings
 from hven.core.settings import Settings
+from hven.core.trust import trusted
 
 TIMEOUT_S = 15.0
 _OK = range(200, 300)
@@ -139,7 +140,7 @@ class WebhookTransport:
         if s.token_file:
             headers["Authorization"] = f"Bearer {read_secret(s.token_file)}"
         try:
-            answer = httpx.post(url, json=self._body(message), headers=headers, timeout=TIMEOUT_S)
+            answer = httpx.post(url, json=self._body(message), headers=headers, timeout=TIMEOUT_S, verify=trusted())
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise ServiceUnavailableError(f"webhook {s.name} does not answer: {type(error).__name__}") from None
         if answer.status_code not in _OK:

@@ -12,6 +12,7 @@ import httpx
 import psutil
 
 from hven.core.settings import Settings
+from hven.core.trust import trusted
 from hven.hub.as_account import as_account, environment_of
 from hven.hub.hub_services import HubService, hub_services
 from hven.hub.layout import Layout, source_folder
@@ -133,7 +134,7 @@ def workers(settings: Settings) -> tuple[Supervised, ...]:
 def is_healthy(address: str) -> bool:
     """Whether a hub, and nothing else, answers at an address."""
     try:
-        return httpx.get(f"{address}/hub/health", timeout=5).is_success
+        return httpx.get(f"{address}/hub/health", timeout=5, verify=trusted()).is_success
     except httpx.HTTPError:
         return False
 
@@ -141,6 +142,6 @@ def is_healthy(address: str) -> bool:
 def answers(url: str) -> bool:
     """Whether a service answers at its own address: asking for a login is an answer, too."""
     try:
-        return not httpx.get(url, timeout=5).is_server_error
+        return not httpx.get(url, timeout=5, verify=trusted()).is_server_error
     except httpx.HTTPError:
         return False

@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 
 from hven.core.errors import HvenError, ServiceUnavailableError, revive
+from hven.core.trust import trusted
 
 TIMEOUT_S = 60.0
 PATIENCE_S = 20.0
@@ -35,7 +36,8 @@ class ApiClient:
     def __init__(self, url: str, credential: str, *, patience_s: float = PATIENCE_S) -> None:
         self.url = url.rstrip("/")
         self._patience_s = patience_s
-        self._client = httpx.Client(base_url=self.url, headers={"Authorization": credential}, timeout=TIMEOUT_S)
+        headers = {"Authorization": credential}
+        self._client = httpx.Client(base_url=self.url, headers=headers, timeout=TIMEOUT_S, verify=trusted())
 
     def __repr__(self) -> str:
         """Address."""

@@ -20,6 +20,7 @@ from hven.access.projects import owner_in, projects
 from hven.access.viewers import viewer_of
 from hven.core.errors import AccessDeniedError, ConfigurationError, UnknownNameError
 from hven.core.settings import EngineSettings, ServerSettings, Settings
+from hven.core.trust import trusted
 from hven.hub.machine.folders import make_project
 from hven.model.access import Viewer, may_see
 from hven.model.collection import AccessClass
@@ -51,7 +52,7 @@ class Place:
 
     def ask(self, user, path, body, *scopes):
         headers = {"Authorization": f"token {'.'.join((user, *(scopes or ('read', 'submit'))))}"}
-        return httpx.post(self.url + path, json=body, headers=headers, timeout=60)
+        return httpx.post(self.url + path, json=body, headers=headers, timeout=60, verify=trusted())
 
     def register(self, user, product, *scopes):
         return self.ask(user, "/products", {"products": [product_to_row(product)], "inputs": {}}, *scopes)

@@ -17,6 +17,7 @@ from hven.access.share import revoke, share
 from hven.access.viewers import viewer_of
 from hven.core.errors import AccessDeniedError, ConfigurationError, UnknownNameError
 from hven.core.settings import ServerSettings, Settings
+from hven.core.trust import trusted
 from hven.hub.machine.folders import bring_about, user_folder
 from hven.model.collection import Collection, CollectionKind
 from hven.observatory import connect
@@ -52,7 +53,7 @@ class Place:
 
     def ask(self, user, path, body, *scopes):
         headers = {"Authorization": f"token {'.'.join((user, *(scopes or ('read', 'submit'))))}"}
-        return httpx.post(self.url + path, json=body, headers=headers, timeout=60)
+        return httpx.post(self.url + path, json=body, headers=headers, timeout=60, verify=trusted())
 
     def seen(self, name):
         """Whether API and registry show somebody the product; they always say the same."""

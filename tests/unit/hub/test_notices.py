@@ -13,6 +13,7 @@ import httpx
 import pytest
 from playwright.sync_api import sync_playwright
 
+from hven.core.trust import trusted
 from hven.hub.announcement import announce, as_html, read_announcement
 from hven.hub.notices import Idleness, server_options
 from hven.hub.ports import free_port
@@ -40,7 +41,7 @@ def lab(folder, idle_s):
             until = time.monotonic() + 60
             while True:
                 try:
-                    httpx.get(f"{address}/api").raise_for_status()
+                    httpx.get(f"{address}/api", verify=trusted()).raise_for_status()
                     break
                 except httpx.HTTPError:
                     assert process.poll() is None, (folder / "log").read_text()
@@ -53,7 +54,9 @@ def lab(folder, idle_s):
 
 
 def call(server, method="GET"):
-    return httpx.request(method, f"{server.address}/hven/notices", headers={"Authorization": f"token {TOKEN}"})
+    return httpx.request(
+        method, f"{server.address}/hven/notices", headers={"Authorization": f"token {TOKEN}"}, verify=trusted()
+    )
 
 
 def test_an_announcement_is_one_line_and_can_be_cleared(tmp_path):

@@ -23,6 +23,7 @@ from hven.core.errors import (
     ServiceUnavailableError,
     UnknownNameError,
 )
+from hven.core.trust import trusted
 from hven.model.collection import AccessClass, Collection, CollectionKind
 
 READ, SUBMIT, OPERATE = (f"custom:hven:{verb}" for verb in ("read", "submit", "operate"))
@@ -60,7 +61,9 @@ class Hub:
                 env={**os.environ, **{f"TEST_{name}": str(value) for name, value in names.items()}},
             )  # fmt: skip
         self.url = f"http://127.0.0.1:{api}/services/api"
-        self.hub = httpx.Client(base_url=f"http://127.0.0.1:{hub}/hub/api", headers=auth(self.admin), timeout=30)
+        self.hub = httpx.Client(
+            base_url=f"http://127.0.0.1:{hub}/hub/api", headers=auth(self.admin), timeout=30, verify=trusted()
+        )
         self.tokens = {}
 
     def wait(self):
@@ -68,7 +71,10 @@ class Hub:
         while time.monotonic() < end:
             assert self.process.poll() is None, self.log.read_text()
             try:
-                if httpx.get(f"{self.url}/health").status_code == 401 and self.hub.get("/user").status_code == 200:
+                if (
+                    httpx.get(f"{self.url}/health", verify=trusted()).status_code == 401
+                    and self.hub.get("/user").status_code == 200
+                ):
                     return
             except httpx.TransportError:
                 pass
@@ -85,7 +91,7 @@ class Hub:
 
     def ask(self, token, method, path, **more):
         headers = {**(auth(token) if token else {}), **more.pop("headers", {})}
-        return httpx.request(method, self.url + path, headers=headers, timeout=60, **more)
+        return httpx.request(method, self.url + path, headers=headers, timeout=60, **more, verify=trusted())
 
     def end(self):
         self.process.terminate()

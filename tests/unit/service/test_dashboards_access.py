@@ -24,6 +24,7 @@ from websockets.sync.client import connect
 from hven.batch.model import JobRequest
 from hven.batch.store import JobStore
 from hven.core.errors import ConfigurationError
+from hven.core.trust import trusted
 from hven.hub.proxy import proxy_command
 from hven.model.collection import AccessClass, Collection, CollectionKind
 from hven.registry.database import Database
@@ -98,7 +99,7 @@ def _wait(address, answer, process, log):
     for _ in range(300):
         assert process.poll() is None, log.read_text()
         try:
-            if httpx.get(address).status_code == answer:
+            if httpx.get(address, verify=trusted()).status_code == answer:
                 return
         except httpx.TransportError:
             pass
@@ -112,7 +113,7 @@ def login(hub):
     browsers = []
 
     def browser(name):
-        client = httpx.Client(base_url=hub, follow_redirects=True, timeout=60)
+        client = httpx.Client(base_url=hub, follow_redirects=True, timeout=60, verify=trusted())
         client.get("/hub/login")
         xsrf = client.cookies["_xsrf"]
         client.post("/hub/login", data={"username": name, "password": PASSWORD, "_xsrf": xsrf})

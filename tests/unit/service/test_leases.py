@@ -14,6 +14,7 @@ from hven.batch.model import JobRequest, JobState
 from hven.batch.remote_queue import credential
 from hven.batch.store import JobStore
 from hven.core.settings import BatchSettings, Settings
+from hven.core.trust import trusted
 from hven.observatory import connect
 from hven.registry.database import Database
 from hven.service.auth import Caller
@@ -117,7 +118,9 @@ def test_only_runners_report_and_a_job_ends_as_jobs_end(settings, store, queue):
     with connect(settings) as obs, serving(obs, token=Token()) as api:
 
         def ask(authorization, method, path, body=None):
-            return httpx.request(method, api.url + path, headers={"Authorization": authorization}, json=body)
+            return httpx.request(
+                method, api.url + path, headers={"Authorization": authorization}, json=body, verify=trusted()
+            )
 
         assert ask("token ada-s", "GET", "/whoami").json()["name"] == "ada"
         assert ask("token ada-s", "POST", "/runner/renew").status_code == 403

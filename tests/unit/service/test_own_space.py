@@ -14,6 +14,7 @@ import small_products
 
 from hven.core.errors import QuotaExceededError
 from hven.core.settings import ServerSettings, Settings
+from hven.core.trust import trusted
 from hven.model.collection import Collection, CollectionKind
 from hven.observatory import connect
 from hven.registry.remote import RemoteRegistry
@@ -32,7 +33,7 @@ class Place:
 
     def ask(self, user, path, body, *, scopes=("read", "submit")):
         headers = {"Authorization": f"token {'.'.join((user, *scopes))}"}
-        return httpx.post(self.url + path, json=body, headers=headers, timeout=60)
+        return httpx.post(self.url + path, json=body, headers=headers, timeout=60, verify=trusted())
 
     def product(self, user=ADA, *, run="", **more):
         made = small_products.publish(

@@ -15,6 +15,7 @@ import pytest
 import small_products
 
 from hven.core.settings import ServerSettings, Settings
+from hven.core.trust import trusted
 from hven.model.collection import AccessClass, Collection, CollectionKind
 from hven.model.quantum import QuantumRecord, QuantumState
 from hven.observatory import connect
@@ -37,7 +38,7 @@ class Place:
         secret = ".".join((user, *scopes))
         content = body if isinstance(body, bytes) else json.dumps(body)
         headers = {"Authorization": f"token {secret}", "Content-Type": "application/json"}
-        return httpx.request(method, self.url + path, content=content, headers=headers, timeout=60)
+        return httpx.request(method, self.url + path, content=content, headers=headers, timeout=60, verify=trusted())
 
     def product(self, user=ADA, *, owner=None, run=None, maker=None, **more):
         """A product below a user's folder, published but not registered."""
@@ -329,7 +330,7 @@ def test_a_huge_body_of_unknown_length_is_refused_too(place):
     parts = (b" " * (1 << 20) for _ in range(40))
 
     try:
-        answer = httpx.post(f"{place.url}/products", content=parts, headers=headers, timeout=60)
+        answer = httpx.post(f"{place.url}/products", content=parts, headers=headers, timeout=60, verify=trusted())
     except httpx.TransportError:
         return  # the service has hung up on us
     refused(answer, 413, "larger than")
