@@ -6,6 +6,7 @@ import gc
 import itertools
 import os
 import shutil
+import subprocess
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,6 +20,7 @@ settings.register_profile("hven", deadline=None, max_examples=30, suppress_healt
 settings.load_profile("hven")
 
 _NUMBERS = itertools.count()
+_NIGHT = pytest.StashKey[subprocess.Popen[bytes]]()
 
 
 def require(condition: object, reason: str, command: str) -> None:
@@ -160,17 +162,25 @@ def _of_run(config: pytest.Config) -> Path:
 
 
 @pytest.fixture(scope="session")
-def installation(request, accounts):
+def folder_of_run(request) -> Path:
+    """Folder that all test processes of a run share."""
+    return _of_run(request.config)
+
+
+@pytest.fixture(scope="session")
+def installation(folder_of_run, accounts):
     """hven installed for many users by the operator's command, once for all test processes: see `installation.py`."""
     import installation as installing
+    import simulated_night
 
-    noted = _of_run(request.config) / "installation"
+    noted = folder_of_run / "installation"
     with FileLock(f"{noted}.lock"):
         if not noted.exists():
             installing.sweep()
             prefix = installing.new_folder("installation") / "hven"
             made = installing.install(prefix, accounts)
             installing.give_bytecode(made)
+            simulated_night.wait_for_one_that_began(folder_of_run / simulated_night.NAME)  # it compiles what is given
             installing.give_machine_code(made)
             noted.write_text(str(prefix))
     return installing.Installation(Path(noted.read_text()))
@@ -185,6 +195,16 @@ def server_site(accounts, installation):
         yield installing.make_site(folder, accounts, installation)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Let the night of a whole run be made from the beginning: each of its processes would else compile the same."""
+    config = session.config
+    if config.getoption("dist", "no") != "no" and config.args_source is config.ArgsSource.TESTPATHS:
+        import simulated_night
+
+        config.stash[_NIGHT] = simulated_night.begin(_of_run(config) / simulated_night.NAME)
+
+
 def pytest_collection() -> None:
     """Load all tests without looking for garbage, of which there is none."""
     gc.disable()
@@ -197,7 +217,11 @@ def pytest_collection_finish() -> None:
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Remove the installation of the run after its last test process."""
+    """End what a run has begun, and remove its installation after its last test process."""
+    if (made := session.config.stash.get(_NIGHT, None)) is not None:
+        import simulated_night
+
+        simulated_night.end(made)
     noted = _of_run(session.config) / "installation"
     if "PYTEST_XDIST_WORKER" not in os.environ and noted.exists():
         import installation as installing

@@ -6,8 +6,8 @@ import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hven.model.content_digest import digest_dataset
 from hven.model.data_id import DataId
-from hven.model.digest import digest_dataset
 from hven.tasks.frames import measure_pedestals, subtract_pedestal
 from hven.tasks.pulses import find_pulses
 from hven.testing.tasks import run_task

@@ -12,8 +12,8 @@ import numpy as np
 import xarray as xr
 
 from hven.core.errors import DataError
+from hven.model.content_digest import ArrayDigest, digest_dataset
 from hven.model.dataset_type import DatasetType
-from hven.model.digest import ArrayDigest, digest_dataset
 from hven.model.instrument import Format, Inspection
 from hven.store import arrays, tables
 from hven.store.chunks import stream

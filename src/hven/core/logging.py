@@ -6,9 +6,10 @@ import logging
 import re
 import sys
 from collections.abc import MutableMapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import structlog
+if TYPE_CHECKING:
+    import structlog
 
 _SECRET_KEYS = re.compile(r"token|password|secret|authorization|cookie", re.IGNORECASE)
 _SECRET_TEXT = re.compile(r"(token[=: ]+|://[^/\s:@]+:)[^\s&@]+", re.IGNORECASE)
@@ -32,6 +33,8 @@ def hide_secrets(_logger: object, _method: str, event: MutableMapping[str, Any])
 
 def configure(*, json: bool, level: str = "INFO") -> None:
     """Set up logging of a process: JSON lines or readable ones, on standard error."""
+    import structlog
+
     renderer = (
         structlog.processors.JSONRenderer() if json else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
     )
@@ -52,4 +55,16 @@ def configure(*, json: bool, level: str = "INFO") -> None:
 
 def get_logger(name: str) -> structlog.stdlib.BoundLogger:
     """Logger of a module; events are short phrases, facts are keywords."""
-    return structlog.get_logger(room=name)  # type: ignore[no-any-return]
+    return _Logger(name)  # type: ignore[return-value]
+
+
+class _Logger:
+    """Loads structlog, and the terminal's colours with it, at its first event: most short commands have none."""
+
+    def __init__(self, room: str) -> None:
+        self._room = room
+
+    def __getattr__(self, method: str) -> Any:
+        import structlog
+
+        return getattr(structlog.get_logger(room=self._room), method)

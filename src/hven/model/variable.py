@@ -7,11 +7,10 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from hven.core.errors import SchemaError
 
 if TYPE_CHECKING:
+    import numpy as np
     import xarray as xr
 
 
@@ -92,6 +91,8 @@ def _same_dtype(dtype: np.dtype[np.generic], expected: str) -> bool:
         return True
     if expected == "str":
         return dtype.kind in "UOT" or "string" in str(dtype).lower() or str(dtype) == "str"
+    import numpy as np
+
     return dtype == np.dtype(expected)
 
 
@@ -114,7 +115,7 @@ def check(dataset: xr.Dataset, variables: Iterable[Variable], *, what: str) -> N
 
     Examples
     --------
-    >>> import xarray as xr
+    >>> import numpy as np, xarray as xr
     >>> image = Variable("image", ("y", "x"), "float32", "adu", "Picture.")
     >>> check(xr.Dataset({"image": (("x", "y"), np.zeros((2, 2), "f4"))}), [image], what="demo")
     Traceback (most recent call last):

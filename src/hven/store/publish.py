@@ -14,9 +14,9 @@ from typing import Self
 import xarray as xr
 
 from hven.core.errors import ConflictError, SchemaError
+from hven.model.content_digest import digest_dataset
 from hven.model.data_id import DatasetRef
 from hven.model.dataset_type import DatasetType
-from hven.model.digest import digest_dataset
 from hven.model.product import Product
 from hven.model.provenance import Provenance
 from hven.store import arrays, overviews, tables

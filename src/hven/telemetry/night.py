@@ -15,8 +15,8 @@ from hven.core.errors import AccessDeniedError, DatasetNotFoundError
 from hven.core.settings import Settings
 from hven.model.access import UNCLASSED
 from hven.model.collection import AccessClass, Collection, CollectionKind, run_name
+from hven.model.content_digest import digest_dataset
 from hven.model.data_id import DataId, DatasetRef, Level
-from hven.model.digest import digest_dataset
 from hven.model.product import Product
 from hven.model.provenance import InputRecord, Provenance
 from hven.model.query import DataQuery

@@ -140,7 +140,7 @@ def run_coordinators(tmp_path, points):
 
 
 def test_coordinator_killed_at_many_points_is_resumed_by_running_again(observatory, tmp_path):
-    from hven.model.digest import digest_dataset
+    from hven.model.content_digest import digest_dataset
     from hven.store.index import iter_products
     from hven.store.read import open_product
 

@@ -276,7 +276,7 @@ def test_published_but_unregistered_product_is_found_again(observatory, tmp_path
 
 
 def test_manifest_digest_is_the_content_of_what_is_on_disk(observatory):
-    from hven.model.digest import digest_dataset
+    from hven.model.content_digest import digest_dataset
 
     observatory.add(1)
     for product in observatory.process(block_rows=256).products:

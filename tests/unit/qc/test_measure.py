@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from hven.model.content_digest import digest_dataset
 from hven.model.data_id import DataId
-from hven.model.digest import digest_dataset
 from hven.qc import METRICS
 from hven.qc.measure import TASK, MeasureConfig
 from hven.qc.summary import summarise

@@ -10,7 +10,7 @@ import xarray as xr
 from demo_products import EVENTS, EVENTS_REF, FRAMES, FRAMES_REF, ROWS, make_events, make_frames, provenance
 
 from hven.core.errors import DatasetNotFoundError, SchemaError, UnknownNameError
-from hven.model.digest import digest_dataset
+from hven.model.content_digest import digest_dataset
 from hven.store import arrays
 from hven.store.publish import stage
 from hven.store.read import open_product, read_rows, read_rows_at

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from hven.model.content_digest import digest_dataset
 from hven.model.data_id import DataId
-from hven.model.digest import digest_dataset
 from hven.tasks.frames.quadrants import quadrant_map
 from hven.tasks.pulses import find_long_pulses, find_pulses, match_pulses
 from hven.testing.tasks import run_task

@@ -9,7 +9,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from hven.core.errors import ChecksumError
-from hven.model.digest import digest_dataset
+from hven.model.content_digest import digest_dataset
 from hven.model.product import Product
 from hven.model.provenance import Provenance, SoftwareRecord
 from hven.pipeline.identity import software
