@@ -50,6 +50,13 @@ class Alarms(Protocol):
         """Tell nobody of this rule and key, or of all of the rule, for some hours."""
         ...
 
+    def silence_rules(self, rules: str, hours: float, text: str) -> Silence:
+        """Tell nobody of rules of a family (``quality``) or that fit a pattern (``quality/*``) for some hours.
+
+        What is raised only later is meant, too. ConfigurationError for a pattern of all rules.
+        """
+        ...
+
     def close(self) -> None:
         """Give connections back."""
         ...
@@ -112,6 +119,13 @@ class DirectAlarms:
             alarm_id, until_ns=until, whole_rule=whole_rule, who=self.user, text=_said(text), now_ns=now
         )
 
+    def silence_rules(self, rules: str, hours: float, text: str) -> Silence:
+        """Tell nobody of a family, or of what fits a pattern, for some hours."""
+        self._must_operate()
+        now = now_ns()
+        until = now + round(hours * 3600 * NS)
+        return self.store.silence_rules(_named(rules), until_ns=until, who=self.user, text=_said(text), now_ns=now)
+
     def close(self) -> None:
         """Give connections back."""
         self.store.database.close()
@@ -119,6 +133,13 @@ class DirectAlarms:
     def _must_operate(self) -> None:
         if not self.operator:
             raise AccessDeniedError(f"{self.user} may not operate", hint="You may comment on the alarm.")
+
+
+def _named(rules: str) -> str:
+    if not rules.strip("*?/ "):
+        hint = "Name a family, like quality, or a pattern, like quality/*."
+        raise ConfigurationError("all alarms cannot be silenced at once", hint=hint)
+    return rules
 
 
 def _said(text: str) -> str:

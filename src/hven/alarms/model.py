@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
+from fnmatch import fnmatchcase
 
 from hven.alarms.message import Severity
 
@@ -185,7 +186,11 @@ class Happening:
 
 @dataclass(frozen=True, slots=True)
 class Silence:
-    """No messages about a rule, or one key of it, until a time; who wanted that, when and why."""
+    """No messages about a rule, or one key of it, until a time; who wanted that, when and why.
+
+    A rule is named by its own name, by that of its family (``quality`` of ``quality/lost_packets``) or by a pattern
+    (``quality/*``, ``*-late``).
+    """
 
     rule: str
     key: str
@@ -197,7 +202,7 @@ class Silence:
     def covers(self, alarm: Alarm, now_ns: int) -> bool:
         """Whether it holds messages about an alarm back."""
         return (
-            self.rule in {alarm.rule, alarm.rule.partition(FAMILY)[0]}
+            (self.rule == alarm.rule.partition(FAMILY)[0] or fnmatchcase(alarm.rule, self.rule))
             and self.key in {"", alarm.key}
             and now_ns < self.until_ns
         )

@@ -56,6 +56,11 @@ class RemoteAlarms:
         """Tell nobody for some hours."""
         return Silence(**self._act(alarm_id, "silence", text=text, hours=hours, whole_rule=whole_rule))
 
+    def silence_rules(self, rules: str, hours: float, text: str) -> Silence:
+        """Tell nobody of a family, or of what fits a pattern, for some hours."""
+        body = {"rules": rules, "text": text, "hours": hours}
+        return Silence(**self._api.ask("POST", "/alarm-silences", again=False, json=body))
+
     def close(self) -> None:
         """Nothing is its own."""
 

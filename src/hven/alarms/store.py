@@ -119,10 +119,18 @@ class AlarmStore:
         with self.database.write() as connection:
             alarm = _one(connection, alarm_id)
             made = Silence(alarm.rule, "" if whole_rule else alarm.key, until_ns, who, storable(text), now_ns)
-            place = (SILENCE.c.rule == made.rule) & (SILENCE.c.key == made.key)
-            connection.execute(sa.delete(SILENCE).where(place))
-            connection.execute(sa.insert(SILENCE).values(asdict(made)))
+            _hold_back(connection, made)
             _note(connection, [Happening(alarm_id, now_ns, Deed.SILENCED, who, text)])
+        return made
+
+    def silence_rules(self, rules: str, *, until_ns: int, who: str, text: str, now_ns: int) -> Silence:
+        """Tell nobody of rules that a family or a pattern names, those to come among them, until a time."""
+        made = Silence(rules, "", until_ns, who, storable(text), now_ns)
+        with self.database.write() as connection:
+            _hold_back(connection, made)
+            rows = connection.execute(ALARM.select().where(ALARM.c.state != _CLOSED)).mappings()
+            covered = [alarm.id for alarm in map(alarm_of, rows) if made.covers(alarm, now_ns)]
+            _note(connection, [Happening(alarm, now_ns, Deed.SILENCED, who, f"{rules}: {text}") for alarm in covered])
         return made
 
 
@@ -131,6 +139,12 @@ def _book(connection: sa.Connection) -> Book:
     open_ = {row["id"]: alarm_of(row) for row in rows}
     watches = connection.execute(WATCH.select().order_by(WATCH.c.rule, WATCH.c.key)).mappings()
     return {(row["rule"], row["key"]): watch_of(row, open_.get(row["alarm"])) for row in watches}
+
+
+def _hold_back(connection: sa.Connection, made: Silence) -> None:
+    place = (SILENCE.c.rule == made.rule) & (SILENCE.c.key == made.key)
+    connection.execute(sa.delete(SILENCE).where(place))
+    connection.execute(sa.insert(SILENCE).values(asdict(made)))
 
 
 def _keep(connection: sa.Connection, before: Book, after: Book, rules: set[str], now_ns: int) -> None:

@@ -70,20 +70,26 @@ def comment(alarm: Id, text: Words, site: Site = None) -> None:
 
 @alarms.command()
 def silence(
-    alarm: Id,
+    alarm: Annotated[str, typer.Argument(help="An alarm, or with --rules a family or pattern of rules: 'quality/*'.")],
     text: Words,
     *,
     hours: Annotated[float, typer.Option(min=0.01)] = 8.0,
     whole_rule: Annotated[bool, typer.Option("--rule", help="All of its rule, not only this key.")] = False,
+    rules: Annotated[bool, typer.Option("--rules", help="All rules of a family or pattern, alarms or not.")] = False,
     site: Site = None,
 ) -> None:
-    """Tell nobody of this rule and key for some hours; for operators."""
+    """Tell nobody of this rule and key, or of many rules, for some hours; for operators."""
     from hven.core.clock import NS, format_utc
     from hven.observatory import connect
 
     with connect(site) as obs:
-        made = obs.alarms.silence(alarm, hours, text, whole_rule=whole_rule)
-    print(f"nobody is told of {made.rule} {made.key or '(all)'} until {format_utc(made.until_ns // NS * NS)}")
+        if rules:
+            made = obs.alarms.silence_rules(alarm, hours, text)
+        else:
+            made = obs.alarms.silence(alarm, hours, text, whole_rule=whole_rule)
+        now = sum(made.covers(one, made.at_ns) for one in obs.alarms.find())
+    until = format_utc(made.until_ns // NS * NS)
+    print(f"nobody is told of {made.rule} {made.key or '(all)'} until {until}; open now: {now}")
 
 
 @alarms.command()

@@ -137,6 +137,7 @@ def test_only_operators_change_alarms_and_reasons_are_needed(watched):
         lambda: ada.acknowledge(alarm.id),
         lambda: ada.clear(alarm.id, "x"),
         lambda: ada.silence(alarm.id, 1, "x"),
+        lambda: ada.silence_rules("quality/*", 1, "x"),
     ):
         with pytest.raises(AccessDeniedError, match="ada may not operate"):
             change()
@@ -186,6 +187,34 @@ def test_one_metric_is_silenced_on_all_detectors_and_no_other(watched):
         "quality/gain: img16/1/gain is bad",
         "quality/lost_packets: img16/1/lost_packets is bad",
     ]
+
+
+@pytest.mark.parametrize("rules", ["quality", "quality/*", "qual*"])
+def test_a_family_is_silenced_with_one_word_what_comes_later_too_and_nothing_else(watched, rules):
+    measured(watched, BAD[0])
+    watched.store.silence_rules(rules, until_ns=watched.now + 150 * NS, who="olga", text="works", now_ns=watched.now)
+    measured(watched, *BAD)
+    measured(watched, root=1)
+
+    assert [words for what, words in watched.told() if what == "raised"] == [
+        "quality/gain: img16/1/gain is bad", "root: root of k",
+    ]  # fmt: skip
+    silenced = [line for line in watched.store.history() if line.what is Deed.SILENCED]
+    assert [(line.who, line.text) for line in silenced] == [("olga", f"{rules}: works")]
+    measured(watched, *BAD)
+    assert ("raised", "quality/lost_packets: img16/1/lost_packets is bad") in watched.told()
+
+
+def test_a_pattern_of_other_rules_silences_nothing_and_one_of_all_is_refused(watched):
+    olga = DirectAlarms(watched.store, user="olga", operator=True)
+    olga.silence_rules("quality/lost*", 1, "x")
+    measured(watched, *BAD[:2])
+    assert {words for what, words in watched.told() if what == "raised"} == {
+        "quality/gain: img16/1/gain is bad", "quality/gain: img16/2/gain is bad",
+    }  # fmt: skip
+    for everything in ("*", " ", "*/*", ""):
+        with pytest.raises(ConfigurationError, match="cannot be silenced at once"):
+            olga.silence_rules(everything, 1, "x")
 
 
 def test_alarms_of_each_metric_hang_beneath_the_cause_of_their_rule_and_end_with_it(watched):

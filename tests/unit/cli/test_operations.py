@@ -12,6 +12,7 @@ from hven.batch.launcher import write_site
 from hven.cli.main import app
 from hven.core.errors import ConfigurationError
 from hven.core.settings import Settings
+from hven.observatory import connect
 
 CAMPAIGN = {
     "name": "dr1",
@@ -54,6 +55,15 @@ def test_a_file_with_an_unknown_key_is_refused(hven, tmp_path):
 
     with pytest.raises(ConfigurationError, match=r"dr1\.yaml: colour"):
         hven("campaign", "load", file)
+
+
+def test_a_family_of_alarms_is_silenced_before_there_are_any(hven, tmp_path):
+    said = hven("alarms", "silence", "--rules", "quality/*", "tests of the cameras", "--hours", 4)
+
+    assert said.startswith("nobody is told of quality/* (all) until ")
+    assert said.strip().endswith("open now: 0")
+    with connect(Settings(root=tmp_path / "data", state=tmp_path / "state")) as obs:
+        assert [(s.rule, s.key, s.why) for s in obs.alarms.silences()] == [("quality/*", "", "tests of the cameras")]
 
 
 def test_a_schedule_is_enabled_fired_by_hand_and_looked_at(hven):

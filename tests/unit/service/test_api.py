@@ -190,6 +190,7 @@ ENDPOINTS = [
     ("GET", "/ledger/panoseti/20251021"),
     *(("GET", path) for path in ("/alarms", "/alarms/0a1b2c3d4e5f", "/alarm-events", "/alarm-silences")),
     *(("POST", f"/alarms/0a1b2c3d4e5f/{verb}") for verb in ("acknowledge", "comment", "clear", "silence")),
+    ("POST", "/alarm-silences"),
     ("GET", "/status"),
     *(("GET", path) for path in ("/gateway", "/gateway/stream")),
     ("POST", "/telemetry/weather"),

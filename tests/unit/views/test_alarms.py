@@ -76,6 +76,23 @@ def test_only_operators_change_alarms(clean, monkeypatch):
     assert shown(clean.seen_by(READER), "alarms")[1] == ["Comment …"]
 
 
+def test_a_family_of_alarms_is_silenced_with_one_button(clean, monkeypatch):
+    asked = []
+    monkeypatch.setattr(frame, "asking", lambda: lambda path, body: asked.append((path, body)))
+    store = AlarmStore(database := Database(clean.settings.platform_url))
+    rule = Rule(name="quality", source="quality", kind="threshold", upper=0, each=True, says="{key}")
+    signals = [Signal("quality", f"img16/1/{metric}", 1.0, now_ns()) for metric in ("gain", "lost_packets")]
+    store.evaluate([rule], Round.of(signals), now_ns(), Outbox(database, []))
+    page = frame.page("alarms", warm.PAGES["alarms"], clean, Url())
+    next(b for b in page.select(pn.ui.Button) if b.label == "Silence a family …").clicks += 1
+    [why] = [w for w in page.select(pn.ui.TextInput) if w.label == "Reason"]
+    why.value = "tests"
+    next(b for b in page.select(pn.ui.Button) if b.label == "Silence them").clicks += 1
+
+    [(path, body)] = asked
+    assert (path, body["rules"], body["text"]) == ("alarm-silences", "quality/*", "tests")
+
+
 def test_tonight_joins_alarms_marks_and_the_night_log_in_one_verdict(clean):
     before, _ = shown(clean, "tonight", night="20251021")
     assert "Nobody has marked anything bad" in before

@@ -22,11 +22,22 @@ class Words(BaseModel):
     text: Annotated[str, Field(max_length=2000)] = ""
 
 
-class Quiet(Words):
+class Hours(Words):
     """How long nobody is told, and why."""
 
     hours: Annotated[float, Field(gt=0, le=24 * 366)]
+
+
+class Quiet(Hours):
+    """Of all of the alarm's rule, or of its key only."""
+
     whole_rule: bool = False
+
+
+class QuietRules(Hours):
+    """Of which rules: a family or a pattern of names."""
+
+    rules: Annotated[str, Field(min_length=1, max_length=200)]
 
 
 @router.get("/alarms")
@@ -45,6 +56,12 @@ def events(alarms: ReadAlarms, limit: Limit = 1000) -> list[Happening]:
 def silences(alarms: ReadAlarms) -> list[Silence]:
     """Silences that hold."""
     return alarms.silences()
+
+
+@router.post("/alarm-silences")
+def silence_rules(body: QuietRules, alarms: ChangeAlarms) -> Silence:
+    """Tell nobody of a family of rules, or of those that fit a pattern, for some hours."""
+    return alarms.silence_rules(body.rules, body.hours, body.text)
 
 
 @router.get("/alarms/{alarm}")

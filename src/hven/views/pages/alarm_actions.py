@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from hven.alarms.model import FAMILY
 from hven.model.access import Viewer
 from hven.views.actions import Action, Field
 from hven.views.pages.job_actions import operates
@@ -23,7 +24,9 @@ def actions(open_: Sequence[Any], viewer: Viewer | None) -> list[Action]:
                      fields=(_which(named), _WORDS))  # fmt: skip
     if not operates(viewer):
         return [comment]
-    return [*([_acknowledge(raised)] if raised else []), comment, _silence(named), _clear(named)]
+    families = sorted({alarm.rule.partition(FAMILY)[0] for alarm in open_ if FAMILY in alarm.rule})
+    many = [_silence_all(families)] if families else []
+    return [*([_acknowledge(raised)] if raised else []), comment, _silence(named), *many, _clear(named)]
 
 
 def _which(named: dict[str, str]) -> Field:
@@ -42,6 +45,15 @@ def _silence(named: dict[str, str]) -> Action:
         "Silence …", "alarms/{alarm}/silence", "Nobody is told of it until then.", yes="Silence it",
         question="Nobody is told of this for how long? The alarm itself stays.",
         fields=(_which(named), Field("hours", "For", _HOURS), Field("text", "Reason")),
+    )  # fmt: skip
+
+
+def _silence_all(families: list[str]) -> Action:
+    named = {f"all of {family}": f"{family}{FAMILY}*" for family in families}
+    return Action(
+        "Silence a family …", "alarm-silences", "Nobody is told of any of them until then.", yes="Silence them",
+        question="Nobody is told of any of these for how long, those to come among them? The alarms themselves stay.",
+        fields=(Field("rules", "Which", named), Field("hours", "For", _HOURS), Field("text", "Reason")),
     )  # fmt: skip
 
 
