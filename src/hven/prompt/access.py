@@ -51,7 +51,9 @@ def may_look(registry: Registry, instrument: str) -> bool:
 
 @dataclass(slots=True)
 class Hearing:
-    """What of the gateway is for somebody: what is being taken by instrument, all else by the run that it names.
+    """What of the gateway is for somebody: what is being taken by instrument, all else by collections that it names.
+
+    A record names the run that it tells of as `run`, and that of the raw data on which something works as `data`.
 
     Parameters
     ----------
@@ -70,8 +72,8 @@ class Hearing:
             self._closed = closed_runs(self.whole, self.seen)
             self._looked_s = time.monotonic()
         instrument = re.split("[./]", record.name, maxsplit=1)[0]
-        run = raw_run(instrument) if record.channel in CHANNELS else record.value.get("run")
-        return run not in self._closed
+        told = {record.value.get("run"), record.value.get("data")}
+        return self._closed.isdisjoint({raw_run(instrument)} if record.channel in CHANNELS else told)
 
 
 def closed_runs(whole: Registry, seen: Registry) -> frozenset[str]:

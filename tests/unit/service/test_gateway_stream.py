@@ -9,6 +9,10 @@ import guest_api
 import httpx
 import pytest
 
+from hven.batch.commands.chore import publish
+from hven.batch.commands.model import CommandRequest
+from hven.batch.commands.refusals import note
+from hven.batch.commands.store import CommandStore
 from hven.core.clock import NS, now_ns
 from hven.core.settings import Settings
 from hven.model.collection import AccessClass, Collection, CollectionKind, raw_run
@@ -115,6 +119,42 @@ def test_what_names_a_run_is_told_to_those_who_may_see_it_also_while_a_stream_is
         assert [e["value"]["n"] for e in listening.result()[0]] == [3]
         assert told() == {3}
         assert told(Authorization="token olga.read.operate") == {1, 3}
+
+
+def test_commands_are_for_those_who_may_see_their_data_and_their_run(site, monkeypatch):
+    gateway, client = site
+    monkeypatch.setattr(access, "_LOOK_S", 0.0)
+    olga = {"Authorization": "token olga.read.operate"}
+    store = CommandStore(gateway.database)
+    secret = {"values": {"observation": ("secret.1",)}, "where": "detector == 7"}
+    requests = [CommandRequest(id="on.closed.data", pipeline="closed/analyse", **secret),
+                CommandRequest(id="into.closed.run", pipeline="panoseti/nightly", **secret),
+                CommandRequest(id="for.all", pipeline="panoseti/nightly")]  # fmt: skip
+    with connect(client.settings) as obs:
+        for name in (raw_run("closed"), requests[1].run):
+            obs.registry.define(Collection(name, CollectionKind.RUN, AccessClass.OPERATORS))
+    first = gateway.last()
+    for request in requests:
+        publish(gateway, store.put(request, who="ocs"))
+        note(gateway.database, request, who="ocs", why="sent before")
+
+    def told(headers, channel="commands"):
+        records = client.get("/gateway", params={"channel": channel}, headers=headers).json()["records"]
+        return {record["name"] for record in records}
+
+    def listed(headers):
+        return {command["request"]["id"] for command in client.get("/commands", headers=headers).json()}
+
+    heard, _ = events(client, 1, since=first, channel="commands")
+    assert [event["name"] for event in heard] == ["for.all"]
+    assert told({}) == told({}, "refusals") == listed({}) == {"for.all"}
+    assert told(olga) == listed(olga) == {request.id for request in requests}
+    assert client.get("/commands", params={"limit": 1}).json()[0]["request"]["id"] == "for.all"
+    for hidden in requests[:2]:
+        answer = client.get(f"/commands/{hidden.id}")
+        assert answer.status_code == 404
+        assert "secret" not in answer.text
+        assert client.get(f"/commands/{hidden.id}", headers=olga).json()["request"]["where"] == "detector == 7"
 
 
 def test_who_asks_for_more_than_is_kept_is_told_where_to_go_on(site, monkeypatch):

@@ -33,7 +33,7 @@ def publish(gateway: Gateway, command: Command) -> None:
     summary = command.summary.model_copy(update={"certified": command.summary.certified[:_MOST], "verdicts": ()})
     told = command.model_copy(update={"error": command.error[:_LONGEST], "summary": summary})
     value = told.model_dump(mode="json", exclude={"request"}) | {"pipeline": command.request.pipeline}
-    gateway.publish(CHANNEL, command.request.id, value)
+    gateway.publish(CHANNEL, command.request.id, value | command.request.collections)
 
 
 class CommandChore:

@@ -8,7 +8,7 @@ from typing import Protocol
 from hven import instruments
 from hven.batch.commands.model import Command, CommandRequest, CommandState, Summary
 from hven.batch.commands.refusals import note
-from hven.batch.commands.store import CommandStore
+from hven.batch.commands.store import CommandStore, not_there
 from hven.batch.store import JobStore
 from hven.calibration.declared import find_calibration
 from hven.core.errors import AccessDeniedError, ConflictError, NotFoundError, UnknownNameError
@@ -69,13 +69,24 @@ class DirectCommands:
         In whose name.
     operator
         Whether they may command.
+    closed
+        Collections that they may not see: what works on these or makes these is not there for them.
     """
 
-    def __init__(self, settings: Settings, store: CommandStore, *, user: str, operator: bool) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        store: CommandStore,
+        *,
+        user: str,
+        operator: bool,
+        closed: frozenset[str] = frozenset(),
+    ) -> None:
         self.settings = settings
         self.store = store
         self.user = user
         self.operator = operator
+        self.closed = closed
 
     def send(self, request: CommandRequest) -> Command:
         """Check the request and take it down."""
@@ -84,16 +95,20 @@ class DirectCommands:
         try:
             return self.store.put(request, who=self.user)
         except ConflictError as error:
-            note(self.store.database, request.id, who=self.user, why=error.message)
+            note(self.store.database, request, who=self.user, why=error.message)
             raise
 
     def get(self, command: str) -> Command:
         """Command by id."""
-        return self._living(self.store.get(command))
+        found = self.store.get(command)
+        if not self._is_seen(found):
+            raise not_there(command)
+        return self._living(found)
 
     def find(self, states: Collection[CommandState] = (), *, limit: int | None = None) -> list[Command]:
         """Commands, newest first."""
-        return [self._living(command) for command in self.store.find(states, limit=limit)]
+        found = self.store.find(states, limit=None if self.closed else limit)
+        return [self._living(command) for command in filter(self._is_seen, found)][:limit]
 
     def abort(self, command: str) -> Command:
         """Stop a command."""
@@ -103,6 +118,9 @@ class DirectCommands:
     def close(self) -> None:
         """Close the table's connections."""
         self.store.database.close()
+
+    def _is_seen(self, command: Command) -> bool:
+        return self.closed.isdisjoint(command.request.collections.values())
 
     def _living(self, command: Command) -> Command:
         """With the counts of its job, while that goes on."""

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from hven.batch.model import Counts, JobClass, JobRequest
 from hven.core.clock import parse_utc
 from hven.core.errors import ConfigurationError
+from hven.model.collection import raw_run
 from hven.model.data_id import Value
 from hven.model.digest import digest_json
 from hven.model.metric import Status
@@ -121,6 +122,11 @@ class CommandRequest(_Record):
     def run(self) -> str:
         """RUN collection of its products: it lets the job be submitted once, however often that is tried."""
         return f"{self.instrument}/runs/commands/{self.id}"
+
+    @property
+    def collections(self) -> dict[str, str]:
+        """Who may see these may see the command: `run` of its products, and `data`, the raw data that it works on."""
+        return {"run": self.run, "data": raw_run(self.instrument)}
 
     @property
     def job(self) -> JobRequest:

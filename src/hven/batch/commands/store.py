@@ -56,7 +56,7 @@ class CommandStore:
         """Command by id; raises NotFoundError."""
         found = self._commands(COMMAND.c.id == command)
         if not found:
-            raise NotFoundError(f"there is no command {command!r}", hint="`hven command list` shows the latest.")
+            raise not_there(command)
         return found[0]
 
     def find(self, states: Collection[CommandState] = (), *, limit: int | None = None) -> list[Command]:
@@ -105,6 +105,11 @@ class CommandStore:
         with self.database.read() as connection:
             rows = connection.execute(query).mappings().all()
         return [Command.model_validate({k: v for k, v in row.items() if k not in _HIDDEN}) for row in rows]
+
+
+def not_there(command: str) -> NotFoundError:
+    """Error for an id that is none."""
+    return NotFoundError(f"there is no command {command!r}", hint="`hven command list` shows the latest.")
 
 
 _HIDDEN = frozenset({"id", "digest", "told"})

@@ -17,8 +17,9 @@ from hven.batch.schedules.schedules import DirectSchedules, Schedules
 from hven.core.errors import AccessDeniedError, describe
 from hven.core.settings import Settings
 from hven.model.access import Viewer
+from hven.model.collection import owner_of
 from hven.observatory import Observatory
-from hven.prompt.access import Hearing
+from hven.prompt.access import Hearing, closed_runs
 from hven.registry.database import Database
 from hven.registry.direct import DirectRegistry
 from hven.retention.audit import Audit
@@ -179,10 +180,14 @@ def _schedules_changed(
 
 
 def _commands_read(
-    whole: Annotated[Observatory, Depends(_whole)], caller: Annotated[Caller, Depends(_reader)]
+    whole: Annotated[Observatory, Depends(_whole)],
+    seen: Annotated[DirectRegistry, Depends(_seen)],
+    caller: Annotated[Caller, Depends(_reader)],
 ) -> Commands:
     direct = cast("DirectCommands", whole.commands)
-    return DirectCommands(direct.settings, direct.store, user=caller.name, operator=caller.may("operate"))
+    closed = frozenset(run for run in closed_runs(whole.registry, seen) if not owner_of(run))
+    operator = caller.may("operate")
+    return DirectCommands(direct.settings, direct.store, user=caller.name, operator=operator, closed=closed)
 
 
 def _commands_changed(
