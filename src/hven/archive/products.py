@@ -181,7 +181,7 @@ class ProductMaker:
 
     def publish(self, staging: Staging, read: ReadBack, provenance: Provenance, files: list[RawRecord]) -> Product:
         """Publish what was converted."""
-        flags = ("partial",) if together(files).partial else ()
+        flags = str(read.dataset.attrs.get("flags", "")).split() + ["partial"] * together(files).partial
         return staging.publish(provenance, self._type(staging.ref), flags=flags, read=read)
 
     def _type(self, ref: DatasetRef) -> DatasetType:

@@ -12,6 +12,12 @@ TIME = Variable("time", _T, "datetime64[ns]", "", "UTC time of the exposure.")
 EXPOSURE = Variable("exposure", _T, "int64", "1", "Number of the drop in its series.")
 FLIGHT = Variable("flight", _T, "float64", "s", "Time of flight from release to exposure.")
 KIND = Variable("kind", _T, "int64", "", "Shown: 0 glowing cloud, 1 probe light with atoms, 2 without, 3 no light.")
+NO_LIGHT = 3
+"""The `kind` of images without light."""
+
+DARK = "dark"
+"""Flag of datasets all of whose images are without light."""
+
 IMAGES = Variable("images", ("time", "y", "x"), "any", "count", "Images as recorded.")
 
 QUALITY_FLAGS = {"no_cloud": 1, "saturated": 2, "bad_fit": 4, "missing_port": 8}

@@ -120,7 +120,8 @@ class Format(Protocol):
     def attrs(self, paths: Sequence[Path], configurations: Mapping[str, Any]) -> dict[str, Any]:
         """Attributes of the whole dataset: clock status, integration time, site, pointing and so on.
 
-        `configurations` are the redacted configuration files of the observation by name, parsed.
+        `configurations` are the redacted configuration files of the observation by name, parsed. The words of `flags`
+        become flags of the product: what all of its rows are, for instance ``dark``. Slots may refuse them.
         """
         ...
 

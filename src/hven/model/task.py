@@ -6,7 +6,7 @@ in `hven.pipeline` hands it what its slots name and writes what it returns.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -53,6 +53,8 @@ class Slot:
         Rows of a time that somebody has marked bad are handed over, too, and `Inputs.marked` says which they are: for
         tasks that keep each row by itself, so that its readers leave it out, and for those that judge how rows were
         taken. Others never see such rows.
+    refuses
+        Datasets with one of these flags are no input, for nothing can be made of them.
     """
 
     name: str
@@ -64,6 +66,11 @@ class Slot:
     calibration: bool = False
     order: str = ""
     every_row: bool = False
+    refuses: frozenset[str] = frozenset()
+
+    def takes(self, flags: Iterable[str]) -> bool:
+        """Whether a dataset with some flags is an input."""
+        return self.refuses.isdisjoint(flags)
 
 
 @dataclass(frozen=True, slots=True)

@@ -129,11 +129,21 @@ class _Chain:
             if slot.calibration:
                 chains.append(self._calibration(step, slot))
             else:
-                options = [list(self.follow(t)) for t in step.inputs[slot.name]]
+                options = [self._refused(step, slot, t) or list(self.follow(t)) for t in step.inputs[slot.name]]
                 chains.append(next((c for c in options if c[0].ok), options[0]))
         broken = [chain for chain in chains if not all(link.ok for link in chain)]
         for chain in broken[:1] or chains:
             yield from chain
+
+    def _refused(self, step: BoundStep, slot: Slot, declared: DatasetType) -> list[Link]:
+        """Whether all that is there has a flag that the slot refuses; empty where it has not."""
+        found = self.obs.registry.find(declared.type_name, self._for(declared)) if slot.refuses else []
+        if not found or any(slot.takes(product.flags) for product in found):
+            return []
+        flags = ", ".join(sorted(slot.refuses.intersection(*(product.flags for product in found))))
+        return [
+            Link(str(declared.type_name), False, f"there, but {step.task.name} makes nothing of data that are {flags}")
+        ]
 
     def _calibration(self, step: BoundStep, slot: Slot) -> list[Link]:
         """Whether calibrations are valid for the data from which the step would make what was asked for."""

@@ -141,7 +141,7 @@ class _Builder:
             for dataset_type in step.inputs[name]:
                 if dimensions <= set(dataset_type.keys):
                     found = self._products(dataset_type, step, chosen_only=True)
-                    ids = {p.ref.data_id.subset(step.task.dimensions) for p in found}
+                    ids = {p.ref.data_id.subset(step.task.dimensions) for p in found if slots[name].takes(p.flags)}
                     ids |= {i.subset(step.task.dimensions) for i in self._made.get(dataset_type.type_name, {})}
                     chosen.setdefault(name, set()).update(ids)
         required = [ids for name, ids in chosen.items() if not slots[name].optional]
@@ -151,7 +151,7 @@ class _Builder:
 
     def _shelf(self, dataset_type: DatasetType, step: BoundStep, slot: Slot) -> _Shelf:
         found = self._products(dataset_type, step, chosen_only=_decides(step, slot, dataset_type))
-        shelf = _Shelf({p.ref.data_id: p for p in found})
+        shelf = _Shelf({p.ref.data_id: p for p in found if slot.takes(p.flags)})
         shelf.sources.update(self._made.get(dataset_type.type_name, {}))
         if slot.multiple:
             for data_id in sorted(shelf.sources, key=DataId.sort_key):

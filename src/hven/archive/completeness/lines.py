@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator
+from functools import cache
 
 from hven.archive.completeness.facts import Facts, Unit
 from hven.archive.completeness.model import Finding, Kind, Line
@@ -30,12 +31,12 @@ def lines(facts: Facts, findings: Collection[Finding], instrument: Instrument) -
     """
     broken = {f.path for f in findings if f.kind in _BROKEN}
     lost = {f.path for f in findings if f.kind in _LOST}
-    reached, levels_above = _reached(facts), levels_of(instrument)
+    reached, levels_above = _reached(facts), cache(lambda flags: levels_of(instrument, flags))
     for unit in sorted({*facts.announced, *facts.archived, *facts.raw_products}):
         entry, records = facts.announced.get(unit), facts.archived.get(unit, [])
         product = facts.raw_products.get(unit)
         there = product.id if product and str(product.path) not in lost else ""
-        levels = levels_above.get(unit.dataset_type, ())
+        levels = levels_above(product.flags if product else ()).get(unit.dataset_type, ())
         yield Line(
             instrument=facts.place.instrument,
             day_obs=facts.place.day_obs,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from hven.model.data_id import Level, TypeName
@@ -10,16 +11,23 @@ from hven.pipeline.bind import bind
 from hven.pipeline.load import load_pipeline, pipeline_names
 
 
-def levels_of(instrument: Instrument) -> dict[str, tuple[str, ...]]:
+def levels_of(instrument: Instrument, flags: Collection[str] = ()) -> dict[str, tuple[str, ...]]:
     """By L0 type, levels above at which anything is made of each observation of it, in order.
 
     What it only calibrates does not count, nor what is only a step to what is not of one observation, like the
     pedestals of a dark map.
+
+    Parameters
+    ----------
+    instrument
+        Whose pipelines are looked at.
+    flags
+        Of the dataset: slots that refuse one of them do not take it.
     """
-    steps = _steps(instrument)
-    raw = {t for step in steps for t in step.inputs if t.level == Level.L0}
+    steps = _steps(instrument, flags)
+    raw = {t.type_name for t in instrument.dataset_types if t.level == Level.L0}
     keys = {t.type_name: t.keys for t in instrument.dataset_types}
-    counted = _counted({t for t, own in keys.items() if "observation" in own}, steps)
+    counted = _counted({t for t, own in keys.items() if "observation" in own}, _steps(instrument))
     return {t.name: tuple(sorted({str(m.level) for m in _made_of(t, steps) & counted} - {str(Level.L0)})) for t in raw}
 
 
@@ -31,12 +39,13 @@ class _Step:
     outputs: tuple[TypeName, ...]
 
 
-def _steps(instrument: Instrument) -> tuple[_Step, ...]:
+def _steps(instrument: Instrument, flags: Collection[str] = ()) -> tuple[_Step, ...]:
     found = []
     for name in pipeline_names(instrument):
         for step in bind(load_pipeline(instrument, name), instrument):
-            slots = {s.name for s in step.task.inputs if not s.calibration}
-            inputs = tuple(t.type_name for slot, types in step.inputs.items() if slot in slots for t in types)
+            slots = [s for s in step.task.inputs if not s.calibration and s.name in step.inputs]
+            taken = [(s, t) for s in slots for t in step.inputs[s.name] if t.level != Level.L0 or s.takes(flags)]
+            inputs = tuple(t.type_name for _, t in taken)
             found.append(_Step(inputs, tuple(t.type_name for t in step.outputs.values())))
     return tuple(found)
 

@@ -17,6 +17,7 @@ from hven.instruments.magis.files.open import DropFile, open_content, open_file
 from hven.instruments.magis.series import describe
 from hven.instruments.magis.types import SHADOWS
 from hven.model.dataset_type import DatasetType
+from hven.model.fringes import DARK, NO_LIGHT
 from hven.model.instrument import Inspection
 
 _NS = 1e9
@@ -59,18 +60,19 @@ class DropFormat:
         rows = file.layout.rows
         camera = int(file.layout.headers[0, 0]) if rows else None
         dataset = self._dataset([file], [(file, 0, rows)] if rows else [])
-        return dataset.assign_attrs(
-            describe(camera, configurations, shadow=self.dataset_type.name == SHADOWS.name)
-        ), file.layout.tail_bytes
+        known = describe(camera, configurations, shadow=self.dataset_type.name == SHADOWS.name)
+        return dataset.assign_attrs({**known, **_flags([file])}), file.layout.tail_bytes
 
     def attrs(self, paths: Sequence[Path], configurations: Mapping[str, Any]) -> dict[str, Any]:
         """Attributes of the whole dataset: how this camera sees, from the series' configuration."""
-        first = next((f.layout.headers[0] for f in self._open(paths) if f.layout.rows), None)
+        files = self._open(paths)
+        first = next((f.layout.headers[0] for f in files if f.layout.rows), None)
         camera = None if first is None else int(first[0])
         return {
             "Conventions": "CF-1.11",
             "instrument": "MAGIS",
             **describe(camera, configurations, shadow=self.dataset_type.name == SHADOWS.name),
+            **_flags(files),
         }
 
     def encode(self, dataset: xr.Dataset) -> Iterator[bytes]:
@@ -103,6 +105,12 @@ class DropFormat:
         variables = {v.name: (v.dims, columns[v.name].astype(v.dtype, copy=False), v.attrs) for v in known}
         dims, values, attrs = variables.pop("time")
         return xr.Dataset(variables, {"time": (dims, values, {**attrs, "scale": "utc"})})
+
+
+def _flags(files: Sequence[DropFile]) -> dict[str, str]:
+    """Attribute of images that all show no light."""
+    shown = {int(kind) for f in files for kind in f.layout.headers[:, KEYS.index("kind")]}
+    return {"flags": DARK} if shown == {NO_LIGHT} else {}
 
 
 def _numbers(headers: Array) -> dict[str, Array]:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hven.core.errors import DataError
+from hven.model import fringes
 from hven.model.frames import DARK
 from hven.model.task import Inputs, Slot
 from hven.tasks.fringes.sums import Region, weighted_columns
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from hven.tasks.fringes.least_squares import Array
 
 DARK_SLOT = Slot("dark", (DARK,), "Counts without light.", whole=True, optional=True, calibration=True)
+
+UNLIT = frozenset({fringes.DARK})
+"""Of images with one of these flags nothing is measured."""
 
 
 def dark_plane(inputs: Inputs, shape: tuple[int, ...]) -> NDArray[np.float32] | None:

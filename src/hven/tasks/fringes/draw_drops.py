@@ -14,6 +14,7 @@ from pydantic import Field
 
 from hven.model import fringes as v
 from hven.model.task import Block, Config, Inputs, Output, Resources, Slot, Task
+from hven.tasks.fringes.dark import UNLIT
 from hven.tasks.fringes.measure_drops import Setup, setup_of
 
 _PORTS = ((1, 1.0), (2, -1.0))
@@ -112,7 +113,7 @@ TASK = Task(
     version="1",
     doc="Small pictures of drops, of what was fitted, and of what the fit leaves.",
     inputs=(
-        Slot("images", (v.TIME, v.EXPOSURE, v.IMAGES), "Images of drops."),
+        Slot("images", (v.TIME, v.EXPOSURE, v.IMAGES), "Images of drops.", refuses=UNLIT),
         Slot("drops", tuple(x for x in v.DROPS if x.name in {"time", *_READ}), "What was measured on them."),
     ),
     outputs=(Output("pictures", v.PICTURES, "One for each drop.", dim="time"),),

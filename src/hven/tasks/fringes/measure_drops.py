@@ -15,7 +15,7 @@ from pydantic import Field
 from hven.core.errors import DataError
 from hven.model import fringes as v
 from hven.model.task import Block, Config, Inputs, Output, Resources, Slot, Task
-from hven.tasks.fringes.dark import DARK_SLOT, Unlit, dark_plane, unlit
+from hven.tasks.fringes.dark import DARK_SLOT, UNLIT, Unlit, dark_plane, unlit
 from hven.tasks.fringes.envelope import Envelope
 from hven.tasks.fringes.phase import Wave
 from hven.tasks.fringes.port import Camera, Port, measure_port
@@ -176,7 +176,10 @@ TASK = Task(
     name="fringes.measure_drops",
     version="1",
     doc="Atoms, places, widths, phase and contrast of every drop.",
-    inputs=(Slot("images", (v.TIME, v.EXPOSURE, v.FLIGHT, v.IMAGES), "Images of drops."), DARK_SLOT),
+    inputs=(
+        Slot("images", (v.TIME, v.EXPOSURE, v.FLIGHT, v.IMAGES), "Images of drops.", refuses=UNLIT),
+        DARK_SLOT,
+    ),
     outputs=(Output("drops", v.DROPS, "One row for each drop.", dim="time"),),
     dimensions=("instrument", "day_obs", "observation", "detector"),
     config=DropConfig,

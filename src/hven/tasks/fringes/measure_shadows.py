@@ -20,11 +20,11 @@ from hven.model import fringes as v
 from hven.model.task import Config, Inputs, Output, Resources, Slot, Task
 from hven.tasks.fringes.absorption import Image, Transition, best_probe, optical_density, smoothed, transmission
 from hven.tasks.fringes.cloud import BLOCK, Cloud, block_noise, fit_cloud
-from hven.tasks.fringes.dark import DARK_SLOT, dark_plane
+from hven.tasks.fringes.dark import DARK_SLOT, UNLIT, dark_plane
 from hven.tasks.fringes.envelope import SIGNIFICANT
 from hven.tasks.fringes.sums import Region
 
-_ATOMS, _PROBE, _DARK = 1, 2, 3
+_ATOMS, _PROBE, _DARK = 1, 2, v.NO_LIGHT
 _ONE_SIDED_95 = 1.645
 _JUDGED = 4
 _NAMES = ("x", "y", "width_x", "width_y")
@@ -209,7 +209,15 @@ TASK = Task(
     name="fringes.measure_shadows",
     version="1",
     doc="Optical density and atoms of every drop from its shadow in probe light, fringes of the probe taken out.",
-    inputs=(Slot("images", (v.TIME, v.EXPOSURE, v.KIND, v.IMAGES), "Images with atoms, without, and dark."), DARK_SLOT),
+    inputs=(
+        Slot(
+            "images",
+            (v.TIME, v.EXPOSURE, v.KIND, v.IMAGES),
+            "Images with atoms, without, and dark.",
+            refuses=UNLIT,
+        ),
+        DARK_SLOT,
+    ),
     outputs=(
         Output("densities", v.DENSITIES, "Optical density of each drop.", dim="time"),
         Output("clouds", v.CLOUDS, "One row for each drop.", dim="time"),

@@ -8,6 +8,9 @@ import numpy as np
 import pytest
 
 import hven
+from hven.archive.completeness.facts import gather
+from hven.archive.completeness.lines import lines
+from hven.archive.completeness.model import Place
 from hven.archive.completeness.reach import levels_of
 from hven.archive.ingest import Archive
 from hven.core.clock import NS, parse_utc
@@ -179,6 +182,21 @@ def test_nothing_fits_where_no_series_is_dark(obs, taken):
         obs.calib.build("magis/images.dark", observation="drops.20251022T050000Z")
 
 
+def test_of_series_without_light_only_darks_are_made_and_nothing_else_is_missed(obs, before, taken):
+    facts = gather(obs.root, obs.registry, Place("magis", 20251021))
+    kept = {line.observation.partition(".")[0]: line for line in lines(facts, (), MAGIS)}
+    for pipeline in ("magis/analyse", "magis/absorption"):
+        obs.process(pipeline, shared=True).raise_for_failures()
+    made = {p.ref.data_id["observation"].partition(".")[0] for name in ("magis.drops", "magis.clouds")
+            for p in obs.query(name, level="L2")}  # fmt: skip
+
+    assert {name for name, line in kept.items() if line.levels} == made == {"drops", "shadows"}
+    assert kept.keys() == made | {"dark0", "dark1", "lid0", "lid1"}
+    told = obs.explain("magis.drops", observation=kept["dark0"].observation)
+    assert told.broken.text == "there, but fringes.measure_drops makes nothing of data that are dark"
+
+
 def test_completeness_expects_no_level_that_only_makes_darks():
     assert levels_of(MAGIS) == {"magis.images": ("L2",), "magis.shadows": ("L1", "L2")}
+    assert levels_of(MAGIS, ("dark",)) == {"magis.images": (), "magis.shadows": ()}
     assert set(levels_of(load("panoseti")).values()) == {("L1", "L2")}
