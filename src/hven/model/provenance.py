@@ -6,6 +6,9 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+LEFT_OUT = "left_out"
+"""Note of a record: by id of an input, the `times` of which rows were left out as marked bad, and how many `rows`."""
+
 
 class Record(BaseModel):
     """Base of what is written as JSON beside products: unknown keys are refused."""

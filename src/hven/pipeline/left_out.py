@@ -7,12 +7,9 @@ from typing import Any
 
 from hven.model.annotation import Times, marked_times
 from hven.model.product import Product
-from hven.model.provenance import Provenance
+from hven.model.provenance import LEFT_OUT, Provenance
 from hven.model.task import Task
 from hven.pipeline.graph import Quantum
-
-NOTE = "left_out"
-"""Note of a provenance record: by id of an input, the times of which rows were left out, and how many rows."""
 
 LeftOut = Mapping[tuple[str, str], Times]
 """By slot and id of its product."""
@@ -41,12 +38,12 @@ def noted(times: LeftOut, rows: Mapping[tuple[str, str], int]) -> dict[str, Any]
         place[1]: {"times": [list(span) for span in spans], "rows": rows.get(place, 0)}
         for place, spans in times.items()
     }
-    return {NOTE: told} if told else {}
+    return {LEFT_OUT: told} if told else {}
 
 
 def of_record(record: Provenance) -> dict[str, Times]:
     """Times that a provenance record says were left out, by id of the input."""
     return {
         product_id: tuple((int(begin), int(end)) for begin, end in told["times"])
-        for product_id, told in record.notes.get(NOTE, {}).items()
+        for product_id, told in record.notes.get(LEFT_OUT, {}).items()
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from html import escape
 from typing import Any
 
@@ -9,6 +10,7 @@ import pandas as pd
 import yaml
 
 from hven.model.product import Product
+from hven.model.provenance import LEFT_OUT
 from hven.observatory import Observatory
 from hven.views import formats, markup, queries
 from hven.views.frame import section
@@ -23,6 +25,15 @@ def provenance(observatory: Observatory, found: pd.DataFrame, what: str, detecto
                    note="how each product came to be")  # fmt: skip
 
 
+def left_out(notes: Mapping[str, Any]) -> dict[str, str]:
+    """How many rows of the inputs were left out because their time is marked bad, and of which times."""
+    parts = [
+        f"{told['rows']:,} rows from {' and '.join(f'{formats.utc(a)} to {formats.utc(b)}' for a, b in told['times'])}"
+        for told in notes.get(LEFT_OUT, {}).values()
+    ]
+    return {"Left out": "; ".join(parts)} if parts else {}
+
+
 def _product(observatory: Observatory, product: Product) -> str:
     record = queries.read(observatory, product).hven.provenance
     values = {
@@ -32,6 +43,7 @@ def _product(observatory: Observatory, product: Product) -> str:
         "Software": escape(f"hven {record.software.version}, commit {record.software.commit[:10] or 'unknown'}"),
         "Run": escape(record.run),
         "Content digest": f"<code>{escape(product.digest[:20])}…</code>",
+        **left_out(record.notes),
     }
     columns = ["Input", "Role", "Type", "Product", "Digest"]
     rows = [

@@ -17,7 +17,7 @@ from hven.batch.tables import JOB, QUANTUM_PROGRESS
 from hven.batch.triage.model import Decision
 from hven.batch.triage.queries import failure_kinds
 from hven.batch.triage.store import DecisionStore
-from hven.core.clock import NS, now_ns
+from hven.core.clock import NS, now_ns, parse_utc
 from hven.core.retention_settings import RetentionRule
 from hven.hub.announcement import announce
 from hven.hub.mode import mode_of
@@ -25,10 +25,11 @@ from hven.hub.status import ServiceStatus
 from hven.model.access import Viewer
 from hven.model.collection import AccessClass, Validity
 from hven.model.data_id import DataId
+from hven.model.provenance import LEFT_OUT
 from hven.model.quantum import QuantumRecord, QuantumState
 from hven.registry.database import Database
 from hven.registry.schema import quantum
-from hven.views import frame, markup, warm
+from hven.views import frame, markup, provenance, warm
 from hven.views.actions import Action, Actions, Field
 from hven.views.pages import jobs, observations, system
 from hven.views.take import Take
@@ -184,6 +185,17 @@ def test_trends_show_storage_with_the_lines_that_give_it(night, monkeypatch):
     scope = {}
     exec("\n".join(setup), scope)  # noqa: S102 - as somebody would in a notebook
     assert len(eval(last, scope)) == 2  # noqa: S307
+
+
+def test_provenance_says_how_many_rows_were_left_out_and_of_which_times():
+    begin = parse_utc("2025-10-22T04:00:00")
+    times = [[begin, begin + 60 * NS], [begin + 90 * NS, begin + 95 * NS]]
+    told = provenance.left_out({LEFT_OUT: {"a": {"times": times, "rows": 1200}}})
+
+    assert told["Left out"] == (
+        "1,200 rows from 2025-10-22 04:00:00 to 2025-10-22 04:01:00 and 2025-10-22 04:01:30 to 2025-10-22 04:01:35"
+    )
+    assert provenance.left_out({"step": "showers"}) == {}
 
 
 def test_provenance_names_inputs_and_digests(night):
