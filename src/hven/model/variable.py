@@ -127,6 +127,6 @@ def check(dataset: xr.Dataset, variables: Iterable[Variable], *, what: str) -> N
             if not variable.optional:
                 problems.append(f"{variable.name} is missing")
             continue
-        problems += [f"{variable.name}: {text}" for text in variable.mismatches(dataset[variable.name])]
+        problems += [f"{variable.name}: {text}" for text in variable.mismatches(dataset.variables[variable.name])]
     if problems:
         raise SchemaError(f"{what} does not fit its declaration: {'; '.join(problems)}")

@@ -179,9 +179,7 @@ class Work:
 
     def _stage(self, name: str) -> Staging:
         ref = self.ref(name)
-        folder = self.place.root / data_id_folder(ref, user=self.place.owner)
-        if folder.exists():
-            clean_staging(folder)
+        clean_staging(self.place.root / data_id_folder(ref, user=self.place.owner))
         self.stagings[name] = self.files.enter_context(
             stage(self.place.root, ref, user=self.place.owner, acl=self.place.acl)
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from pydantic import BaseModel, ConfigDict
 
 from hven.core.errors import ChecksumError
 from hven.model.digest import digest_json
+from hven.store.staging import READ_ONLY
 
 MANIFEST = "manifest.json"
 PROVENANCE = "provenance.json"
@@ -52,14 +54,22 @@ class Manifest(BaseModel):
         return sum(f.bytes for f in self.files)
 
 
-def record_files(folder: Path) -> tuple[FileRecord, ...]:
-    """Read, hash and fsync every file below a folder, in order of path."""
-    files = sorted(Path(base) / name for base, _, names in os.walk(folder) for name in names)
-    if len(files) <= _FEW:
-        return tuple(_record(folder, file) for file in files)
+def record_files(folder: Path, *, seal: bool = False) -> tuple[FileRecord, ...]:
+    """Read, hash and fsync every file below a folder, in order of path; `seal` takes the right to write from all."""
+    top = str(folder)
+    names = sorted(_files(top), key=lambda name: name.split("/"))
+    if len(names) <= _FEW:
+        return tuple(_record(top, name, seal=seal) for name in names)
     with ThreadPoolExecutor(_HASHERS) as pool:  # each thread gets its share at once: most files are small
-        shares = list(pool.map(lambda n: [_record(folder, file) for file in files[n::_HASHERS]], range(_HASHERS)))
-    return tuple(shares[n % _HASHERS][n // _HASHERS] for n in range(len(files)))
+        shares = [*pool.map(lambda n: [_record(top, name, seal=seal) for name in names[n::_HASHERS]], range(_HASHERS))]
+    return tuple(shares[n % _HASHERS][n // _HASHERS] for n in range(len(names)))
+
+
+def _files(top: str) -> Iterator[str]:
+    """Paths relative to a folder."""
+    for base, _, names in os.walk(top):
+        below = f"{base[len(top) + 1 :]}/" if base != top else ""
+        yield from (f"{below}{name}" for name in names)
 
 
 def check_files(folder: Path, manifest: Manifest) -> None:
@@ -81,9 +91,11 @@ def check_files(folder: Path, manifest: Manifest) -> None:
         raise ChecksumError(f"{folder}: {'; '.join(wrong)}")
 
 
-def _record(folder: Path, file: Path) -> FileRecord:
-    with file.open("rb", buffering=0) as stream:
+def _record(top: str, name: str, *, seal: bool) -> FileRecord:
+    with os.fdopen(os.open(f"{top}/{name}", os.O_RDONLY), "rb", buffering=0) as stream:
         digest = hashlib.file_digest(stream, "sha256")
         size = stream.tell()
+        if seal:
+            os.fchmod(stream.fileno(), os.fstat(stream.fileno()).st_mode & READ_ONLY)
         os.fsync(stream.fileno())
-    return FileRecord(path=os.path.relpath(file, folder), bytes=size, sha256=digest.hexdigest())
+    return FileRecord(path=name, bytes=size, sha256=digest.hexdigest())

@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from types import TracebackType
 from typing import Self
 
@@ -26,7 +26,7 @@ from hven.store.manifest import MANIFEST, PROVENANCE, Manifest, record_files
 from hven.store.paths import ProductPath, data_id_folder, product_path
 from hven.store.read import form_of, open_product
 from hven.store.small_file import write_durably
-from hven.store.staging import fsync_folder, make_part, make_read_only, unlock
+from hven.store.staging import fsync_folder, make_part, make_read_only, seal_folder, unlock
 from hven.store.version import new_version
 
 _SYNCED_AT_ONCE = 8
@@ -108,7 +108,7 @@ class Staging:
             arrays.check_complete(self.path)
             overviews.join(self.path)
         manifest = self._describe(record, form, dataset_type, read, threads)
-        _seal(self.path)
+        _seal(self.path, (file.path for file in manifest.files))
         if self.acl:
             set_acl(self.path, self.acl)
         final = self.root / product_path(self.ref, self.id, user=self.user)
@@ -132,9 +132,10 @@ class Staging:
             begin_ns=begin,
             end_ns=end,
             content_digest=read.digest if read else digest_dataset(dataset, threads=threads),
-            files=record_files(self.path),
+            files=record_files(self.path, seal=True),
         ).sealed()
         write_durably(self.path / MANIFEST, manifest.model_dump_json(indent=1))
+        make_read_only(self.path / MANIFEST)
         return manifest
 
     def __enter__(self) -> Self:
@@ -212,16 +213,12 @@ def time_span(dataset: xr.Dataset) -> tuple[int, int]:
 _NAT = -(2**63)
 
 
-def _seal(folder: Path) -> None:
-    """Make everything read-only and durable; folders together, because the disk takes many at once."""
-    folders = []
-    for base, _, files in os.walk(folder, topdown=False):
-        for name in files:
-            make_read_only(Path(base, name))
-        make_read_only(Path(base))
-        folders.append(Path(base))
-    if len(folders) == 1:
-        fsync_folder(folder)
+def _seal(folder: Path, files: Iterable[str]) -> None:
+    """Make folders read-only and durable, as their files are; together, because the disk takes many at once."""
+    below = {parent for name in files for parent in PurePosixPath(name).parents[:-1]}
+    folders = [*(f"{folder}/{path}" for path in below), str(folder)]
+    if not below:
+        seal_folder(str(folder))
         return
     with ThreadPoolExecutor(_SYNCED_AT_ONCE) as pool:
-        list(pool.map(lambda n: [*map(fsync_folder, folders[n::_SYNCED_AT_ONCE])], range(_SYNCED_AT_ONCE)))
+        list(pool.map(lambda n: [*map(seal_folder, folders[n::_SYNCED_AT_ONCE])], range(_SYNCED_AT_ONCE)))

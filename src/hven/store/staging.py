@@ -82,6 +82,16 @@ def fsync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
+def seal_folder(folder: str) -> None:
+    """Take the right to write in a folder from everybody, and make that and the names in it durable."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fchmod(descriptor, os.fstat(descriptor).st_mode & READ_ONLY)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 @cache
 def _host() -> str:
     return quote(socket.gethostname(), safe="").replace(".", "%2E")
