@@ -25,6 +25,7 @@ DATA = "data.parquet"
 """Name of the Parquet file in a version folder."""
 
 ROW_GROUP = 131072
+_WRITTEN_AT_ONCE_BYTES = 1 << 18
 _META = b"hven"
 
 
@@ -53,7 +54,7 @@ def write_dataset(folder: Path, dataset_type: DatasetType, dataset: xr.Dataset) 
     }
     schema = pa.schema(fields, metadata={_META: json.dumps(head).encode()})
     table = pa.Table.from_arrays(list(columns.values()), schema=schema)
-    with pa.OSFile(str(folder / DATA), "wb") as sink:
+    with pa.output_stream(str(folder / DATA), compression=None, buffer_size=_WRITTEN_AT_ONCE_BYTES) as sink:
         pq.write_table(table, sink, compression="zstd", compression_level=1, row_group_size=ROW_GROUP)
 
 
@@ -114,7 +115,8 @@ class _Opened:
         if stop <= start:
             return {name: np.empty(0, self.dtypes[name]) for name in names}
         first, last = start // ROW_GROUP, (stop - 1) // ROW_GROUP
-        rows = self.file.read_row_groups(list(range(first, last + 1)), columns=list(names))
+        groups = list(range(first, last + 1))
+        rows = self.file.read_row_groups(groups, columns=list(names), use_threads=len(groups) > 1)
         rows = rows.slice(start - first * ROW_GROUP, stop - start)
         return {name: np.asarray(rows.column(name).to_numpy(), self.dtypes[name]) for name in names}
 
