@@ -13,7 +13,7 @@ from hven.cluster.engine import Engine, Outcome
 LEAST_S = 0.1
 """Work that is worth a task of its own."""
 
-ENOUGH_S = 1.0
+ENOUGH_S = 2.0
 """Work that shares its task with none: what is lost with a worker, and what giving way waits for, is to be small."""
 
 _PROTOCOL = 5
