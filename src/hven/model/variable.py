@@ -68,7 +68,7 @@ class Variable:
             found.append(f"units {other.units!r}, expected {self.units!r}")
         return [f"{other.name}: {text}" for text in found]
 
-    def mismatches(self, array: xr.DataArray) -> list[str]:
+    def mismatches(self, array: xr.DataArray | xr.Variable) -> list[str]:
         """How an array differs from the declaration (dims, dtype, units), in words; empty if it fits."""
         found = []
         if not _same_dims(array.dims, self.dims):
