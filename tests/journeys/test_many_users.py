@@ -607,7 +607,7 @@ def test_hub_that_is_killed_finds_peoples_servers_again(platform, ada):
     hub = next(s for s in read_run(platform.layout).services if s.name == "hub").pid
     os.kill(hub, signal.SIGKILL)
     until = time.monotonic() + 120
-    while platform.hven("status").returncode or not is_healthy(platform.address):
+    while not is_healthy(platform.address) or platform.hven("status").returncode:
         assert time.monotonic() < until
         time.sleep(0.5)
 

@@ -47,13 +47,14 @@ def tabulate(
     DataError
         Names the row whose text is no JSON object or whose field is no number.
     """
+    devices, texts = records["device"].values, records["fields"].values
     numbers = np.full((len(rows), len(names)), np.nan, np.float32)
     for place, row in enumerate(rows):
         try:
-            found = read(str(records["device"].values[row]), json.loads(str(records["fields"].values[row])))
+            found = read(str(devices[row]), json.loads(str(texts[row])))
         except (ValueError, AttributeError, TypeError) as error:
             raise DataError(f"housekeeping row {row}: {error}") from None
         numbers[place] = [found.get(name, np.nan) for name in names]
-    values = {"device": records["device"].values[rows], **columns, **dict(zip(names, numbers.T, strict=True))}
+    values = {"device": devices[rows], **columns, **dict(zip(names, numbers.T, strict=True))}
     time = {"time": ("time", records["time"].values[rows])}
     return xr.Dataset({k: ("time", v) for k, v in values.items()}, time, records.attrs)
