@@ -54,3 +54,10 @@ def test_connecting_and_looking_after_jobs_import_no_arrays():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert not {"xarray", "dask", "zarr", "pandas", "numba", "pyarrow"} & set(done.stdout.split())
+
+
+def test_what_supervises_the_hub_does_not_import_it():
+    code = "import sys, hven.hub.up, hven.hub.many_users, hven.hub.tryout; print('jupyterhub' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert done.stdout == "False\n"

@@ -20,8 +20,6 @@ from hven.hub.layout import Layout
 from hven.hub.ports import ROOTS_PORTS, Ports, claim_ports, read_ports
 from hven.hub.processes import MARK
 from hven.hub.run_record import RunRecord
-from hven.hub.unix_login import PamLogin
-from hven.hub.unix_spawning import UnixSpawner, prepare_person, use_systemd, welcome
 
 ACCOUNTS = ("archive_account", "batch_account", "api_account", "dashboards_account", "culler_account")
 REFRESH_S = 60
@@ -129,6 +127,9 @@ class ManyUsers:
 
     def login(self, c: Any) -> None:
         """Unix accounts, by PAM or by an OpenID Connect provider."""
+        from hven.hub.unix_login import PamLogin
+        from hven.hub.unix_spawning import welcome
+
         if self.server.oidc is None:
             c.JupyterHub.authenticator_class = PamLogin
             c.PAMAuthenticator.service = self.server.pam_service
@@ -156,6 +157,8 @@ class ManyUsers:
 
     def servers(self, c: Any) -> None:
         """Every server under its person's account, in their home, with kernels on private Unix sockets."""
+        from hven.hub.unix_spawning import UnixSpawner, prepare_person, use_systemd
+
         if self.server.spawner == "systemd":
             use_systemd(c, self.server)
         elif self.server.spawner == "local":

@@ -17,7 +17,6 @@ from hven.hub.layout import Layout, source_folder, write_private
 from hven.hub.password import ensure_password, login_name
 from hven.hub.ports import Ports, claim_ports, read_ports
 from hven.hub.run_record import RunRecord
-from hven.hub.spawning import HomeSpawner, prepare
 
 
 @dataclass(frozen=True)
@@ -96,6 +95,8 @@ class TryOut:
 
     def servers(self, c: Any) -> None:
         """Servers in homes below the state folder."""
+        from hven.hub.spawning import HomeSpawner, prepare
+
         homes = self._layout.homes
         c.JupyterHub.spawner_class = HomeSpawner
         c.SimpleLocalProcessSpawner.home_dir_template = f"{homes}/{{username}}"
