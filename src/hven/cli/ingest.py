@@ -27,14 +27,17 @@ def ingest(
     Exit code 0 when all is well, 3 when a file was quarantined or a product could not be made, 7 when trying again
     may help.
     """
-    from rich.console import Console
+    from hven.core.loading import loading
 
-    from hven.archive.ingest import Archive
-    from hven.archive.watch import watch as keep_watching
-    from hven.core.logging import configure
-    from hven.core.settings import load_settings
-    from hven.instruments import load
-    from hven.registry.direct import DirectRegistry
+    with loading():
+        from rich.console import Console
+
+        from hven.archive.ingest import Archive
+        from hven.archive.watch import watch as keep_watching
+        from hven.core.logging import configure
+        from hven.core.settings import load_settings
+        from hven.instruments import load
+        from hven.registry.direct import DirectRegistry
 
     settings = load_settings()
     configure(json=watch, level="INFO" if watch else "WARNING")

@@ -39,8 +39,12 @@ def process(
     site: Site = None,
 ) -> None:
     """Run a pipeline here: make what does not exist yet."""
-    from hven.core.logging import configure
-    from hven.observatory import connect
+    from hven.core.loading import loading
+
+    with loading():
+        from hven.core.logging import configure
+        from hven.observatory import connect
+        from hven.pipeline import run  # noqa: F401 - what the observatory needs
 
     configure(json=as_json, level="WARNING")
     with connect(site) as obs:

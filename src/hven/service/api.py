@@ -6,20 +6,23 @@ import os
 from collections.abc import Mapping
 from urllib.parse import urlparse
 
-import uvicorn
+from hven.core.loading import loading
 
-from hven.batch.jobs import DirectJobs, Jobs
-from hven.batch.lease import JobQueue
-from hven.batch.store import JobStore
-from hven.core.errors import SettingsError
-from hven.core.logging import configure
-from hven.core.settings import load_settings
-from hven.observatory import connect
-from hven.registry.database import Database
-from hven.service.app import create_app
-from hven.service.auth import BY_HUB, Auths, Caller, HubAuthentication
-from hven.service.handlers.parts import viewer
-from hven.service.leases import BY_LEASE, LeaseAuthentication
+with loading():
+    import uvicorn
+
+    from hven.batch.jobs import DirectJobs, Jobs
+    from hven.batch.lease import JobQueue
+    from hven.batch.store import JobStore
+    from hven.core.errors import SettingsError
+    from hven.core.logging import configure
+    from hven.core.settings import load_settings
+    from hven.observatory import connect
+    from hven.registry.database import Database
+    from hven.service.app import create_app
+    from hven.service.auth import BY_HUB, Auths, Caller, HubAuthentication
+    from hven.service.handlers.parts import viewer
+    from hven.service.leases import BY_LEASE, LeaseAuthentication
 
 STOP_S = 5
 """When it is told to stop, requests that are being answered (streams never end by themselves) get so long."""

@@ -33,9 +33,9 @@ def main() -> None:
     url, count = os.environ["JUPYTERHUB_SERVICE_URL"], processes(load_settings())
     if count == 1:
         from hven.service.page_keys import Keys
-        from hven.service.page_server import serve_pages
+        from hven.service.page_modules import page_server
 
-        serve_pages(url, Keys(), lambda: log.info("dashboards listen", url=url))
+        page_server.serve_pages(url, Keys(), lambda: log.info("dashboards listen", url=url))
     else:
         from hven.service.page_processes import serve
 

@@ -16,7 +16,7 @@ from hven.core.logging import configure, get_logger
 from hven.service.page_keys import Keys
 from hven.service.page_relay import relay
 
-_LOADED = ["hven.service.page_server", "hven.views.warm"]
+_LOADED = ["hven.service.page_modules"]
 """What all of them need, loaded once."""
 _AGAIN_S = 1.0
 
