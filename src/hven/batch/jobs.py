@@ -17,6 +17,7 @@ from hven.batch.store import JobStore
 from hven.batch.times import JobTimes, times_of
 from hven.batch.triage.apply import refuse_blocked
 from hven.batch.triage.desk import DirectTriage, Triage
+from hven.batch.visible import visible
 from hven.cluster.make import find_profile
 from hven.core.errors import (
     AccessDeniedError,
@@ -196,11 +197,11 @@ class DirectJobs:
 
     def get(self, job_id: int) -> Job:
         """Job by number."""
-        return self.store.get(job_id, self.viewer)
+        return self.store.get(job_id, visible(self.settings, self.viewer))
 
     def find(self, *, user: str = "", states: Collection[JobState] = (), limit: int | None = None) -> list[Job]:
         """Jobs, newest first."""
-        return self.store.find(self.viewer, user=user, states=states, limit=limit)
+        return self.store.find(visible(self.settings, self.viewer), user=user, states=states, limit=limit)
 
     def cancel(self, job_id: int) -> Job:
         """Stop a job."""

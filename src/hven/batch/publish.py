@@ -12,7 +12,7 @@ from hven.batch.model import Job
 from hven.batch.store import JobStore
 from hven.core.clock import NS, format_utc
 from hven.core.settings import Settings
-from hven.model.collection import AccessClass
+from hven.model.collection import AccessClass, raw_run
 from hven.model.data_id import Level, TypeName
 from hven.model.product import Product
 from hven.model.query import DataQuery
@@ -162,6 +162,7 @@ def _status(job: Job) -> dict[str, Any]:
         "pipeline": job.request.pipeline,
         "counts": job.counts.model_dump(mode="json"),
         "run": job.run,
+        "data": raw_run(job.request.pipeline.partition("/")[0]),
         "error": job.error,
         "submitted_ns": job.submitted_ns,
         "started_ns": job.started_ns,

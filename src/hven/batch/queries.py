@@ -62,7 +62,8 @@ def jobs(
     limit: int | None = None,
 ) -> list[Job]:
     """Newest jobs that a viewer may see: of a user, a class (of all if empty) and some states (in any if empty)."""
-    return _store(settings).find(viewer, user=user, job_class=job_class, states=states, before=before, limit=limit)
+    seen = visible(settings, viewer)
+    return _store(settings).find(seen, user=user, job_class=job_class, states=states, before=before, limit=limit)
 
 
 def queue(
@@ -97,7 +98,7 @@ def _lately_s(job: Job, now: int) -> float:
 def job(settings: Settings, job_id: int, viewer: Viewer | None = None) -> Job | None:
     """Job by number; None when there is none of this number for the viewer."""
     try:
-        return _store(settings).get(job_id, viewer)
+        return _store(settings).get(job_id, visible(settings, viewer))
     except JobNotFoundError:
         return None
 
@@ -105,7 +106,7 @@ def job(settings: Settings, job_id: int, viewer: Viewer | None = None) -> Job | 
 def tally(settings: Settings, viewer: Viewer | None = None) -> list[Tally]:
     """How many jobs of each user and class, of those that a viewer may see, are in each state."""
     kinds = (JOB.c.user, JOB.c.priority, JOB.c.state)
-    query = sa.select(*kinds, sa.func.count()).where(visible(viewer)).group_by(*kinds)
+    query = sa.select(*kinds, sa.func.count()).where(visible(settings, viewer)).group_by(*kinds)
     classes = {c.priority: c for c in JobClass}
     with _store(settings).database.read() as connection:
         rows = connection.execute(query).all()
@@ -124,9 +125,9 @@ def failures(settings: Settings, job_id: int) -> list[Failure]:
     return _store(settings).failures(job_id)
 
 
-def numbers(settings: Settings, runs: Collection[str]) -> dict[str, int]:
-    """Numbers of the jobs that made some runs."""
-    query = sa.select(JOB.c.run, JOB.c.id).where(JOB.c.run.in_(list(runs)))
+def numbers(settings: Settings, runs: Collection[str], viewer: Viewer | None = None) -> dict[str, int]:
+    """Numbers of the jobs, of those that a viewer may see, that made some runs."""
+    query = sa.select(JOB.c.run, JOB.c.id).where(JOB.c.run.in_(list(runs)), visible(settings, viewer))
     with _store(settings).database.read() as connection:
         return {row.run: row.id for row in connection.execute(query)}
 

@@ -29,11 +29,9 @@ from hven.batch.profile import JobProfile, profile_of
 from hven.batch.share import queued, scene
 from hven.batch.tables import EVENT, JOB, METADATA, MIGRATIONS, NAME, QUANTUM_PROGRESS, VERSION
 from hven.batch.triage.store import DecisionStore
-from hven.batch.visible import visible
 from hven.core.clock import format_utc, now_ns
 from hven.core.errors import ConflictError, JobNotFoundError
 from hven.core.settings import BatchSettings
-from hven.model.access import Viewer
 from hven.model.collection import run_name
 from hven.model.quantum import QuantumState
 from hven.registry.database import Database
@@ -128,17 +126,16 @@ class JobStore:
         given = {key: value for key, value in values.items() if key not in {"priority", "run"}}
         return Job.model_validate({**given, "id": job_id, "run": run})
 
-    def get(self, job_id: int, viewer: Viewer | None = None) -> Job:
-        """Job by number; raises JobNotFoundError, also where the viewer may not see it."""
-        jobs = self._jobs(JOB.c.id == job_id, visible(viewer))
+    def get(self, job_id: int, *seen: sa.ColumnElement[bool]) -> Job:
+        """Job by number; raises JobNotFoundError, also where it is none of those `seen`."""
+        jobs = self._jobs(JOB.c.id == job_id, *seen)
         if not jobs:
             raise JobNotFoundError(f"there is no job {job_id}", hint="`hven jobs list --all` shows all of them.")
         return jobs[0]
 
     def find(
         self,
-        viewer: Viewer | None = None,
-        *,
+        *seen: sa.ColumnElement[bool],
         user: str = "",
         job_class: JobClass | None = None,
         states: Collection[JobState] = (),
@@ -147,9 +144,9 @@ class JobStore:
     ) -> list[Job]:
         """Jobs of a user, a class (of all if empty) and some states (in any if empty), older than a job, newest first.
 
-        A viewer is given what they may see.
+        Of those `seen`, where that is given: see `hven.batch.visible`.
         """
-        conditions = [visible(viewer)]
+        conditions = [*seen]
         conditions += [JOB.c.user == user] if user else []
         conditions += [JOB.c.priority == job_class.priority] if job_class else []
         conditions += [JOB.c.id < before] if before else []

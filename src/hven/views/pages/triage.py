@@ -62,7 +62,8 @@ def _none(asked: str) -> str:
 
 def _shown(observatory: Observatory, kinds: Sequence[Any], url: Url) -> str:
     shown = kinds[:SHOWN]
-    numbers = batch.numbers(observatory.settings, [run for kind in shown for run in kind.runs[:JOBS]])
+    runs = [run for kind in shown for run in kind.runs[:JOBS]]
+    numbers = batch.numbers(observatory.settings, runs, observatory.viewer)
     more = f", the first {SHOWN} of them" if len(kinds) > SHOWN else ", the most frequent first"
     columns = [*job_failures.COLUMNS, "Last", "Jobs"]
     rows = [[*job_failures.row(kind), (_last(kind), "number"), (_jobs(kind, numbers, url), "wrap")] for kind in shown]
