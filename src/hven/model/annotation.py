@@ -109,14 +109,14 @@ def mark_of(marks: Sequence[Annotation], product: Product) -> Annotation | None:
     return whole
 
 
-def spoilt_by(marks: Sequence[Annotation], product: Product) -> Annotation | None:
-    """The first of some marks for which a product of frames is good no longer; None where it is good.
+def spoilt_by(marks: Sequence[Annotation], product: Product, made_ns: int) -> Annotation | None:
+    """The first of some marks for which what was made of a product's frames is good no longer; None where it is good.
 
-    It covers the product, or concerns a part of it and was made later than the product: what is made after a mark is
-    made without the frames marked.
+    It covers the product, or concerns a part of it and was made later than `made_ns`, when the frames were used: what
+    is made after a mark is made without the frames marked.
     """
     data_id, begin, end = product.ref.data_id, product.begin_ns, product.end_ns
-    later = (mark for mark in marks if mark.at_ns >= product.created_ns and mark.concerns(data_id, begin, end))
+    later = (mark for mark in marks if mark.at_ns >= made_ns and mark.concerns(data_id, begin, end))
     return mark_of(marks, product) or next(later, None)
 
 

@@ -20,6 +20,7 @@ from hven.model.quantum import QuantumRecord, QuantumState
 from hven.model.query import DataQuery
 from hven.model.task import Slot
 from hven.pipeline.bind import BoundStep, bind
+from hven.pipeline.calibrations import why_spoilt
 from hven.pipeline.graph import build_graph
 from hven.pipeline.load import load_pipeline, pipeline_names
 from hven.pipeline.runner import lives
@@ -87,12 +88,18 @@ class _Chain:
 
     def _there(self, about: str, found: list[Product]) -> Link:
         """What is there, as far as people have not marked it bad."""
-        reasons = [mark for product in found if (mark := mark_of(self.marks, product)) is not None]
+        reasons = list(filter(None, map(self._left_out, found)))
         count = f"there: {len(found)} dataset{'s' if len(found) > 1 else ''}"
         if not reasons:
             return Link(about, True, count)
         text = f"{count}, {len(reasons)} of them left out: {reasons[0]}"
         return Link(about, len(reasons) < len(found), text)
+
+    def _left_out(self, product: Product) -> str:
+        """Why a product is not used; empty where it is."""
+        if str(product.ref.type) in {c.type for c in load_calibrations(self.instrument).values()}:
+            return why_spoilt(self.obs.registry, self.marks, product).removeprefix("is ")
+        return str(mark_of(self.marks, product) or "")
 
     def _for(self, declared: DatasetType) -> DataQuery:
         return DataQuery({k: v for k, v in self.query.values.items() if k in declared.keys})

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import cached_property
 
-from hven.core.errors import CalibrationMissingError
+from hven.core.errors import CalibrationMissingError, DatasetNotFoundError
 from hven.model.annotation import Annotation, spoilt_by
 from hven.model.collection import Collection, CollectionKind, owner_of
 from hven.model.data_id import DatasetRef
@@ -26,7 +27,7 @@ class Calibrations:
     collection
         Where the run takes its inputs from; where it leads to CALIBRATION collections, these alone are searched.
     marks
-        What is marked bad, or was made with frames that somebody marked later, is no calibration.
+        What is marked bad, or was made with frames that somebody marked later, is no calibration: see `why_spoilt`.
     """
 
     def __init__(self, registry: Registry, owner: str, collection: str = "", marks: Sequence[Annotation] = ()) -> None:
@@ -35,6 +36,7 @@ class Calibrations:
         self.collection = collection
         self.marks = marks
         self._known: dict[tuple[DatasetRef, int], Product | str] = {}
+        self._reasons: dict[str, str] = {}
 
     def find(self, ref: DatasetRef, time_ns: int) -> Product | str:
         """Calibration valid at a time, or why there is none."""
@@ -47,13 +49,18 @@ class Calibrations:
         for collection in self._searched:
             try:
                 found = self.registry.calibration(ref, time_ns, collection=collection)
-                mark = spoilt_by(self.marks, found)
-                if mark is None:
+                spoilt = self._spoilt(found)
+                if not spoilt:
                     return found
-                reason = f"calibration {found.id} is {mark}"
+                reason = f"calibration {found.id} {spoilt}"
             except CalibrationMissingError as error:
                 reason = str(error)
         return reason
+
+    def _spoilt(self, found: Product) -> str:
+        if found.id not in self._reasons:
+            self._reasons[found.id] = why_spoilt(self.registry, self.marks, found)
+        return self._reasons[found.id]
 
     @cached_property
     def _searched(self) -> tuple[str, ...]:
@@ -67,6 +74,28 @@ class Calibrations:
             return []
         calibrations = (c.name for c in self.registry.collections() if c.kind == CollectionKind.CALIBRATION)
         return [name for name in calibrations if owner_of(name) == self.owner]
+
+
+def why_spoilt(registry: Registry, marks: Sequence[Annotation], calibration: Product) -> str:
+    """For which mark a calibration is none, as in ``is marked bad by ...``; empty where it is one.
+
+    The mark may be of the calibration by detector and time, or of something from which it was made, by observation.
+    """
+    if not marks:
+        return ""
+    if mark := spoilt_by(marks, calibration, calibration.created_ns):
+        return f"is {mark}"
+    for source in _made_from(registry, calibration):
+        if mark := spoilt_by(marks, source, calibration.created_ns):
+            return f"was made from {source.ref}, which is {mark}"
+    return ""
+
+
+def _made_from(registry: Registry, calibration: Product) -> Iterator[Product]:
+    """What a calibration was made from, as far as it is there."""
+    for source in registry.inputs_of(calibration.id):
+        with suppress(DatasetNotFoundError):
+            yield registry.get(source)
 
 
 def _has_calibrations(name: str, known: Mapping[str, Collection]) -> bool:

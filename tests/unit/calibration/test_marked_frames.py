@@ -10,6 +10,7 @@ import small_night
 from hven.core.clock import NS
 from hven.core.errors import DatasetNotFoundError
 from hven.model.frames import QUALITY_FLAGS
+from hven.pipeline.calibrations import Calibrations
 
 DARK = "panoseti/img16.dark"
 FRAMES_STEPS = "panoseti/nightly#frames"
@@ -123,7 +124,7 @@ def test_what_was_made_before_a_mark_and_all_that_came_of_it_is_stale_until_it_i
     stale = {s.product.id: s.why for s in lit.calib.stale()}
     assert stale[pedestals.id].endswith(f"observation=dark.1, detector=1) are {mark}")
     assert stale[dark.id].endswith(str(mark))
-    assert stale[with_dark.id] == f"made from {dark.id}"
+    assert stale[with_dark.id] == f"L1/panoseti.img16.dark: none is valid, {dark.id} was used"
     assert lit.one("panoseti.img16.pedestals", "L1", observation="dark.0").id not in stale
 
     jobs = lit.calib.redo([s for s in lit.calib.stale() if s.product == pedestals])
@@ -156,3 +157,35 @@ def test_no_dark_is_built_from_what_was_made_before_the_mark(lit):
 
     with pytest.raises(DatasetNotFoundError, match=r"dark\.0, .*made with frames that are marked bad .*again"):
         lit.calib.build(DARK, observation="dark.0")
+
+
+def test_a_dark_is_ruled_out_at_once_whether_its_frames_are_marked_by_detector_time_or_observation(lit):
+    lit.calib.take(DARK, shared=True, detector=1, end="2026-01-01")
+    dark = lit.calibration("panoseti.img16.dark", sets.BEGIN + 3 * sets.HOUR, detector=1)
+    used = sorted(lit.registry.get(i).ref.data_id["observation"] for i in lit.registry.inputs_of(dark.id))
+    part = {"begin": dark.begin_ns, "end": dark.begin_ns + 30 * NS}
+
+    def made_with():
+        lit.process(FRAMES_STEPS, shared=True, observation="dark.2").raise_for_failures()
+        return dark.id in {i.id for i in lit.provenance(lit.one("panoseti.img16", "L1", observation="dark.2")).inputs}
+
+    assert made_with()
+    for where in ({"detector": 1}, {"detector": 1, **part}, {"observation": used[0]}, {"observation": used[0], **part}):
+        mark = lit.annotate("door open", bad=True, **where)
+        told = lit.explain("panoseti.img16.dark", "L1").broken.text
+        found = Calibrations(lit.registry, "", marks=[mark]).find(dark.ref, sets.BEGIN + 3 * sets.HOUR)
+        assert (str(mark) in told, str(mark) in str(found)) == (True, True), where
+        assert where.keys() == {"detector"} or not made_with()  # the first leaves nothing to process
+        lit.retract(mark, "it was closed")
+        assert made_with()
+
+
+def test_a_dark_that_was_made_after_a_mark_is_used(lit):
+    lit.annotate("door open", bad=True, observation="dark.0", **LIT)
+    certified(lit)
+    lit.process(FRAMES_STEPS, shared=True, observation="dark.2").raise_for_failures()
+    dark = lit.calibration("panoseti.img16.dark", sets.BEGIN, detector=1)
+
+    assert "dark.0" in {lit.registry.get(i).ref.data_id["observation"] for i in lit.registry.inputs_of(dark.id)}
+    assert dark.id in {i.id for i in lit.provenance(lit.one("panoseti.img16", "L1", observation="dark.2")).inputs}
+    assert lit.explain("panoseti.img16.dark", "L1").broken is None

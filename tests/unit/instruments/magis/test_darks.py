@@ -167,6 +167,20 @@ def test_without_any_dark_it_is_said_how_to_get_one(obs, taken):
     assert "hven calib take magis/shadows.dark" in report.failed[0].error
 
 
+def test_a_dark_is_ruled_out_as_soon_as_a_series_from_which_it_was_made_is_marked(obs, taken):
+    used = taken["shadows"].selection.build[0].ref.data_id["observation"]
+    mark = obs.annotate("lid was open", bad=True, observation=used)
+    report = obs.process("magis/absorption", observation="shadows.20251022T050100Z")
+    told = obs.explain("magis.shadows.dark", "L1")
+    obs.retract(mark, "it was shut")
+
+    assert "hven calib take magis/shadows.dark" in report.failed[0].error
+    assert "made from L1/magis.shadows.pedestals" in told.broken.text
+    assert str(mark) in told.broken.text
+    assert obs.explain("magis.shadows.dark", "L1").broken is None
+    obs.process("magis/absorption", observation="shadows.20251022T050100Z").raise_for_failures()
+
+
 def test_a_dark_of_another_size_is_refused(obs, taken):
     from hven.core.errors import DataError
     from hven.model.task import Inputs
