@@ -72,6 +72,27 @@ def test_all_injected_coincidences_are_found_and_accidentals_as_predicted():
     assert abs(table.attrs["pairs_found"][0] - 300 - predicted) < 4 * np.sqrt(predicted) + 1
 
 
+@pytest.mark.parametrize(("pauses", "of_telescope"), [(1, "both"), (1, "one"), (20, "both")])
+def test_accidentals_are_predicted_for_the_time_in_which_both_were_on(pauses, of_telescope):
+    """Half of the time is a pause, in one piece in the middle or in many."""
+    draw = np.random.default_rng(2)
+    stretch = HOUR // (2 * pauses)
+
+    def seen(number, *, paused):
+        times = np.sort(draw.integers(0, HOUR, number))
+        return times[(times + stretch // 2) // stretch % 2 == 0] if paused else times
+
+    first, second = seen(80_000, paused=True), seen(80_000, paused=of_telescope == "both")
+    facts = found(events(first), events(second), shifts=100, shift_s=0.1).attrs
+    (predicted,), (shifted,) = facts["accidentals_predicted"], facts["accidentals_shifted"]
+    live = HOUR / 2
+    both = np.count_nonzero((second + stretch // 2) // stretch % 2 == 0)
+
+    assert predicted == pytest.approx(2 * len(first) * both * 2502 / live, rel=0.02)
+    assert abs(shifted - predicted) < 4 * np.sqrt(predicted / 100) + 0.02 * predicted
+    assert abs(facts["pairs_found"][0] - predicted) < 4 * np.sqrt(predicted)
+
+
 def test_repeated_and_badly_timed_events_are_left_out():
     assert found(events([0, 1], quality=np.array([16, 4], "uint16")), events([5])).sizes["event"] == 0
 
