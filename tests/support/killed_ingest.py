@@ -38,12 +38,17 @@ def die_at(count: int, below: Path) -> None:
     def hook(event: str, arguments: tuple[object, ...]) -> None:
         nonlocal left
         writing = event == "open" and isinstance(arguments[2], int) and arguments[2] & (os.O_WRONLY | os.O_RDWR)
-        if (event in CHANGES or writing) and str(arguments[0]).startswith(str(below)):
+        if (event in CHANGES or writing) and _named(arguments[0]).startswith(str(below)):
             left -= 1
             if left == 0:
                 os.kill(os.getpid(), signal.SIGKILL)
 
     sys.addaudithook(hook)
+
+
+def _named(what: object) -> str:
+    """Path of what is changed, which may be open and named by its file descriptor."""
+    return str(Path(f"/proc/self/fd/{what}").readlink()) if isinstance(what, int) else str(what)
 
 
 def main(run: Path, folder: Path, step: int) -> None:
