@@ -83,8 +83,9 @@ class RunnerForks:
 
     def prepare(self) -> None:
         """Have the process load what runners need while one goes on; where it cannot be, who wants one will hear."""
-        with suppress(OSError):
-            self._start()
+        if self._line is None:
+            with suppress(OSError):
+                self._start()
 
     def _start(self) -> None:
         line, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
