@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from hven.core.clock import parse_utc
+from hven.core.errors import CalibrationMissingError
+from hven.model.annotation import bad
 from hven.model.collection import Validity
 from hven.model.data_id import DatasetRef
 from hven.model.product import Product
+from hven.pipeline.calibrations import why_spoilt
 from hven.registry.protocol import Registry
 
 
@@ -47,7 +50,7 @@ def certify(
 
 
 def lookup(registry: Registry, ref: DatasetRef, at: str | int, collection: str = "") -> Product:
-    """Calibration valid at a time; raises CalibrationMissingError.
+    """Calibration valid at a time.
 
     Parameters
     ----------
@@ -59,8 +62,17 @@ def lookup(registry: Registry, ref: DatasetRef, at: str | int, collection: str =
         ISO 8601 text in UTC, or UTC nanoseconds since 1970.
     collection
         CALIBRATION or CHAINED collection; by default all of the instrument's.
+
+    Raises
+    ------
+    CalibrationMissingError
+        When there is none, or it is ruled out by what somebody has marked bad.
     """
-    return registry.calibration(ref, to_ns(at), collection=collection)
+    found = registry.calibration(ref, to_ns(at), collection=collection)
+    if reason := why_spoilt(registry, bad(registry.annotations()), found):
+        hint = "`hven calib take` makes another; `hven qc retract` takes a mark back."
+        raise CalibrationMissingError(f"calibration {found.id} {reason}", hint=hint)
+    return found
 
 
 def to_ns(value: str | int) -> int:

@@ -57,7 +57,7 @@ class Calibrated(Versions):
     def calibration(
         self, dataset_type: str, at: str | int, level: str | None = None, *, collection: str = "", **data_id: Any
     ) -> Product:
-        """Calibration valid at a time; raises CalibrationMissingError."""
+        """Calibration valid at a time; CalibrationMissingError where none is, or that one is ruled out by a mark."""
         declared = self.dataset_type(dataset_type, level)
         ref = DatasetRef(declared.type_name, DataId({"instrument": declared.instrument, **data_id}))
         return lookup(self.registry, ref, at, collection)

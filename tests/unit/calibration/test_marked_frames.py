@@ -8,7 +8,7 @@ import pytest
 import small_night
 
 from hven.core.clock import NS
-from hven.core.errors import DatasetNotFoundError
+from hven.core.errors import CalibrationMissingError, DatasetNotFoundError
 from hven.model.frames import QUALITY_FLAGS
 from hven.pipeline.calibrations import Calibrations
 
@@ -175,6 +175,8 @@ def test_a_dark_is_ruled_out_at_once_whether_its_frames_are_marked_by_detector_t
         told = lit.explain("panoseti.img16.dark", "L1").broken.text
         found = Calibrations(lit.registry, "", marks=[mark]).find(dark.ref, sets.BEGIN + 3 * sets.HOUR)
         assert (str(mark) in told, str(mark) in str(found)) == (True, True), where
+        with pytest.raises(CalibrationMissingError, match=f"calibration {dark.id} .*is marked bad by"):
+            lit.calibration("panoseti.img16.dark", sets.BEGIN + 3 * sets.HOUR, detector=1)
         assert where.keys() == {"detector"} or not made_with()  # the first leaves nothing to process
         lit.retract(mark, "it was closed")
         assert made_with()
