@@ -20,6 +20,8 @@ def campaigns_of(
     """Campaigns that fit a condition on their table, newest first, with their steps and groups."""
     order = (CAMPAIGN.c.loaded_ns.desc(), CAMPAIGN.c.name)
     rows = connection.execute(CAMPAIGN.select().where(condition).order_by(*order).limit(limit)).mappings().all()
+    if not rows:
+        return []
     names = [row["name"] for row in rows]
     steps, groups = _steps(connection, names), _groups(connection, names)
     return [_campaign(row, steps[row["name"]], groups) for row in rows]
