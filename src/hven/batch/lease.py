@@ -39,6 +39,7 @@ _OF_JOB = JOB.c.id == sa.bindparam("job")
 _LEASE = sa.select(JOB.c.lease, JOB.c.state, JOB.c.lease_until_ns).where(_OF_JOB)
 _TRIED = sa.select(JOB.c.wish, JOB.c.attempt, JOB.c.retries).where(_OF_JOB)
 _CHANGE = JOB.update().where(_OF_JOB)
+_TRY = _CHANGE.values(attempt=JOB.c.attempt + 1)
 _SPEAK = _CHANGE.where(JOB.c.lease == sa.bindparam("name"), JOB.c.state.in_(ACTIVE))
 
 
@@ -122,6 +123,7 @@ class JobQueue:
         self.start_s = start_s
         self.rules = rules or BatchSettings()
         self._store = JobStore(database, self.rules)
+        self._started = False
 
     def claim(self) -> Lease | None:
         """Take the next job; None when none may start now."""
@@ -130,30 +132,33 @@ class JobQueue:
 
     def next(self) -> Lease | Preempt | None:
         """Take the next job, or learn which have to give way to it; None when all that wait have to go on waiting."""
+        if not self._started and not self._any_waits():
+            return None
         now = now_ns()
-        with self.database.read() as connection:
-            if not any_waits(connection):
-                return None
         with self.database.write() as connection:
             waiting = {claim.job: claim for claim in heads(connection, now)}
             choice = choose(waiting.values(), scene(connection, self.rules, now))
+            self._started = isinstance(choice, Start)
             if isinstance(choice, Start):
                 return self._claim(connection, waiting[choice.job], now)
             return choice
 
+    def _any_waits(self) -> bool:
+        """Whether it is worth to keep others from writing; who has just started a job finds another one as a rule."""
+        with self.database.read() as connection:
+            return any_waits(connection)
+
     def _claim(self, connection: sa.Connection, claim: Claim, now: int) -> Lease:
         lease = Lease(claim.job, uuid.uuid4().hex)
-        tried = connection.execute(_TRIED, {"job": claim.job}).one()
         values = {
             "state": JobState.PENDING,
-            "attempt": tried.attempt + 1,
             "lease": lease.name,
             "lease_until_ns": now + round(self.lease_s * NS),
             "heartbeat_ns": now,
             "claimed_ns": now,
             "runner": "",
         }
-        connection.execute(_CHANGE, {"job": claim.job, **values})
+        connection.execute(_TRY, {"job": claim.job, **values})
         served(connection, claim.owner, now)
         note(connection, _WHO, "claim", claim.job)
         return lease
