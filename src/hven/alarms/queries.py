@@ -12,7 +12,7 @@ from hven.alarms.store import AlarmStore
 from hven.alarms.tables import METADATA, NAME, OUTBOX, VERSION
 from hven.core.clock import now_ns
 from hven.core.settings import Settings
-from hven.registry.database import Database
+from hven.registry.database import Database, shared_database
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +73,6 @@ def _alarms(url: str) -> AlarmStore:
 
 @lru_cache(maxsize=8)
 def _database(url: str) -> Database:
-    database = Database(url)
+    database = shared_database(url)
     database.prepare(METADATA, name=NAME, version=VERSION, when_older="Messages of that version are lost.")
     return database

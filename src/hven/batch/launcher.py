@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
@@ -21,8 +20,6 @@ from hven.core.settings import Settings
 from hven.pipeline.runner import lives
 
 RUNNER = (sys.executable, "-m", "hven.batch.runner")
-
-Process = subprocess.Popen[bytes]
 
 
 def job_log(settings: Settings, job_id: int) -> Path:
@@ -124,26 +121,6 @@ class DirectLauncher:
             runner.kill()
         self._running = {}
         self._forks.close()
-
-
-def start(settings: Settings, command: Sequence[str], order: Order, environment: Mapping[str, str]) -> Process:
-    """Start a process session that is told its order, and whose output goes to the job's log.
-
-    Its standard input stays open.
-    """
-    with log_of(settings, order.job) as log:
-        process = subprocess.Popen(  # noqa: S603 - our own program
-            command, stdin=subprocess.PIPE, stdout=log, stderr=log, start_new_session=True, cwd="/", env=environment
-        )
-    tell(process, order.line())
-    return process
-
-
-def tell(process: Process, line: bytes) -> None:
-    """Send a line to a runner; one that has ended hears nothing."""
-    assert process.stdin is not None  # noqa: S101 - `start` opens it
-    with suppress(BrokenPipeError):
-        os.write(process.stdin.fileno(), line)
 
 
 @contextmanager

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Collection, Sequence
-from functools import lru_cache
 from typing import NamedTuple
 
 import sqlalchemy as sa
@@ -20,7 +19,7 @@ from hven.core.clock import NS, now_ns
 from hven.core.errors import JobNotFoundError
 from hven.core.settings import Settings
 from hven.model.access import Viewer
-from hven.registry.database import Database
+from hven.registry.database import shared_database
 
 __all__ = [
     "Tally",
@@ -152,9 +151,4 @@ def log_tail(settings: Settings, job_id: int, lines: int) -> str:
 
 
 def _store(settings: Settings) -> JobStore:
-    return JobStore(_database(settings.platform_url), settings.batch)
-
-
-@lru_cache(maxsize=8)
-def _database(url: str) -> Database:
-    return Database(url)
+    return JobStore(shared_database(settings.platform_url), settings.batch)

@@ -7,11 +7,12 @@ import os
 import pwd
 import signal
 import subprocess
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from hven.batch.forkserver import SERVES, ForkedRunner, RunnerForks
-from hven.batch.launcher import Process, log_of, start, tell
+from hven.batch.launcher import log_of
 from hven.batch.lease import Lease
 from hven.batch.model import Job
 from hven.batch.order import END, Order
@@ -24,6 +25,8 @@ CLEAN = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8"}
 """Environment of runners; what the service itself was given stays with it."""
 
 _END_S = 5.0
+
+_Process = subprocess.Popen[bytes]
 
 
 class SudoLauncher:
@@ -68,7 +71,7 @@ class SudoLauncher:
             return forked.mark
         command = as_somebody(account_of(job.user, self.server), self.server)
         order = Order(job.id, lease.name, str(self.site), self.api, job.request.environment)
-        process = start(self.settings, command, order, self._environment)
+        process = _start(self.settings, command, order, self._environment)
         self._running[job.id] = _SudoRunner(process)
         return mark(process.pid)
 
@@ -98,7 +101,7 @@ class SudoLauncher:
 class _SudoRunner:
     """Runner under another account, which is out of reach of signals."""
 
-    def __init__(self, process: Process) -> None:
+    def __init__(self, process: _Process) -> None:
         self._process = process
 
     def ended(self) -> bool:
@@ -110,11 +113,31 @@ class _SudoRunner:
 
     def kill(self) -> None:
         """Tell it to end itself, with everything it started."""
-        tell(self._process, END)
+        _tell(self._process, END)
         with suppress(PermissionError, ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(_END_S)
+
+
+def _start(settings: Settings, command: Sequence[str], order: Order, environment: Mapping[str, str]) -> _Process:
+    """Start a process session that is told its order, and whose output goes to the job's log.
+
+    Its standard input stays open.
+    """
+    with log_of(settings, order.job) as log:
+        process = subprocess.Popen(  # noqa: S603 - our own program
+            command, stdin=subprocess.PIPE, stdout=log, stderr=log, start_new_session=True, cwd="/", env=environment
+        )
+    _tell(process, order.line())
+    return process
+
+
+def _tell(process: _Process, line: bytes) -> None:
+    """Send a line to a runner; one that has ended hears nothing."""
+    assert process.stdin is not None  # noqa: S101 - `_start` opens it
+    with suppress(BrokenPipeError):
+        os.write(process.stdin.fileno(), line)
 
 
 def as_somebody(account: str, server: ServerSettings) -> list[str]:

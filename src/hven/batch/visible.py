@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 import sqlalchemy as sa
 
 from hven.batch.tables import JOB
 from hven.core.settings import Settings
 from hven.model.access import UNCLASSED, Viewer
 from hven.model.collection import AccessClass, CollectionKind, raw_run
-from hven.registry.database import Database
+from hven.registry.database import shared_database
 from hven.registry.schema import collection
 from hven.registry.visible import begins
 
@@ -35,7 +33,9 @@ def _open(settings: Settings, viewer: Viewer) -> sa.ColumnElement[bool]:
     instruments = [name for name in sorted({run.partition("/")[0] for run in closed}) if raw_run(name) in closed]
     homes = [f"{name}/" for name in instruments]
     runs = sorted(run for run in closed if not run.startswith(tuple(homes)))
-    return sa.and_(JOB.c.run.not_in(runs), *(~begins(JOB.c.run, home) for home in homes))
+    # Written out: databases take some ten thousand parameters at most.
+    listed: sa.BindParameter[str] = sa.bindparam(None, runs, expanding=True, literal_execute=True)
+    return sa.and_(JOB.c.run.not_in(listed), *(~begins(JOB.c.run, home) for home in homes))
 
 
 def _closed(url: str, viewer: Viewer) -> set[str]:
@@ -43,10 +43,5 @@ def _closed(url: str, viewer: Viewer) -> set[str]:
     columns = collection.c
     closed = columns.access.not_in(sorted(map(str, viewer.classes))) & (columns.kind == str(CollectionKind.RUN))
     shared = sa.func.substr(columns.name, 1, 2).not_in(_OWN)
-    with _database(url).read() as connection:
+    with shared_database(url).read() as connection:
         return set(connection.scalars(sa.select(columns.name).where(closed, shared)))
-
-
-@lru_cache(maxsize=8)
-def _database(url: str) -> Database:
-    return Database(url)

@@ -11,6 +11,7 @@ import sqlite3
 import stat
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import lru_cache
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -165,6 +166,15 @@ class Database:
             raise ServiceUnavailableError(
                 f"{self.name}: {error.orig}", hint="Is the database there, and is its disk not full?"
             ) from error
+
+
+@lru_cache(maxsize=8)
+def shared_database(url: str) -> Database:
+    """The one that this process reads for as long as it lives: each would keep connections of its own open.
+
+    Nobody closes it.
+    """
+    return Database(url)
 
 
 def _is_closed(folder: Path) -> bool:

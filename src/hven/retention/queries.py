@@ -19,7 +19,7 @@ from hven.model.collection import owner_of
 from hven.model.product import Product
 from hven.model.quantum import QuantumState
 from hven.model.retention import Hold
-from hven.registry.database import Database
+from hven.registry.database import shared_database
 from hven.registry.direct import DirectRegistry
 from hven.registry.rows import product_of
 from hven.registry.schema import expired, product, quantum
@@ -179,4 +179,4 @@ def _audit(settings: Settings) -> Audit:
 
 @lru_cache(maxsize=8)
 def _audit_in(url: str) -> Audit:
-    return Audit(Database(url))
+    return Audit(shared_database(url))

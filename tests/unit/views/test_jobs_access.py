@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+
 import panel as pn
 import pytest
 import small_night
@@ -10,9 +12,12 @@ from bokeh.document import Document
 from hven.batch import queries
 from hven.batch.model import JobRequest
 from hven.batch.store import JobStore
+from hven.core.settings import Settings
 from hven.model.access import Viewer
 from hven.model.collection import AccessClass, Collection, CollectionKind
-from hven.registry.database import Database
+from hven.registry.database import Database, shared_database
+from hven.registry.direct import DirectRegistry
+from hven.registry.schema import collection
 from hven.views import frame, warm
 from hven.views.url import Url
 
@@ -65,3 +70,18 @@ def test_it_is_not_even_counted(observatory, secret):
     assert [t.jobs for t in queries.tally(settings, OLGA)] == [1]
     assert queries.numbers(settings, [SECRET], EVE) == {}
     assert queries.numbers(settings, [SECRET], OLGA) == {SECRET: secret}
+
+
+def test_there_may_be_more_closed_runs_than_a_database_takes_parameters(database_settings, tmp_path):
+    settings = Settings(root=tmp_path / "data", state=tmp_path / "state", **database_settings)
+    closed = {"kind": str(CollectionKind.RUN), "access": str(AccessClass.OPERATORS), "doc": ""}
+    runs = [f"panoseti/runs/closed/{number}" for number in range(70_000)]
+    registry = DirectRegistry(settings.registry_url, settings.root)
+    with closing(registry), registry.database.write() as connection:
+        connection.execute(collection.insert(), [{"name": run, **closed} for run in runs])
+    store = JobStore(shared_database(settings.platform_url))
+    run = "panoseti/runs/open/1"
+    seen = store.submit(JobRequest(pipeline="panoseti/nightly", run=run, shared=True), user="olga")
+    store.submit(JobRequest(pipeline="panoseti/nightly", run=runs[-1], shared=True), user="olga")
+
+    assert [job.id for job in queries.jobs(settings, EVE)] == [seen.id]

@@ -7,7 +7,7 @@ from functools import lru_cache
 from hven.archive.completeness.model import Finding, Line, NightCount, Place
 from hven.archive.completeness.store import CompletenessStore
 from hven.core.settings import Settings
-from hven.registry.database import Database
+from hven.registry.database import shared_database
 
 __all__ = ["Finding", "Line", "NightCount", "findings", "lines", "nights"]
 
@@ -30,4 +30,4 @@ def findings(settings: Settings, *, day_obs: int | None = None) -> list[Finding]
 
 @lru_cache(maxsize=8)
 def _store(url: str) -> CompletenessStore:
-    return CompletenessStore(Database(url))
+    return CompletenessStore(shared_database(url))

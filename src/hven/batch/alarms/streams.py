@@ -12,7 +12,7 @@ from hven.archive.completeness import queries as of_ledger
 from hven.batch.alarms.gather import Place
 from hven.core.clock import NS
 from hven.model.telemetry import Sample, Topic
-from hven.registry.database import Database
+from hven.registry.database import shared_database
 from hven.telemetry.gateway import Gateway
 from hven.telemetry.store import TelemetryStore
 
@@ -32,7 +32,7 @@ def gateway(place: Place) -> Iterator[Signal]:
 
 @lru_cache(maxsize=8)
 def _gateway(url: str) -> Gateway:
-    return Gateway(Database(url))
+    return Gateway(shared_database(url))
 
 
 def telemetry(place: Place) -> Iterator[Signal]:

@@ -16,7 +16,7 @@ from hven.core.clock import NS, now_ns
 from hven.core.errors import UnknownNameError
 from hven.core.settings import Settings
 from hven.model.quantum import QuantumState
-from hven.registry.database import Database
+from hven.registry.database import Database, shared_database
 
 __all__ = ["State", "Tally", "campaign", "campaigns", "events", "expected_end_ns", "rate_per_s", "report"]
 
@@ -96,4 +96,4 @@ def _live(database: Database, jobs: Iterable[int]) -> dict[int, Tally]:
 
 @lru_cache(maxsize=8)
 def _store(url: str) -> CampaignStore:
-    return CampaignStore(Database(url))
+    return CampaignStore(shared_database(url))

@@ -10,7 +10,7 @@ from hven.batch.schedules.model import Fire, Schedule, ScheduleEvent
 from hven.batch.schedules.spec import schedules_of
 from hven.batch.schedules.store import ScheduleStore
 from hven.core.settings import Settings
-from hven.registry.database import Database
+from hven.registry.database import shared_database
 
 __all__ = ["Fire", "Schedule", "checks", "events", "fires", "schedules"]
 
@@ -38,5 +38,5 @@ def checks(settings: Settings, name: str = "", *, limit: int) -> list[CheckRun]:
 
 @lru_cache(maxsize=8)
 def _stores(url: str) -> tuple[ScheduleStore, CheckStore]:
-    database = Database(url)
+    database = shared_database(url)
     return ScheduleStore(database), CheckStore(database)

@@ -9,7 +9,7 @@ from hven.batch.triage.model import Decision, FailureKind
 from hven.batch.triage.store import DecisionStore
 from hven.core.settings import Settings
 from hven.model.quantum import QuantumState
-from hven.registry.database import Database
+from hven.registry.database import shared_database
 from hven.registry.protocol import Registry
 
 
@@ -26,4 +26,4 @@ def decisions(settings: Settings) -> list[Decision]:
 
 @lru_cache(maxsize=8)
 def _store(url: str) -> DecisionStore:
-    return DecisionStore(Database(url))
+    return DecisionStore(shared_database(url))

@@ -20,7 +20,7 @@ from hven.model.access import Viewer
 from hven.model.collection import owner_of
 from hven.observatory import Observatory
 from hven.prompt.access import Hearing, closed_runs
-from hven.registry.database import Database
+from hven.registry.database import shared_database
 from hven.registry.direct import DirectRegistry
 from hven.retention.audit import Audit
 from hven.retention.face import AskingRetention
@@ -112,7 +112,7 @@ def _keeping(
 
 @lru_cache(maxsize=8)
 def _audit(url: str) -> Audit:
-    return Audit(Database(url))
+    return Audit(shared_database(url))
 
 
 def _gateway(whole: Annotated[Observatory, Depends(_whole)], _caller: Annotated[Caller, Depends(_reader)]) -> Gateway:
@@ -127,7 +127,7 @@ def _hearing(
 
 @lru_cache(maxsize=8)
 def _gateway_at(url: str) -> Gateway:
-    return Gateway(Database(url))
+    return Gateway(shared_database(url))
 
 
 def _alarms_of(whole: Observatory, caller: Caller) -> Alarms:
@@ -137,7 +137,7 @@ def _alarms_of(whole: Observatory, caller: Caller) -> Alarms:
 
 @lru_cache(maxsize=8)
 def _alarm_store(url: str) -> AlarmStore:
-    return AlarmStore(Database(url))
+    return AlarmStore(shared_database(url))
 
 
 def _alarms_read(whole: Annotated[Observatory, Depends(_whole)], caller: Annotated[Caller, Depends(_reader)]) -> Alarms:
@@ -162,7 +162,7 @@ def _spool(whole: Annotated[Observatory, Depends(_whole)], _caller: Annotated[Ca
 
 @lru_cache(maxsize=8)
 def _spool_at(url: str) -> Spool:
-    return Spool(Database(url))
+    return Spool(shared_database(url))
 
 
 def _schedules_read(
