@@ -26,7 +26,7 @@ from hven.pipeline.load import load_pipeline, pipeline_names
 from hven.pipeline.runner import lives
 
 if TYPE_CHECKING:
-    from hven.observatory.reading import Reading
+    from hven.observatory.view import View
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class Explanation:
         return f"{head}\n{chain}"
 
 
-def explain(obs: Reading, declared: DatasetType, query: DataQuery) -> Explanation:
+def explain(obs: View, declared: DatasetType, query: DataQuery) -> Explanation:
     """Follow the chain back from a dataset type until a link holds."""
     asked = f"{declared.type_name}"
     if query.values:
@@ -67,7 +67,7 @@ def explain(obs: Reading, declared: DatasetType, query: DataQuery) -> Explanatio
 
 
 class _Chain:
-    def __init__(self, obs: Reading, instrument: Instrument, query: DataQuery) -> None:
+    def __init__(self, obs: View, instrument: Instrument, query: DataQuery) -> None:
         self.obs = obs
         self.instrument = instrument
         self.query = query

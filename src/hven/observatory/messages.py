@@ -9,14 +9,14 @@ from hven.model.product import Product
 from hven.model.query import DataQuery
 
 if TYPE_CHECKING:
-    from hven.observatory.reading import Reading
+    from hven.observatory.view import View
 
 _LISTED = 10
 _HINT = "`hven find` lists what there is."
 
 
 def not_there(
-    obs: Reading, dataset_type: str, level: str | None, query: DataQuery, collection: str
+    obs: View, dataset_type: str, level: str | None, query: DataQuery, collection: str
 ) -> DatasetNotFoundError:
     """Nothing fits, and why, as far as that can be told."""
     what = f"{level}/{dataset_type.rpartition('/')[2]}" if level else dataset_type

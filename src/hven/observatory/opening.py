@@ -12,7 +12,7 @@ from hven.store.read import open_product as read_product
 if TYPE_CHECKING:
     import xarray as xr
 
-    from hven.observatory.reading import Chunks
+Chunks = dict[str, int] | str | None
 
 
 def open_product(root: Path, product: Product, *, chunks: Chunks) -> xr.Dataset:
