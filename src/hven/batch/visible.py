@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
+
 import sqlalchemy as sa
 
 from hven.batch.tables import JOB
@@ -29,19 +31,28 @@ def visible(settings: Settings, viewer: Viewer | None) -> sa.ColumnElement[bool]
 
 def _open(settings: Settings, viewer: Viewer) -> sa.ColumnElement[bool]:
     """That neither the raw data of a shared job's instrument nor its run are closed to a viewer."""
-    closed = _closed(settings.registry_url, viewer)
-    instruments = [name for name in sorted({run.partition("/")[0] for run in closed}) if raw_run(name) in closed]
-    homes = [f"{name}/" for name in instruments]
-    runs = sorted(run for run in closed if not run.startswith(tuple(homes)))
-    # Written out: databases take some ten thousand parameters at most.
-    listed: sa.BindParameter[str] = sa.bindparam(None, runs, expanding=True, literal_execute=True)
-    return sa.and_(JOB.c.run.not_in(listed), *(~begins(JOB.c.run, home) for home in homes))
+    closed = closed_to(settings, viewer, kind=CollectionKind.RUN)
+    homes = [f"{name}/" for name in closed_instruments(closed)]
+    runs = (run for run in closed if not run.startswith(tuple(homes)))
+    return sa.and_(none_of(JOB.c.run, runs), *(~begins(JOB.c.run, home) for home in homes))
 
 
-def _closed(url: str, viewer: Viewer) -> set[str]:
-    """Runs of the observatory of classes that are not open to a viewer."""
+def closed_to(settings: Settings, viewer: Viewer, *, kind: CollectionKind | None = None) -> set[str]:
+    """Collections of the observatory (of one kind) of classes that are not open to a viewer."""
     columns = collection.c
-    closed = columns.access.not_in(sorted(map(str, viewer.classes))) & (columns.kind == str(CollectionKind.RUN))
+    closed = columns.access.not_in(sorted(map(str, viewer.classes)))
+    alike = sa.true() if kind is None else columns.kind == str(kind)
     shared = sa.func.substr(columns.name, 1, 2).not_in(_OWN)
-    with shared_database(url).read() as connection:
-        return set(connection.scalars(sa.select(columns.name).where(closed, shared)))
+    with shared_database(settings.registry_url).read() as connection:
+        return set(connection.scalars(sa.select(columns.name).where(closed, alike, shared)))
+
+
+def closed_instruments(closed: Collection[str]) -> list[str]:
+    """Instruments whose raw data are closed, from the closed collections."""
+    return [name for name in sorted({run.partition("/")[0] for run in closed}) if raw_run(name) in closed]
+
+
+def none_of(column: sa.ColumnElement[str], names: Iterable[str]) -> sa.ColumnElement[bool]:
+    """Condition that a column has none of any number of names: databases take some ten thousand parameters at most."""
+    listed: sa.BindParameter[str] = sa.bindparam(None, sorted(names), expanding=True, literal_execute=True)
+    return column.not_in(listed)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Protocol
+
+import sqlalchemy as sa
 
 from hven import instruments
 from hven.batch.campaigns.model import Campaign, CampaignEvent, State
@@ -89,24 +91,34 @@ class DirectCampaigns:
         In whose name.
     operator
         Whether they may change anything.
+    seen
+        Gives the condition that they may see a campaign; all where it is not given.
     """
 
-    def __init__(self, store: CampaignStore, *, user: str, operator: bool) -> None:
+    def __init__(
+        self,
+        store: CampaignStore,
+        *,
+        user: str,
+        operator: bool,
+        seen: Callable[[], sa.ColumnElement[bool]] = sa.true,
+    ) -> None:
         self.store = store
         self.user = user
         self.operator = operator
+        self._seen = seen
 
     def find(self, states: Collection[State] = (), *, limit: int | None = None) -> list[Campaign]:
         """Campaigns, newest first."""
-        return self.store.find(states, limit=limit)
+        return self.store.find(states, self._seen(), limit=limit)
 
     def get(self, name: str) -> Campaign:
         """Campaign by name."""
-        return self.store.get(name)
+        return self.store.get(name, self._seen())
 
     def events(self, name: str = "", *, limit: int | None = None) -> list[CampaignEvent]:
         """Who did what, newest first."""
-        return self.store.events(name, limit=limit)
+        return self.store.events(name, self._seen(), limit=limit)
 
     def report(self, name: str) -> Report:
         """What was done, what failed and why."""

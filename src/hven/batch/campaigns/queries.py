@@ -9,43 +9,40 @@ from functools import lru_cache
 import sqlalchemy as sa
 
 from hven.batch.campaigns.model import Campaign, CampaignEvent, Group, State, Tally
-from hven.batch.campaigns.report import Report, report_of
 from hven.batch.campaigns.store import CampaignStore
+from hven.batch.campaigns.visible import visible
 from hven.batch.tables import JOB, QUANTUM_PROGRESS
 from hven.core.clock import NS, now_ns
 from hven.core.errors import UnknownNameError
 from hven.core.settings import Settings
+from hven.model.access import Viewer
 from hven.model.quantum import QuantumState
 from hven.registry.database import Database, shared_database
 
-__all__ = ["State", "Tally", "campaign", "campaigns", "events", "expected_end_ns", "rate_per_s", "report"]
+__all__ = ["State", "Tally", "campaign", "campaigns", "events", "expected_end_ns", "rate_per_s"]
 
 _BAD = {QuantumState.FAILED, QuantumState.BLOCKED}
 _DONE = {QuantumState.DONE, QuantumState.PARTIAL}
 
 
-def campaigns(settings: Settings, *, states: Collection[State] = (), limit: int) -> list[Campaign]:
-    """Newest campaigns in some states (in any if empty), with steps and groups; no live counts."""
-    return _store(settings.platform_url).find(states, limit=limit)
+def campaigns(
+    settings: Settings, viewer: Viewer | None = None, *, states: Collection[State] = (), limit: int
+) -> list[Campaign]:
+    """Newest campaigns that a viewer may see, in some states (in any if empty); no live counts."""
+    return _store(settings.platform_url).find(states, visible(settings, viewer), limit=limit)
 
 
-def campaign(settings: Settings, name: str) -> Campaign | None:
-    """Campaign by name, its running groups with what their jobs have counted so far; None when there is none."""
+def campaign(settings: Settings, name: str, viewer: Viewer | None = None) -> Campaign | None:
+    """Campaign by name, its running groups with what their jobs have counted; None where the viewer sees none."""
     store = _store(settings.platform_url)
     try:
-        found = store.get(name)
+        found = store.get(name, visible(settings, viewer))
     except UnknownNameError:
         return None
     jobs = [g.job for step in found.steps for g in step.groups if g.state == State.RUNNING and g.job is not None]
     live = _live(store.database, jobs)
     steps = tuple(s.model_copy(update={"groups": tuple(_with(g, live) for g in s.groups)}) for s in found.steps)
     return found.model_copy(update={"steps": steps})
-
-
-def report(settings: Settings, name: str) -> Report | None:
-    """Report of a campaign; None when there is none of this name."""
-    found = campaign(settings, name)
-    return report_of(found, events(settings, name)) if found else None
 
 
 def events(settings: Settings, name: str = "", *, limit: int | None = None) -> list[CampaignEvent]:

@@ -80,19 +80,21 @@ class CampaignStore:
                 note(connection, who, "load", spec.name, origin=origin)
         return self.get(spec.name)
 
-    def get(self, name: str) -> Campaign:
-        """Campaign by name; raises UnknownNameError."""
+    def get(self, name: str, *seen: sa.ColumnElement[bool]) -> Campaign:
+        """Campaign by name; raises UnknownNameError, also where it is none of those `seen`."""
         with self.database.read() as connection:
-            found = campaigns_of(connection, CAMPAIGN.c.name == name)
+            found = campaigns_of(connection, sa.and_(CAMPAIGN.c.name == name, *seen))
             if not found:
-                raise UnknownNameError("campaign", name, connection.scalars(sa.select(CAMPAIGN.c.name)))
+                raise UnknownNameError("campaign", name, connection.scalars(sa.select(CAMPAIGN.c.name).where(*seen)))
         return found[0]
 
-    def find(self, states: Collection[State] = (), *, limit: int | None = None) -> list[Campaign]:
-        """Campaigns in some states (in any if empty), newest first."""
+    def find(
+        self, states: Collection[State] = (), *seen: sa.ColumnElement[bool], limit: int | None = None
+    ) -> list[Campaign]:
+        """Campaigns in some states (in any if empty), of those `seen` where that is given, newest first."""
         condition = CAMPAIGN.c.state.in_(list(states)) if states else sa.true()
         with self.database.read() as connection:
-            return campaigns_of(connection, condition, limit=limit)
+            return campaigns_of(connection, sa.and_(condition, *seen), limit=limit)
 
     def unchosen(self) -> list[Campaign]:
         """Campaigns with accepted steps whose products are not yet what is found by default, oldest first."""
@@ -102,9 +104,10 @@ class CampaignStore:
         with self.database.read() as connection:
             return campaigns_of(connection, waiting)[::-1]
 
-    def events(self, name: str = "", *, limit: int | None = None) -> list[CampaignEvent]:
-        """Lines of the audit of a campaign (of all if empty), newest first."""
+    def events(self, name: str = "", *seen: sa.ColumnElement[bool], limit: int | None = None) -> list[CampaignEvent]:
+        """Lines of the audit of a campaign (of all if empty), of those `seen` where that is given, newest first."""
         query = EVENT.select().order_by(EVENT.c.id.desc()).limit(limit)
+        query = query.where(EVENT.c.campaign.in_(sa.select(CAMPAIGN.c.name).where(*seen))) if seen else query
         query = query.where(EVENT.c.campaign == name) if name else query
         with self.database.read() as connection:
             rows = connection.execute(query).mappings().all()

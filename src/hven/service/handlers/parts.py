@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Annotated, cast
 
 from fastapi import Depends, HTTPException, Request
@@ -11,6 +11,7 @@ from hven.access.viewers import viewer_of
 from hven.alarms.desk import Alarms, DirectAlarms
 from hven.alarms.store import AlarmStore
 from hven.batch.campaigns.campaigns import Campaigns, DirectCampaigns
+from hven.batch.campaigns.visible import visible as campaigns_seen
 from hven.batch.commands.commands import Commands, DirectCommands
 from hven.batch.jobs import Jobs
 from hven.batch.schedules.schedules import DirectSchedules, Schedules
@@ -93,7 +94,8 @@ def _campaigns_read(
     whole: Annotated[Observatory, Depends(_whole)], caller: Annotated[Caller, Depends(_reader)]
 ) -> Campaigns:
     store = cast("DirectCampaigns", whole.campaigns).store
-    return DirectCampaigns(store, user=caller.name, operator=caller.may("operate"))
+    seen = partial(campaigns_seen, whole.settings, viewer(caller, whole.settings))
+    return DirectCampaigns(store, user=caller.name, operator=caller.may("operate"), seen=seen)
 
 
 def _campaigns_changed(

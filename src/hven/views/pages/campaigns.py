@@ -28,16 +28,16 @@ GROUPS = {
 
 def page(observatory: Observatory, url: Url) -> frame.Content:
     """All campaigns, or one."""
-    settings, asked = observatory.settings, url.get("campaign")
+    settings, viewer, asked = observatory.settings, observatory.viewer, url.get("campaign")
     listed = markup.html("", margin=(0, 0, 3 * theme.SPACE, 0))
     options = {ANY: "", **{name: name for name in GROUPS}}
     chosen = url.get("show") if url.get("show") in GROUPS else ""
     show = pn.ui.Select(label="Show", options=options, value=chosen, width=190, size="small", margin=0)
-    found = of_campaigns.campaign(settings, asked) if asked else None
+    found = of_campaigns.campaign(settings, asked, viewer) if asked else None
 
     def refresh(_event: Any = None) -> None:
         markup.change(listed, _list(observatory, url, str(show.value)))
-        if detail and (now := of_campaigns.campaign(settings, asked)):
+        if detail and (now := of_campaigns.campaign(settings, asked, viewer)):
             detail.follow(now)
 
     def choose(_event: Any) -> None:
@@ -58,7 +58,7 @@ def _absent(asked: str) -> str:
 
 def _list(observatory: Observatory, url: Url, show: str) -> str:
     wanted = [of_campaigns.State(s) for s in GROUPS.get(show, ())]
-    found = of_campaigns.campaigns(observatory.settings, states=wanted, limit=SHOWN)
+    found = of_campaigns.campaigns(observatory.settings, observatory.viewer, states=wanted, limit=SHOWN)
     if not found:
         return _none(show)
     columns = ["Campaign", "State", "Step", "Quanta", "Waits for", "End of the step (UTC)", "Began (UTC)", "By"]
