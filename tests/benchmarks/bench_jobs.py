@@ -1,4 +1,7 @@
-"""Jobs through the table: submitted by one, claimed and finished by four processes at the same time."""
+"""Jobs through the table: submitted by one, claimed and finished by four processes at the same time.
+
+Both databases sync what they commit, PostgreSQL a claim together with what follows it.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,7 @@ RULES = BatchSettings(slots=JOBS)
 
 
 def figures() -> Iterator[Figure]:
-    """Rates on SQLite, and on PostgreSQL where it is installed; both sync what they commit."""
+    """Rates on SQLite, and on PostgreSQL where it is installed."""
     with tempfile.TemporaryDirectory() as folder:
         yield from _rates(f"sqlite:///{folder}/platform.sqlite", "SQLite", 80)
     import private_postgres

@@ -26,23 +26,36 @@ def programs() -> Path | None:
 
 @contextmanager
 def server(folder: Path, *, fsync: bool = False) -> Iterator[str]:
-    """Run a server on a socket in a folder; gives an SQLAlchemy URL without the database's name."""
+    """Run a new server on a socket in a folder; gives an SQLAlchemy URL without the database's name."""
+    initialize(folder)
+    with running(folder, fsync="on" if fsync else "off") as url:
+        yield url
+
+
+def initialize(folder: Path) -> None:
+    """Make the files of a server, empty."""
     account = _account()
-    data = folder / "data"
     if account:
         shutil.chown(folder, account, account)
     locale = ("--locale=C.UTF-8", "--locale-provider=icu", "--icu-locale=en-US")  # sorts as people do, unlike Python
-    _run(account, "initdb", "--auth=trust", f"--username={_USER}", *locale, "--no-sync", "-D", str(data))
-    command = [str(programs() / "postgres"), "-D", str(data), "-k", str(folder), "-c", "listen_addresses="]
-    command += ["-c", f"fsync={'on' if fsync else 'off'}", "-c", "max_connections=40"]
-    with (folder / "log").open("wb") as log:
-        running = subprocess.Popen(_as(account, *command), stdout=log, stderr=log, cwd="/")
+    _run(account, "initdb", "--auth=trust", f"--username={_USER}", *locale, "--no-sync", "-D", str(folder / "data"))
+
+
+@contextmanager
+def running(folder: Path, **settings: str) -> Iterator[str]:
+    """Run the server of a folder with settings of `postgresql.conf`, as long as this lasts; it ends like in a crash."""
+    account = _account()
+    command = [str(programs() / "postgres"), "-D", str(folder / "data"), "-k", str(folder)]
+    for name, value in {"listen_addresses": "", "max_connections": "40", **settings}.items():
+        command += ["-c", f"{name}={value}"]
+    with (folder / "log").open("ab") as log:
+        process = subprocess.Popen(_as(account, *command), stdout=log, stderr=log, cwd="/")
     try:
         _run(account, "pg_isready", "-h", str(folder), "-t", "60", "-q", wait_s=60)
         yield f"postgresql://{_USER}@/{{name}}?host={folder}"
     finally:
-        running.send_signal(signal.SIGQUIT)
-        running.wait(timeout=60)
+        process.send_signal(signal.SIGQUIT)
+        process.wait(timeout=60)
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 import sqlalchemy as sa
 
+from hven.batch.leaving import after_death, freed, waits_again
 from hven.batch.model import ACTIVE, Job, JobState, QuantumLine, Wish
 from hven.batch.policy import Claim, Preempt, Start, choose
 from hven.batch.profile import keep_profile
@@ -30,9 +31,6 @@ from hven.model.quantum import QuantumState
 from hven.pipeline.runner import lives
 from hven.registry.database import Database
 from hven.registry.schema import storable
-
-MAX_DEATHS = 3
-"""Runners that may die over one job, none of which has got on with it, before it fails."""
 
 _WHO = "batch"
 _OF_JOB = JOB.c.id == sa.bindparam("job")
@@ -131,11 +129,14 @@ class JobQueue:
         return found if isinstance(found, Lease) else None
 
     def next(self) -> Lease | Preempt | None:
-        """Take the next job, or learn which have to give way to it; None when all that wait have to go on waiting."""
+        """Take the next job, or learn which have to give way to it; None when all that wait have to go on waiting.
+
+        A claim that a crash of the database forgets has harmed nobody: its runner has not begun, and cannot any more.
+        """
         if not self._started and not self._any_waits():
             return None
         now = now_ns()
-        with self.database.write() as connection:
+        with self.database.write(deferred=True) as connection:
             waiting = {claim.job: claim for claim in heads(connection, now)}
             choice = choose(waiting.values(), scene(connection, self.rules, now))
             self._started = isinstance(choice, Start)
@@ -204,14 +205,18 @@ class JobQueue:
         with self.database.write() as connection:
             row = connection.execute(_TRIED.where(JOB.c.state.in_(ACTIVE)), {"job": job}).first()
             if row is not None:
-                self._take(connection, job, attempt=row.attempt - 1, **_waits_again(row.wish))
+                self._take(connection, job, attempt=row.attempt - 1, **waits_again(row.wish))
                 note(connection, _WHO, "preempt", job, by=by, killed=True)
 
     def _take(self, connection: sa.Connection, job: int, **values: Any) -> None:
         """Take a job from its runner."""
         charge(connection, job, self.rules, now_ns())
-        free = {"lease": "", "wish": Wish.NONE} | ({"runner": ""} if values["state"] == JobState.READY else {})
-        connection.execute(_CHANGE, {"job": job, **free, **values})
+        connection.execute(_CHANGE, {"job": job, **freed(**values)})
+
+    def _give_back(self, connection: sa.Connection, lease: Lease, **values: Any) -> None:
+        """Take a job from its runner, which says so itself."""
+        self._update(connection, lease, **freed(**values))
+        charge(connection, lease.job, self.rules, now_ns())
 
     def active(self) -> int:
         """Jobs that occupy a slot."""
@@ -237,7 +242,7 @@ class JobQueue:
         with self.database.write() as connection:
             if connection.scalar(sa.select(JOB.c.id).where(same, silent)) is None:
                 return False  # it has spoken meanwhile
-            self._take(connection, row.id, deaths=row.deaths + 1, **_after_death(row.wish, row.deaths + 1))
+            self._take(connection, row.id, deaths=row.deaths + 1, **after_death(row.wish, row.deaths + 1))
             note(connection, _WHO, "lost", row.id, deaths=row.deaths + 1)
         return True
 
@@ -275,7 +280,7 @@ class JobQueue:
         """Say that the runner lives; gives what it should do."""
         with self.database.write() as connection:
             self._update(connection, lease)
-            return Wish(connection.execute(_TRIED, {"job": lease.job}).one().wish)
+            return Wish(_tried(connection, lease).wish)
 
     def pause(self) -> None:
         """Ask all runners to stop and leave their jobs in the queue."""
@@ -286,9 +291,8 @@ class JobQueue:
     def release(self, lease: Lease) -> None:
         """Put the job back into the queue, unless it was to be cancelled; the attempt does not count."""
         with self.database.write() as connection:
-            self._update(connection, lease)
-            row = connection.execute(_TRIED, {"job": lease.job}).one()
-            self._take(connection, lease.job, attempt=row.attempt - 1, **_waits_again(row.wish))
+            row = _tried(connection, lease)
+            self._give_back(connection, lease, attempt=row.attempt - 1, **waits_again(row.wish))
             note(connection, _WHO, "pause", lease.job)
 
     def report(self, lease: Lease, lines: Sequence[QuantumLine], *, total: int, message: str = "") -> None:
@@ -334,20 +338,19 @@ class JobQueue:
         """Say how the job ended and give the lease back; one that failed may be tried again, see `retries`."""
         values = {"state": state, "error": storable(error), "hint": storable(hint), "flavour": flavour}
         with self.database.write() as connection:
-            self._update(connection, lease)
-            again = self._next_try(connection, lease.job, flavour) if state == JobState.FAILED and flavour else None
+            again = self._next_try(connection, lease, flavour) if state == JobState.FAILED and flavour else None
             if again is None:
-                self._take(connection, lease.job, ended_ns=now_ns(), **values)
+                self._give_back(connection, lease, ended_ns=now_ns(), **values)
                 note(connection, _WHO, "end", lease.job, state=state)
             else:
-                self._take(connection, lease.job, **{**values, "state": JobState.READY}, **again)
+                self._give_back(connection, lease, **{**values, "state": JobState.READY}, **again)
                 note(connection, _WHO, "retry", lease.job, flavour=flavour, error=storable(error))
 
-    def _next_try(self, connection: sa.Connection, job: int, flavour: Flavour) -> dict[str, Any] | None:
-        row = connection.execute(_TRIED, {"job": job}).one()
+    def _next_try(self, connection: sa.Connection, lease: Lease, flavour: Flavour) -> dict[str, Any] | None:
+        row = _tried(connection, lease)
         if row.wish == Wish.CANCEL:
             return None
-        return next_try(flavour, taken(connection, job), row.retries or {}, self.rules)
+        return next_try(flavour, taken(connection, lease.job), row.retries or {}, self.rules)
 
     def _update(self, connection: sa.Connection, lease: Lease, /, **values: Any) -> None:
         alive = {"heartbeat_ns": now_ns(), "lease_until_ns": now_ns() + round(self.lease_s * NS)}
@@ -364,24 +367,12 @@ def _lost(lease: Lease) -> ConflictError:
     return ConflictError(f"another runner has taken job {lease.job}, or it has ended")
 
 
+def _tried(connection: sa.Connection, lease: Lease) -> Any:
+    row = connection.execute(_TRIED, {"job": lease.job}).first()
+    if row is None:
+        raise _lost(lease)
+    return row
+
+
 def _row(lease: Lease, line: QuantumLine) -> dict[str, Any]:
     return {"job": lease.job, **line.model_dump(mode="json"), "error": storable(line.error)}
-
-
-def _waits_again(wish: str) -> dict[str, Any]:
-    """What becomes of a job that leaves its runner before its end."""
-    if wish == Wish.CANCEL:
-        return {"state": JobState.DELETED, "ended_ns": now_ns()}
-    return {"state": JobState.READY}
-
-
-def _after_death(wish: str, deaths: int) -> dict[str, Any]:
-    if wish == Wish.CANCEL or deaths < MAX_DEATHS:
-        return _waits_again(wish)
-    return {
-        "state": JobState.FAILED,
-        "ended_ns": now_ns(),
-        "error": f"its runner died {deaths} times without getting on",
-        "hint": "The log of the job ends where it died; too little memory is the usual cause.",
-        "flavour": "infrastructure",
-    }

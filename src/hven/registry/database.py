@@ -33,6 +33,7 @@ _PRAGMAS = (
     f"PRAGMA cache_size = {-_CACHE_KB}",
 )
 _LOCK = sa.text("SELECT pg_advisory_xact_lock(hashtext(current_schema()), 2)")
+_LOCK_AND_DEFER = sa.text(f"{_LOCK.text}, set_config('synchronous_commit', 'off', true)")
 _SESSION = (
     f"-c lock_timeout={_BUSY_TIMEOUT_MS}"
     " -c idle_in_transaction_session_timeout=600000"  # a stopped process does not keep all others from writing
@@ -85,11 +86,15 @@ class Database:
             yield connection
 
     @contextmanager
-    def write(self) -> Iterator[Connection]:
-        """Open a transaction that holds the write lock from its first moment; it is committed at the end."""
+    def write(self, *, deferred: bool = False) -> Iterator[Connection]:
+        """Open a transaction that holds the write lock from its first moment; it is committed at the end.
+
+        A deferred one PostgreSQL puts on disk a moment later, at the latest with the next one that is not: it is for
+        what a server that crashes meanwhile may forget. The others wait for the disk with the write lock held.
+        """
         with self._named_errors(), self._writing.begin() as connection:
             if not self.is_sqlite:
-                connection.execute(_LOCK)
+                connection.execute(_LOCK_AND_DEFER if deferred else _LOCK)
             yield connection
 
     def prepare(

@@ -4,7 +4,8 @@ import multiprocessing
 
 import pytest
 
-from hven.batch.lease import MAX_DEATHS, JobQueue, Lease
+from hven.batch.lease import JobQueue, Lease
+from hven.batch.leaving import MAX_DEATHS
 from hven.batch.model import Counts, JobClass, JobRequest, JobState, QuantumLine, Wish
 from hven.batch.store import JobStore
 from hven.core.errors import ConflictError

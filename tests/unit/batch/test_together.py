@@ -6,7 +6,8 @@ import multiprocessing
 import random
 from collections import Counter
 
-from hven.batch.lease import MAX_DEATHS, JobQueue
+from hven.batch.lease import JobQueue
+from hven.batch.leaving import MAX_DEATHS
 from hven.batch.model import JobState, QuantumLine
 from hven.batch.store import JobStore
 from hven.core.errors import ConflictError

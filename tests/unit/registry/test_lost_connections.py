@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import closing, contextmanager
+
+import private_postgres
 import pytest
 import sqlalchemy as sa
 
 from hven.batch.lease import JobQueue
 from hven.batch.model import JobRequest, JobState, QuantumLine
 from hven.batch.store import JobStore
-from hven.core.errors import ServiceUnavailableError
+from hven.core.errors import ConflictError, ServiceUnavailableError
+from hven.core.settings import BatchSettings
 from hven.model.quantum import QuantumState
 from hven.registry.database import Database
 
@@ -114,3 +118,37 @@ def test_a_runner_whose_report_was_cut_reports_again(database, cut):
 
     ended = store.get(job)
     assert (ended.state, ended.counts.done) == (JobState.SUCCEEDED, 1)
+
+
+@pytest.fixture
+def crashing():
+    """Context manager that runs a server, always on the same files, and crashes it: it has synced what it had to."""
+    with private_postgres.socket_folder() as folder:
+        private_postgres.initialize(folder)
+
+        @contextmanager
+        def run():
+            running = private_postgres.running(folder, wal_writer_delay="10000")
+            with running as url, closing(Database(url.format(name="postgres"))) as database:
+                yield database
+
+        yield run
+
+
+@pytest.mark.usefixtures("postgresql")
+def test_a_server_that_crashes_forgets_no_job_that_was_begun_and_nobody_begins_what_it_forgot(crashing):
+    with crashing() as database:
+        queue, store = JobQueue(database, lease_s=30, rules=BatchSettings(slots=2)), JobStore(database)
+        begun, waiting = (store.submit(JobRequest(pipeline="p/a"), user="tycho").id for _ in range(2))
+        kept = queue.claim()
+        queue.begin(kept, runner="host:1:0")
+        forgotten = queue.claim()
+        assert (kept.job, forgotten.job) == (begun, waiting)
+
+    with crashing() as database:
+        queue, store = JobQueue(database, lease_s=30, rules=BatchSettings(slots=2)), JobStore(database)
+        assert [store.get(job).state for job in (begun, waiting)] == [JobState.RUNNING, JobState.READY]
+        with pytest.raises(ConflictError):
+            queue.begin(forgotten, runner="host:2:0")
+        assert queue.claim().job == waiting
+        queue.finish(kept, JobState.SUCCEEDED)
