@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from hven import instruments
@@ -13,7 +14,7 @@ from hven.batch.store import JobStore
 from hven.core.clock import NS, format_utc
 from hven.core.settings import Settings
 from hven.model.collection import AccessClass, raw_run
-from hven.model.data_id import Level, TypeName
+from hven.model.data_id import Level
 from hven.model.product import Product
 from hven.model.query import DataQuery
 from hven.qc.queries import judged
@@ -34,12 +35,23 @@ _SUFFIX = ".qc"
 Published = tuple[str, str, dict[str, Any]]
 
 
+@dataclass(slots=True)
+class _Known:
+    """What has been published: states of jobs, and how far each type and detector is; and the newest that was seen."""
+
+    states: dict[int, str]
+    marks: dict[str, tuple[int, int]]
+    newest_of_types_ns: dict[str, int]
+    newest_ns: int | None = None
+
+
 class GatewayChore:
     """Publishes metrics of new products, and shared jobs whose state has changed.
 
-    What has been published is read back from the gateway, so a service that begins again repeats nothing. Metrics that
-    only operators may read are not published, so that they stand in nobody's way; each record names its run, and is for
-    those who may see that. Each round looks at products of a day before the newest one, however many there are.
+    What has been published is read back from the gateway, so a service that begins again repeats nothing, and one whose
+    database failed leaves nothing out. Metrics that only operators may read are not published, so that they stand in
+    nobody's way; each record names its run, and is for those who may see that. Each round looks at products of a day
+    before the newest one, however many there are.
 
     Parameters
     ----------
@@ -56,10 +68,9 @@ class GatewayChore:
         self.gateway = Gateway(database)
         self.jobs = JobStore(database, settings.batch)
         self.registry = DirectRegistry(settings.registry_url, settings.root)
-        self._told = {record.value["job"]: record.value["state"] for record in self.gateway.latest(PROCESSING)}
-        published = self.gateway.latest(QUALITY)
-        self._marks = _marks(published)
-        self._newest_ns = _newest(published)
+        declared = [kind for name in settings.instruments for kind in instruments.load(name).dataset_types]
+        self._types = [t.type_name for t in declared if t.name.endswith(_SUFFIX) and t.level == Level.L2]
+        self._known: _Known | None = None
         self._next_s = 0.0
 
     def step(self) -> None:
@@ -67,42 +78,48 @@ class GatewayChore:
         if time.monotonic() < self._next_s:
             return
         self._next_s = time.monotonic() + EVERY_S
-        self.gateway.publish_all([*self._of_jobs(), *self._of_products()])
+        known, self._known = self._known or self._read_back(), None
+        self.gateway.publish_all([*self._of_jobs(known), *self._of_products(known)])
+        self._known = known
 
-    def _of_jobs(self) -> Iterator[Published]:
+    def _read_back(self) -> _Known:
+        states = {record.value["job"]: record.value["state"] for record in self.gateway.latest(PROCESSING)}
+        published = self.gateway.latest(QUALITY)
+        return _Known(states, _marks(published), _newest(published))
+
+    def _of_jobs(self, known: _Known) -> Iterator[Published]:
         """Shared jobs whose state has changed, oldest first."""
-        for job in reversed(self.jobs.find(limit=_NEWEST_JOBS)):
-            if job.request.shared and self._told.get(job.id) != job.state:
-                self._told[job.id] = str(job.state)
-                yield PROCESSING, job.request.pipeline, _status(job)
+        for number, state in sorted(self.jobs.states(newest=_NEWEST_JOBS).items()):
+            if known.states.get(number) != state:
+                job = self.jobs.get(number)
+                known.states[number] = str(job.state)
+                if job.request.shared:
+                    yield PROCESSING, job.request.pipeline, _status(job)
 
-    def _of_products(self) -> Iterator[Published]:
+    def _of_products(self, known: _Known) -> Iterator[Published]:
+        lately = self._lately(known)
+        if not lately:
+            return
         closed = {c.name for c in self.registry.collections() if c.access is AccessClass.OPERATORS}
-        for name in self.settings.instruments:
-            for declared in instruments.load(name).dataset_types:
-                if declared.name.endswith(_SUFFIX) and declared.level == Level.L2:
-                    yield from self._of_type(declared.type_name, closed)
-
-    def _of_type(self, name: TypeName, closed: set[str]) -> Iterator[Published]:
-        """Metrics of the products of a type that are newer than what was published of their detector."""
-        found = sorted(self._lately(name), key=_age)
-        newest = {_what(product): product for product in found}
-        for product in found:
-            mark = self._marks.get(_what(product))
+        newest = {_what(product): product for product in lately}
+        for product in lately:
+            mark = known.marks.get(_what(product))
             first = mark is None and newest[_what(product)].id == product.id
             if product.run not in closed and (first or (mark is not None and _age(product) > mark)):
                 yield from self._metrics(product)
-                self._marks[_what(product)] = _age(product)
+                known.marks[_what(product)] = _age(product)
 
-    def _lately(self, name: TypeName) -> list[Product]:
-        """Products of a type that were made lately; all of them where none was seen before."""
-        what = name.name.removesuffix(_SUFFIX)
-        known_ns = self._newest_ns.get(what)
-        query = DataQuery() if known_ns is None else DataQuery.of(f"created > '{format_utc(known_ns - _DAY_NS)}'")
-        found = self.registry.find(name, query)
-        if found:
-            self._newest_ns[what] = max(product.created_ns for product in found)
-        return found
+    def _lately(self, known: _Known) -> list[Product]:
+        """Products that were made lately, oldest first; of a type of which none was published, all of them at first."""
+        if known.newest_ns is not None:
+            of_types = {"level": (str(Level.L2),), "type": tuple(name.name for name in self._types)}
+            found = self.registry.find(query=DataQuery(of_types, _since(known.newest_ns)))
+        else:
+            newest = {name: known.newest_of_types_ns.get(name.name.removesuffix(_SUFFIX)) for name in self._types}
+            bounds = {name: DataQuery() if ns is None else DataQuery(where=_since(ns)) for name, ns in newest.items()}
+            found = [product for name, query in bounds.items() for product in self.registry.find(name, query)]
+        known.newest_ns = max((known.newest_ns or 0, *(product.created_ns for product in found)))
+        return sorted(found, key=_age)
 
     def _metrics(self, product: Product) -> Iterator[Published]:
         rows = open_product(self.settings.root / product.path, chunks=None).to_dataframe().reset_index(drop=True)
@@ -126,6 +143,11 @@ class GatewayChore:
                     "run": product.run,
                 },
             )
+
+
+def _since(moment_ns: int) -> str:
+    """Condition on products made in the day before a moment, or since."""
+    return f"created > '{format_utc(max(0, moment_ns - _DAY_NS))}'"
 
 
 def _what(product: Product) -> str:

@@ -12,6 +12,7 @@ from hven.batch.model import JobRequest
 from hven.batch.publish import GatewayChore
 from hven.batch.store import JobStore
 from hven.core.clock import NS
+from hven.core.errors import ServiceUnavailableError
 from hven.model.collection import AccessClass, Collection, CollectionKind
 from hven.model.data_id import DataId, DatasetRef
 from hven.registry.database import Database
@@ -105,3 +106,18 @@ def test_what_is_made_later_is_published_whatever_was_made_long_before(obs, chor
 
         found = {record.name: record.value["product"] for record in chore.gateway.latest("qc")}
         assert found["panoseti.img16/1/partial_frames"] == made[-1].id
+
+
+def test_what_could_not_be_published_is_published_later(obs, chore, monkeypatch):
+    monkeypatch.setattr("hven.batch.publish.EVERY_S", 0.0)
+    chore.step()
+    job = JobStore(chore.gateway.database).submit(JobRequest(pipeline="panoseti/late", shared=True), user="ada")
+    with chore.gateway.database.write() as other:
+        other.exec_driver_sql("ALTER TABLE gateway_record RENAME TO away")
+    with pytest.raises(ServiceUnavailableError):
+        chore.step()
+    with chore.gateway.database.write() as other:
+        other.exec_driver_sql("ALTER TABLE away RENAME TO gateway_record")
+    chore.step()
+
+    assert [r.value["job"] for r in chore.gateway.latest("processing") if r.name == "panoseti/late"] == [job.id]
