@@ -22,7 +22,7 @@ from sqlalchemy import (
 from hven.registry.schema import Text
 
 NAME = "batch"
-VERSION = 3
+VERSION = 4
 METADATA = MetaData()
 
 JOB = Table(
@@ -90,6 +90,7 @@ QUANTUM_PROGRESS = Table(
     Column("flavour", Text),
     Column("wall_s", Float, nullable=False),
     Column("ended_ns", BigInteger, nullable=False),
+    Index("quantum_counts", "job", "state", "reused"),
 )
 """How the quanta of a job's present attempt ended."""
 
@@ -156,5 +157,11 @@ def _sample(connection: Connection) -> None:
     PROFILE.create(connection)
 
 
-MIGRATIONS = (_share_out, _sample)
+def _count(connection: Connection) -> None:
+    """Version 4: quanta of a job are counted by an index."""
+    for index in QUANTUM_PROGRESS.indexes:
+        index.create(connection)
+
+
+MIGRATIONS = (_share_out, _sample, _count)
 """From version 1 on, see `Database.prepare`."""

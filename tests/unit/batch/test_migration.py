@@ -60,6 +60,10 @@ def columns(database, table):
     return {c["name"]: (str(c["type"]), c["nullable"]) for c in found}
 
 
+def indexes(database, table):
+    return {index["name"]: index["column_names"] for index in sa.inspect(database.engine).get_indexes(table)}
+
+
 def test_jobs_of_the_first_version_are_kept_and_go_by_the_classes_of_today(old):
     store = JobStore(old)
 
@@ -80,7 +84,7 @@ def test_migrated_tables_are_those_that_are_made_new(old, new_database, tmp_path
         new = Database(url)
         JobStore(new)
 
-        for table in ("job", "quantum_progress", "event", "use"):
+        for table in ("job", "quantum_progress", "event", "use", "profile"):
             assert columns(old, table) == columns(new, table), table
-        assert {i["name"] for i in sa.inspect(old.engine).get_indexes("job")} == {"job_queue"}
+            assert indexes(old, table) == indexes(new, table), table
         new.close()
