@@ -17,8 +17,8 @@ from bench_dask import PlainProcesses
 from harness import Figure
 from night import observatory
 
+from hven.batch.make import make_service
 from hven.batch.model import JobState
-from hven.batch.service import make_service
 from hven.model.query import DataQuery
 from hven.observatory import Observatory
 from hven.pipeline.bind import bind

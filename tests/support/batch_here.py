@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
+import time
 from contextlib import contextmanager
+from pathlib import Path
 
 from hven.batch.launcher import RUNNER, DirectLauncher
 from hven.batch.lease import JobQueue
+from hven.batch.model import JobRequest
 from hven.batch.service import BatchService
 
 
@@ -28,3 +33,43 @@ def at_work(service):
     finally:
         stop.set()
         thread.join()
+
+
+def submit_slow(jobs, quanta=3, seconds=0.0, fail=()):
+    """A job for the runner of `slow_job.py`; gives its number."""
+    config = {"slow": {"quanta": quanta, "s": seconds, "fail": list(fail)}}
+    return jobs.submit(JobRequest(pipeline="panoseti/slow", config=config), user="tycho").id
+
+
+def wait_for(condition, seconds=300.0):
+    end = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < end, "it did not come to that"
+        time.sleep(0.05)
+    return found
+
+
+def wait_until_ended(jobs, job):
+    return wait_for(lambda: (found := jobs.get(job)).state.ended and found)
+
+
+def wait_until_at_work(jobs, job):
+    return wait_for(lambda: (found := jobs.get(job)).counts.done and found)
+
+
+def pid_of(job):
+    return int(job.runner.split(":")[1])
+
+
+def end_group(pid):
+    try:
+        os.killpg(os.getpgid(pid), signal.SIGKILL)
+    except ProcessLookupError:
+        return
+
+
+def alive(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().split(") ")[1][0] != "Z"
+    except OSError:
+        return False

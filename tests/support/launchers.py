@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
 import subprocess
-import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +12,7 @@ from pathlib import Path
 import installation as installing
 from accounts import GROUPS, SERVICES
 from api_server import serving
+from batch_here import end_group, pid_of, wait_for
 
 from hven.batch.model import JobRequest
 from hven.batch.store import JobStore
@@ -147,35 +146,9 @@ def sudoers(prefix):
         file.path.unlink()
 
 
-def wait_for(condition, seconds=60.0):
-    end = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < end, "it did not come to that"
-        time.sleep(0.05)
-    return found
-
-
 def at_work(kind, job):
     return wait_for(lambda: (found := kind.store.get(job)).counts.done and found)
 
 
 def ended(kind, job):
     return wait_for(lambda: (found := kind.store.get(job)).state.ended and found)
-
-
-def pid_of(job):
-    return int(job.runner.split(":")[1])
-
-
-def end_group(pid):
-    try:
-        os.killpg(os.getpgid(pid), signal.SIGKILL)
-    except ProcessLookupError:
-        return
-
-
-def alive(pid):
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().split(") ")[1][0] != "Z"
-    except OSError:
-        return False

@@ -17,7 +17,8 @@ def batch(
 ) -> None:
     """Run submitted jobs until stopped; running ones then go back into the queue."""
     with loading():
-        from hven.batch.service import make_service, only_one
+        from hven.batch.make import make_service
+        from hven.batch.service import only_one
         from hven.core.logging import configure
         from hven.core.settings import load_settings
         from hven.registry.database import Database

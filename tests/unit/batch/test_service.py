@@ -1,59 +1,79 @@
-"""The batch service with real runners, and as a process where it is killed or stopped."""
+"""The batch service with real runners; `test_service_ends.py` kills and stops it."""
 
 from __future__ import annotations
 
 import json
 import os
 import signal
-import subprocess
 import sys
-import time
-from contextlib import ExitStack
 from pathlib import Path
+from typing import NamedTuple
 
 import batch_here
 import pytest
+from batch_here import alive, pid_of, submit_slow, wait_for, wait_until_at_work, wait_until_ended
 
 from hven.batch.launcher import DirectLauncher, job_log
 from hven.batch.lease import JobQueue
-from hven.batch.model import JobRequest, JobState
+from hven.batch.model import JobState
 from hven.batch.service import BatchService, only_one
 from hven.batch.store import JobStore
 from hven.core.errors import ConflictError
 from hven.core.settings import BatchSettings, EngineSettings, Settings
 from hven.registry.database import Database
 
-SERVICE = """
-import signal, sys, threading
-from pathlib import Path
-from hven.batch.launcher import DirectLauncher
-from hven.batch.service import make_service
-from hven.core.settings import load_settings
-from hven.registry.database import Database
-settings = load_settings(Path(sys.argv[1]))
-service = make_service(settings, Database(settings.platform_url))
-service.launcher = DirectLauncher(settings, command=(sys.executable, sys.argv[2]))
-stop = threading.Event()
-signal.signal(signal.SIGTERM, lambda *_: stop.set())
-service.run(stop)
-"""
+
+class Working(NamedTuple):
+    """A site whose service is at work, and its jobs."""
+
+    site: Settings
+    jobs: JobStore
 
 
-@pytest.fixture
-def site(tmp_path, database_settings):
-    (tmp_path / "data").mkdir()
+def make_site(folder, **more):
+    (folder / "data").mkdir()
     return Settings(
-        root=tmp_path / "data",
-        state=tmp_path / "state",
+        root=folder / "data",
+        state=folder / "state",
         batch=BatchSettings(slots=1, lease_s=2),
         engine=EngineSettings(kind="inprocess"),
-        **database_settings,
+        **more,
     )
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def slow_job(repository):
-    return repository / "tests" / "support" / "slow_job.py"
+    return sys.executable, str(repository / "tests" / "support" / "slow_job.py")
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def service(request, new_database, tmp_path_factory, slow_job):
+    """The batch service at work in this process, once on each kind of database."""
+    folder = tmp_path_factory.mktemp("service")
+    with new_database(request.param, folder) as url:
+        own = {} if request.param == "sqlite" else {"registry_url": url, "platform_url": url}
+        site = make_site(folder, **own)
+        database = Database(site.platform_url)
+        with batch_here.at_work(batch_here.make(site, database, command=slow_job)):
+            yield Working(site, JobStore(database))
+        database.close()
+
+
+@pytest.fixture
+def working(service):
+    """The service, of whose jobs and files nothing is left afterwards."""
+    yield service
+    for job in service.jobs.find():
+        if not job.state.ended:
+            service.jobs.cancel(job.id, who="tycho")
+            wait_until_ended(service.jobs, job.id)
+    for file in service.site.root.glob("*.made"):
+        file.unlink()
+
+
+@pytest.fixture
+def site(tmp_path):
+    return make_site(tmp_path)
 
 
 @pytest.fixture
@@ -63,78 +83,9 @@ def jobs(site):
     database.close()
 
 
-@pytest.fixture
-def start(site, slow_job, jobs):
-    """Start the batch service in this process; its runners are ended afterwards."""
-    service = batch_here.make(site, jobs.database, command=(sys.executable, str(slow_job)))
-    with ExitStack() as stack:
-        yield lambda: stack.enter_context(batch_here.at_work(service))
-
-
-@pytest.fixture
-def start_process(site, slow_job, tmp_path, jobs):
-    """Start batch services as processes that can be ended; all processes are ended afterwards."""
-    file = DirectLauncher(site)._site
-    started = []
-
-    def begin():
-        log = (tmp_path / "service.log").open("ab")
-        command = [sys.executable, "-c", SERVICE, str(file), str(slow_job)]
-        started.append(subprocess.Popen(command, stderr=log))
-        log.close()
-        return started[-1]
-
-    yield begin
-    for process in started:
-        process.kill()
-        process.wait()
-    for job in jobs.find():
-        if job.runner:
-            end_session(pid_of(job))
-
-
-def submit(jobs, quanta=3, seconds=0.0, fail=()):
-    config = {"slow": {"quanta": quanta, "s": seconds, "fail": list(fail)}}
-    return jobs.submit(JobRequest(pipeline="panoseti/slow", config=config), user="tycho").id
-
-
-def wait_for(condition, seconds=300.0):
-    end = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < end, "it did not come to that"
-        time.sleep(0.05)
-    return found
-
-
-def wait_until_ended(jobs, job):
-    return wait_for(lambda: (found := jobs.get(job)).state.ended and found)
-
-
-def wait_until_at_work(jobs, job):
-    return wait_for(lambda: (found := jobs.get(job)).counts.done and found)
-
-
-def pid_of(job):
-    return int(job.runner.split(":")[1])
-
-
-def end_session(pid):
-    try:
-        os.killpg(pid, signal.SIGKILL)
-    except ProcessLookupError:
-        return
-
-
-def alive(pid):
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().split(") ")[1][0] != "Z"
-    except OSError:
-        return False
-
-
-def test_jobs_run_and_their_end_is_told(start, jobs, site):
-    first, second = submit(jobs), submit(jobs)
-    start()
+def test_jobs_run_and_their_end_is_told(working):
+    site, jobs = working
+    first, second = submit_slow(jobs), submit_slow(jobs)
 
     ended = [wait_until_ended(jobs, job) for job in (first, second)]
 
@@ -144,9 +95,9 @@ def test_jobs_run_and_their_end_is_told(start, jobs, site):
     assert json.loads((site.state / "heartbeats" / "batch").read_text())["pid"]
 
 
-def test_a_failed_quantum_fails_the_job_with_its_flavour_and_restart_finds_the_rest_done(start_process, jobs, site):
-    job = submit(jobs, quanta=4, fail=[2])
-    start_process()
+def test_a_failed_quantum_fails_the_job_with_its_flavour_and_restart_finds_the_rest_done(working):
+    site, jobs = working
+    job = submit_slow(jobs, quanta=4, fail=[2])
 
     failed = wait_until_ended(jobs, job)
 
@@ -159,9 +110,9 @@ def test_a_failed_quantum_fails_the_job_with_its_flavour_and_restart_finds_the_r
     assert (again.state, again.error, again.counts.reused) == (JobState.SUCCEEDED, "", 4)
 
 
-def test_no_more_jobs_run_than_there_are_slots(start, jobs):
-    first, second = submit(jobs, quanta=10, seconds=0.1), submit(jobs)
-    start()
+def test_no_more_jobs_run_than_there_are_slots(working):
+    jobs = working.jobs
+    first, second = submit_slow(jobs, quanta=10, seconds=0.1), submit_slow(jobs)
 
     wait_until_at_work(jobs, first)
 
@@ -169,9 +120,9 @@ def test_no_more_jobs_run_than_there_are_slots(start, jobs):
     assert jobs.get(second).position == 1
 
 
-def test_a_cancelled_job_stops_and_keeps_what_it_made(start, jobs, site):
-    job = submit(jobs, quanta=100, seconds=0.2)
-    start()
+def test_a_cancelled_job_stops_and_keeps_what_it_made(working):
+    site, jobs = working
+    job = submit_slow(jobs, quanta=100, seconds=0.2)
     runner = pid_of(wait_until_at_work(jobs, job))
 
     jobs.cancel(job, who="tycho")
@@ -182,9 +133,9 @@ def test_a_cancelled_job_stops_and_keeps_what_it_made(start, jobs, site):
     wait_for(lambda: not alive(runner))
 
 
-def test_a_killed_runner_has_an_heir_that_finds_what_is_done(start, jobs):
-    job = submit(jobs, quanta=8, seconds=0.2)
-    start()
+def test_a_killed_runner_has_an_heir_that_finds_what_is_done(working):
+    jobs = working.jobs
+    job = submit_slow(jobs, quanta=8, seconds=0.2)
     first = pid_of(wait_until_at_work(jobs, job))
 
     os.kill(first, signal.SIGKILL)
@@ -196,39 +147,9 @@ def test_a_killed_runner_has_an_heir_that_finds_what_is_done(start, jobs):
     assert "lost" in [event.what for event in jobs.events(job_id=job)]
 
 
-def test_a_killed_service_leaves_its_runner_and_the_next_one_knows_it(start_process, jobs):
-    job = submit(jobs, quanta=20, seconds=0.2)
-    service = start_process()
-    runner = pid_of(wait_until_at_work(jobs, job))
-
-    service.kill()
-    service.wait()
-    time.sleep(2.2)  # longer than a lease
-    start_process()
-
-    ended = wait_until_ended(jobs, job)
-    assert (ended.state, ended.attempt, pid_of(ended)) == (JobState.SUCCEEDED, 1, runner)
-
-
-def test_a_stopped_service_leaves_no_runner_and_the_next_one_goes_on(start_process, jobs, site):
-    job = submit(jobs, quanta=12, seconds=0.2)
-    service = start_process()
-    runner = pid_of(wait_until_at_work(jobs, job))
-
-    service.terminate()
-    assert service.wait(timeout=30) == 0
-
-    assert not alive(runner)
-    paused = jobs.get(job)
-    assert (paused.state, paused.attempt) == (JobState.READY, 0)
-    assert not (site.state / "heartbeats" / "batch").exists()
-    start_process()
-    assert wait_until_ended(jobs, job).state == JobState.SUCCEEDED
-
-
-def test_a_runner_that_lost_its_lease_stops_and_reports_nothing(start_process, jobs, site):
-    job = submit(jobs, quanta=100, seconds=0.2)
-    start_process()
+def test_a_runner_that_lost_its_lease_stops_and_reports_nothing(working):
+    site, jobs = working
+    job = submit_slow(jobs, quanta=100, seconds=0.2)
     runner = pid_of(wait_until_at_work(jobs, job))
 
     os.kill(runner, signal.SIGSTOP)
@@ -241,8 +162,8 @@ def test_a_runner_that_lost_its_lease_stops_and_reports_nothing(start_process, j
 
 
 def test_runners_are_forked_from_one_process_and_from_a_new_one_when_that_has_died(jobs, site, slow_job):
-    first, second, third = (submit(jobs) for _ in range(3))
-    launcher = DirectLauncher(site, command=(sys.executable, str(slow_job)))
+    first, second, third = (submit_slow(jobs) for _ in range(3))
+    launcher = DirectLauncher(site, command=slow_job)
     queue = JobQueue(jobs.database, lease_s=5)
     service = BatchService(queue, launcher, heartbeat=site.state / "beat")
 
@@ -264,7 +185,7 @@ def test_runners_are_forked_from_one_process_and_from_a_new_one_when_that_has_di
 
 
 def test_a_job_without_a_runner_is_tried_again_and_the_service_goes_on(jobs, site, tmp_path):
-    lost, found = submit(jobs), submit(jobs)
+    lost, found = submit_slow(jobs), submit_slow(jobs)
     queue = JobQueue(jobs.database, lease_s=5)
     launcher = DirectLauncher(site, command=(str(tmp_path / "no-such-program"),))
     service = BatchService(queue, launcher, heartbeat=tmp_path / "beat")
