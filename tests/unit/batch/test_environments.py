@@ -21,7 +21,7 @@ from hven.batch.lease import JobQueue
 from hven.batch.model import Estimate, JobRequest, JobState
 from hven.batch.store import JobStore
 from hven.core.errors import ChecksumError, ConfigurationError, ConflictError, UnknownNameError
-from hven.core.settings import BatchSettings, Settings
+from hven.core.settings import BatchSettings, EngineSettings, Settings
 from hven.hub.choices import form, read_form, tell
 from hven.pipeline.identity import _bundle
 from hven.registry.database import Database
@@ -61,7 +61,7 @@ def _digest(text):
 def settings(tmp_path_factory):
     folder = tmp_path_factory.mktemp("site")
     (folder / "data").mkdir()
-    return Settings(root=folder / "data", state=folder / "state")
+    return Settings(root=folder / "data", state=folder / "state", engine=EngineSettings(kind="inprocess"))
 
 
 @pytest.fixture(scope="module")
@@ -182,26 +182,31 @@ def test_an_environment_that_was_tampered_with_is_named(shelf, tampered, how):
         shelf.verify("recommended")
 
 
-def launch(settings, environment):
+@pytest.fixture(scope="module")
+def launcher(settings):
+    launcher = DirectLauncher(settings)
+    yield launcher
+    launcher.kill()
+
+
+def launch(launcher, environment):
     """Let a runner take a job with this environment; gives the job when the runner has ended."""
-    store = JobStore(Database(settings.platform_url))
+    store = JobStore(Database(launcher.settings.platform_url))
     store.submit(JobRequest(pipeline="panoseti/calibrate", environment=environment), user="ada")
     queue = JobQueue(store.database, lease_s=30, rules=BatchSettings(slots=9))
-    launcher = DirectLauncher(settings)
     lease = queue.claim()
     launcher.launch(lease, queue.job(lease))
     end = time.monotonic() + 120
     while launcher.collect():
         assert time.monotonic() < end
         time.sleep(0.1)
-    launcher.kill()
     job = store.get(lease.job)
     store.database.close()
     return job
 
 
-def test_a_job_runs_in_the_environment_it_asks_for(settings, shelf):
-    job = launch(settings, "9.9")
+def test_a_job_runs_in_the_environment_it_asks_for(settings, launcher, shelf):
+    job = launch(launcher, "9.9")
 
     said = json.loads(job_log(settings, job.id).read_text().splitlines()[-1])
     assert said == {
@@ -209,10 +214,10 @@ def test_a_job_runs_in_the_environment_it_asks_for(settings, shelf):
     }  # fmt: skip
 
 
-def test_a_job_does_not_begin_in_an_environment_that_was_tampered_with(settings, tampered):
+def test_a_job_does_not_begin_in_an_environment_that_was_tampered_with(settings, launcher, tampered):
     tampered("changed")
 
-    job = launch(settings, "9.9")
+    job = launch(launcher, "9.9")
 
     assert (job.state, job.flavour) == (JobState.FAILED, "data")
     assert "environment 9.9: lib/" in job.error
