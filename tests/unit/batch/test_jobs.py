@@ -1,4 +1,7 @@
-"""Jobs of a plug-in instrument from estimate to products, with the real executor in the real runner."""
+"""Jobs of a plug-in instrument from estimate to products, with the real executor.
+
+In the real runner where it is about the runner; else in this process, which does the same.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ import signal
 import time
 
 import batch_here
+import campaign_site
 import pytest
 
 from hven.batch.handle import JobHandle
@@ -89,8 +93,16 @@ def request(**more):
     return JobRequest(pipeline="tiny/all", **more)
 
 
-def run(jobs, **more):
-    return JobHandle(jobs, jobs.submit(request(**more)).id).result(120)
+@pytest.fixture
+def run(site):
+    """Submit a job and do it in this process; gives its result."""
+
+    def do(jobs, **more):
+        job = jobs.submit(request(**more)).id
+        campaign_site.work_off(site)
+        return JobHandle(jobs, job).result(0)
+
+    return do
 
 
 def test_estimate_counts_quanta_and_says_that_there_is_no_history(jobs):
@@ -105,7 +117,7 @@ def test_estimate_counts_quanta_and_says_that_there_is_no_history(jobs):
 def test_a_job_makes_the_products_that_the_notebook_makes(jobs, registry, site, tiny, tmp_path):
     import tiny as maker
 
-    result = run(jobs)
+    result = JobHandle(jobs, jobs.submit(request()).id).result(120)
 
     assert (result.job.state, result.job.counts.total, result.job.counts.done) == (JobState.SUCCEEDED, 10, 10)
     assert result.failures == ()
@@ -124,7 +136,7 @@ def test_a_job_makes_the_products_that_the_notebook_makes(jobs, registry, site, 
         assert made == {str(p.ref): p.digest for p in report.products}
 
 
-def test_what_is_done_is_estimated_as_done_and_found_by_the_next_job(jobs, service):
+def test_what_is_done_is_estimated_as_done_and_found_by_the_next_job(jobs, run):
     first = run(jobs, values={"detector": (1,)})
     half = jobs.estimate(request())
     again = run(jobs, values={"detector": (1,)})
@@ -141,7 +153,7 @@ def test_what_is_done_is_estimated_as_done_and_found_by_the_next_job(jobs, servi
     assert half.history == 4
 
 
-def test_options_of_a_job_reach_its_tasks_and_a_failed_quantum_is_told_with_its_cause(jobs, service):
+def test_options_of_a_job_reach_its_tasks_and_a_failed_quantum_is_told_with_its_cause(jobs, run):
     result = run(jobs, config={"peaks": {"fail_detector": 2}})
 
     assert (result.job.state, result.job.flavour) == (JobState.FAILED, "pipeline")
@@ -280,8 +292,7 @@ def test_logs_are_for_their_owners_and_operators(jobs, site, registry):
         DirectJobs(site, jobs.store, registry, user="sophie").log(job)
 
 
-@pytest.mark.usefixtures("service")
-def test_own_and_shared_jobs_make_the_same_in_different_places(jobs, site, registry):
+def test_own_and_shared_jobs_make_the_same_in_different_places(jobs, run, site, registry):
     operator = DirectJobs(site, jobs.store, registry, user="op", operator=True)
     own = run(jobs)
     assert registry.find(TypeName.parse("L1/tiny.signal")) == []
