@@ -17,6 +17,7 @@ from hven.alarms.message import Severity
 from hven.alarms.model import FAMILY, Signal
 from hven.core.clock import parse_utc
 from hven.core.errors import ConfigurationError, UnknownNameError
+from hven.core.yaml_file import read_yaml
 
 SHIPPED = Path(__file__).with_name("rules.yaml")
 Kind = Literal["threshold", "relative", "deadman"]
@@ -201,7 +202,7 @@ def _changed(file: Path) -> int:
 @cache
 def _read(file: Path, _changed_ns: int) -> tuple[tuple[Rule, ...], tuple[str, ...]]:
     try:
-        values = yaml.safe_load(file.read_text())
+        values = read_yaml(file)
     except yaml.YAMLError as error:
         raise ConfigurationError(f"{file} is not YAML: {error}") from None
     if not isinstance(values, dict) or not set(values) <= {"rules", "off"}:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from hven.core.errors import ConfigurationError, UnknownNameError
+from hven.core.yaml_file import read_yaml
 from hven.model.data_id import TypeName
 from hven.model.instrument import Instrument
 from hven.pipeline.load import expanded
@@ -71,7 +71,7 @@ def load_calibrations(instrument: Instrument) -> dict[str, Calibration]:
     file = instrument.resources / FILE
     if not file.exists():
         return {}
-    values = yaml.safe_load(file.read_text())
+    values = read_yaml(file)
     if not isinstance(values, dict) or set(values) != {"calibrations"} or not isinstance(values["calibrations"], dict):
         raise ConfigurationError(f"{file}: holds no entries below calibrations")
     return {name: _parse(file, name, entry) for name, entry in expanded(file, values["calibrations"])}

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from hven.core.errors import SettingsError
 from hven.core.notify_settings import NotifySettings
 from hven.core.retention_settings import RetentionSettings
+from hven.core.yaml_file import read_yaml
 
 SYSTEM_SITE = Path("/etc/hven/site.yaml")
 
@@ -362,7 +363,7 @@ def site_file(site: Path | str | None = None, *, environ: Mapping[str, str] = os
 
 def _read(file: Path) -> dict[str, object]:
     try:
-        values = yaml.safe_load(file.read_text())
+        values = read_yaml(file)
     except OSError as error:
         raise SettingsError(f"{file}: {error.strerror}", hint="HVEN_SITE or --site names the site file.") from None
     except yaml.YAMLError as error:

@@ -11,6 +11,7 @@ import yaml
 from pydantic import ValidationError
 
 from hven.core.errors import ConfigurationError, UnknownNameError
+from hven.core.yaml_file import read_yaml
 from hven.model.instrument import Instrument
 from hven.model.pipeline import Pipeline, Step
 
@@ -90,7 +91,7 @@ def _load(instrument: Instrument, stem: str, above: tuple[str, ...]) -> Pipeline
 
 def _parse(file: Path) -> Pipeline:
     try:
-        values = yaml.safe_load(file.read_text())
+        values = read_yaml(file)
     except yaml.YAMLError as error:
         raise ConfigurationError(f"{file} is not YAML: {error}") from None
     if not isinstance(values, dict) or not isinstance(values.get("steps", {}), dict):

@@ -9,11 +9,11 @@ from typing import Annotated
 
 import numpy as np
 import pandas as pd
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from hven.core.clock import parse_utc
 from hven.core.errors import ConfigurationError, UnknownNameError
+from hven.core.yaml_file import read_yaml
 from hven.model.metric import Status, Threshold
 from hven.qc import METRICS
 from hven.qc.processing import PROCESSING
@@ -81,7 +81,7 @@ def load_thresholds(*files: Path) -> tuple[Threshold, ...]:
 
 
 def _parse(file: Path) -> list[Threshold]:
-    values = yaml.safe_load(file.read_text())
+    values = read_yaml(file)
     if not isinstance(values, dict) or set(values) != {"thresholds"}:
         raise ConfigurationError(f"{file}: holds no list named thresholds")
     known, found = {m.name for m in METRICS} | set(PROCESSING) | set(VERIFICATION), []

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from hven import instruments
 from hven.core.errors import ConfigurationError, UnknownNameError
 from hven.core.settings import Settings
+from hven.core.yaml_file import read_yaml
 from hven.model.dataset_type import DatasetType
 from hven.model.telemetry import TIME, Declarations, ExposureTable, Field, Kind, Topic
 
@@ -76,7 +77,7 @@ def _declared(names: tuple[str, ...], site: Path | None) -> Declared:
 def read_declarations(file: Path) -> Declarations:
     """Read a file of declarations; raises ConfigurationError."""
     try:
-        return Declarations.model_validate(yaml.safe_load(file.read_text()))
+        return Declarations.model_validate(read_yaml(file))
     except (OSError, yaml.YAMLError) as error:
         raise ConfigurationError(f"{file} cannot be read: {error}") from None
     except ValidationError as error:

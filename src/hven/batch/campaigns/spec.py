@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from hven.batch.model import JobClass
 from hven.core.errors import ConfigurationError, UnknownNameError
+from hven.core.yaml_file import read_yaml
 from hven.model.data_id import KEYS, Value
 
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._+-]{0,99}$"
@@ -185,7 +186,7 @@ def parse_campaign(values: Any, *, origin: str) -> CampaignSpec:
 def read_campaign(file: Path) -> CampaignSpec:
     """Campaign of a YAML file; ConfigurationError where it cannot be read."""
     try:
-        values = yaml.safe_load(file.read_text())
+        values = read_yaml(file)
     except OSError as error:
         raise ConfigurationError(f"{file}: {error.strerror}") from None
     except yaml.YAMLError as error:

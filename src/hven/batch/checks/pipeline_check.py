@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
-import yaml
 from pydantic import BaseModel, ConfigDict, Field
 
 from hven import instruments
@@ -15,6 +14,7 @@ from hven.archive.ingest import Archive
 from hven.batch.checks.known import Finding
 from hven.cluster.make import make_engine
 from hven.core.settings import Settings
+from hven.core.yaml_file import read_yaml
 from hven.model.data_id import TypeName
 from hven.model.instrument import Instrument
 from hven.model.product import Product
@@ -79,7 +79,7 @@ def _fresh(settings: Settings, name: str, folder: Path) -> Settings:
 
 
 def _check(settings: Settings, instrument: Instrument, raw: Path) -> Iterator[Finding]:
-    truth = TruthTable.model_validate(yaml.safe_load((instrument.resources / TRUTH).read_text()))
+    truth = TruthTable.model_validate(read_yaml(instrument.resources / TRUTH))
     instrument.simulate(raw, **truth.simulate)
     with DirectRegistry(settings.registry_url, settings.root) as registry:
         yield from _take_in(settings, registry, instrument, raw)

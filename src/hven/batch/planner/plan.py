@@ -16,6 +16,7 @@ from hven.batch.planner.measured import Fact
 from hven.batch.planner.model import Plan, Statement
 from hven.batch.planner.quantity import parse
 from hven.core.errors import ConfigurationError, UnknownNameError
+from hven.core.yaml_file import read_yaml
 
 if TYPE_CHECKING:
     from astropy.units import Quantity
@@ -83,7 +84,7 @@ def read_plan(where: str | Path) -> Plan:
     if not file.is_file():
         raise UnknownNameError("plan", str(where), shipped())
     try:
-        return Plan.model_validate(yaml.safe_load(file.read_text()))
+        return Plan.model_validate(read_yaml(file))
     except yaml.YAMLError as error:
         raise ConfigurationError(f"{file} is not YAML: {error}") from None
     except ValidationError as error:

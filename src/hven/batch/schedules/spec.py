@@ -14,6 +14,7 @@ from hven.batch.campaigns.spec import NAME
 from hven.batch.schedules.cron import check_cron
 from hven.core.errors import ConfigurationError
 from hven.core.settings import Settings
+from hven.core.yaml_file import read_yaml
 
 SHIPPED = Path(__file__).with_name("shipped")
 
@@ -83,7 +84,7 @@ def schedules_of(settings: Settings) -> dict[str, ScheduleSpec]:
 @cache
 def _read(file: Path, _changed_ns: int) -> ScheduleSpec:
     try:
-        spec = ScheduleSpec.model_validate(yaml.safe_load(file.read_text()))
+        spec = ScheduleSpec.model_validate(read_yaml(file))
     except OSError as error:
         raise ConfigurationError(f"{file}: {error.strerror}") from None
     except yaml.YAMLError as error:
