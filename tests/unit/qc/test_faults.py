@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import fields
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -25,11 +25,28 @@ DETECTOR = TELESCOPES[0].module
 LENGTHS_S = {"img16": 240.0, "img8": 240.0, "ph256": 3600.0, "ph1024": 3600.0}
 FRAMES_HZ = {"img16": 25.0, "img8": 100.0}
 """Short enough in 8 bit that a hot pixel does not saturate."""
-MAX_RATE_HZ = {"ph256": 8.0, "ph1024": 2.0}
+SIGNAL = {"ph256": {"max_rate_hz": 8.0}, "ph1024": {"max_rate_hz": 2.0}}
 THRESHOLDS = load_thresholds(Path(panoseti.__file__).parent / "thresholds.yaml")
 
 
-@lru_cache(maxsize=2)
+OF_DEVICES = {"drifting_temperature", "unlocked_switch", "lost_link", "lost_gps"}
+"""Faults that change what devices say; all others change frames. What a fault does not change is made once for all."""
+
+
+def part(faults, names):
+    """Those of some names alone."""
+    return Faults(**{f.name: getattr(faults, f.name) for f in fields(Faults) if f.name in names})
+
+
+def of_devices(faults):
+    return part(faults, OF_DEVICES)
+
+
+def of_frames(faults):
+    return part(faults, {f.name for f in fields(Faults)} - OF_DEVICES)
+
+
+@cache
 def housekeeping(seconds, faults):
     """Boards and clocks, the same for all data products of equal length."""
     rows = list(readings(TELESCOPES, START, seconds, seed=1, faults=faults))
@@ -44,25 +61,34 @@ def housekeeping(seconds, faults):
     }
 
 
-def statuses(product, faults):
-    """Metrics of a simulated observation that are not ok, with their status."""
-    seconds = LENGTHS_S[product]
+def simulate(product, seconds, faults):
+    """Frames of an observation in order of time."""
     if product.startswith("img"):
         rate = FRAMES_HZ[product]
         frames = int(seconds * rate)
-        raw, _ = simulate_movie(Movie(TELESCOPES[0], START, rate, frames, product=product, faults=faults))
-        pedestal_config, signal_config = {}, {}
-    else:
-        raw, _ = simulate_events(Events(TELESCOPES[0], TELESCOPES[0], START, seconds, faults=faults, product=product))
-        raw = raw.isel(time=np.argsort(raw["time"].values, kind="stable"))
-        pedestal_config, signal_config = {"cell_s": 300, "clip": 4.0, "guard": 4}, {"max_rate_hz": MAX_RATE_HZ[product]}
-    slots = ("frames", "pedestals", "housekeeping", "clocks")
-    ids = dict.fromkeys(slots, DataId(instrument="panoseti", detector=DETECTOR))
-    made = {"frames": raw, **housekeeping(seconds, faults)}
-    config = measure_pedestals.PedestalConfig(**pedestal_config)
-    made["pedestals"] = run_task(measure_pedestals.TASK, {"frames": raw}, ids, config)["pedestals"]
+        return simulate_movie(Movie(TELESCOPES[0], START, rate, frames, product=product, faults=faults))[0]
+    raw, _ = simulate_events(Events(TELESCOPES[0], TELESCOPES[0], START, seconds, faults=faults, product=product))
+    return raw.isel(time=np.argsort(raw["time"].values, kind="stable"))
+
+
+@lru_cache(maxsize=len(LENGTHS_S))
+def frames_and_pedestals(product, faults):
+    raw = simulate(product, LENGTHS_S[product], faults)
+    config = {} if product.startswith("img") else {"cell_s": 300, "clip": 4.0, "guard": 4}
+    ids = {"frames": DataId(instrument="panoseti", detector=DETECTOR)}
+    made = run_task(measure_pedestals.TASK, {"frames": raw}, ids, measure_pedestals.PedestalConfig(**config))
     made["pedestals"]["pedestal"].attrs["units"] = raw["images"].attrs["units"]
-    config = subtract_pedestal.SignalConfig(**signal_config)
+    return {"frames": raw, "pedestals": made["pedestals"]}
+
+
+def statuses(product, faults):
+    """Metrics of a simulated observation that are not ok, with their status."""
+    made = {
+        **frames_and_pedestals(product, of_frames(faults)),
+        **housekeeping(LENGTHS_S[product], of_devices(faults)),
+    }
+    ids = dict.fromkeys(made, DataId(instrument="panoseti", detector=DETECTOR))
+    config = subtract_pedestal.SignalConfig(**SIGNAL.get(product, {}))
     without_clocks = {slot: dataset for slot, dataset in made.items() if slot != "clocks"}
     made["frames"] = run_task(subtract_pedestal.TASK, without_clocks, ids, config)["signal"]
     table = run_task(MEASURE, made, ids, MeasureConfig())["metrics"].to_dataframe()
@@ -75,6 +101,10 @@ def statuses(product, faults):
 PRODUCTS = tuple(LENGTHS_S)
 IMAGES, PULSE_HEIGHTS = PRODUCTS[:2], PRODUCTS[2:]
 SHOWS = (
+    (Faults(drifting_temperature=20.0), PRODUCTS, "detector_temperature_change"),
+    (Faults(unlocked_switch=0.3), PRODUCTS, "wr_locked"),
+    (Faults(lost_link=1), PRODUCTS, "wr_lost_links"),
+    (Faults(lost_gps=0.3), PRODUCTS, "gps_locked"),
     (Faults(dropped_packets=0.01), PRODUCTS, "lost_packets"),
     (Faults(missing_quabo=0.06), ("img16", "img8", "ph1024"), "partial_frames"),
     (Faults(missing_quabo=0.06), ("ph256",), "quabo_silence"),
@@ -82,13 +112,9 @@ SHOWS = (
     (Faults(hot_pixel=6.0), PULSE_HEIGHTS, "noisy_pixels"),
     (Faults(clouds=0.6), IMAGES, "sky_variation"),
     (Faults(clouds=0.6), PULSE_HEIGHTS, "rate_dip"),
-    (Faults(drifting_temperature=20.0), PRODUCTS, "detector_temperature_change"),
     (Faults(lost_clock=True), PRODUCTS, "host_lag_spread"),
-    (Faults(unlocked_switch=0.3), PRODUCTS, "wr_locked"),
-    (Faults(lost_link=1), PRODUCTS, "wr_lost_links"),
-    (Faults(lost_gps=0.3), PRODUCTS, "gps_locked"),
 )
-"""Every fault with the metric made for it in each data product."""
+"""Every fault with the metric made for it in each data product; those that share frames follow the good data."""
 
 
 @pytest.mark.parametrize("product", PRODUCTS)
@@ -109,3 +135,17 @@ def test_a_fault_shows_in_its_own_metric_alone(product, faults, metric):
 def test_every_fault_of_the_simulator_is_tried_in_every_data_product():
     tried = {(name, product) for faults, products, _ in SHOWS for name in faults.switched_on for product in products}
     assert tried == {(f.name, product) for f in fields(Faults) for product in PRODUCTS}
+
+
+@pytest.mark.parametrize("product", PRODUCTS)
+def test_faults_of_devices_leave_frames_alone(product):
+    good = simulate(product, 5.0, Faults())
+    assert good.sizes["time"]
+    for faults in {of_devices(faults) for faults, _, _ in SHOWS} - {Faults()}:
+        xr.testing.assert_identical(simulate(product, 5.0, faults), good)
+
+
+def test_faults_of_frames_leave_alone_what_devices_say():
+    good = list(readings(TELESCOPES, START, 30.0, seed=1, faults=Faults()))
+    for faults in {of_frames(faults) for faults, _, _ in SHOWS} - {Faults()}:
+        assert list(readings(TELESCOPES, START, 30.0, seed=1, faults=faults)) == good
