@@ -56,6 +56,13 @@ def test_connecting_and_looking_after_jobs_import_no_arrays():
     assert not {"xarray", "dask", "zarr", "pandas", "numba", "pyarrow"} & set(done.stdout.split())
 
 
+def test_the_api_begins_without_arrays():
+    code = "import sys, hven.service.api; print(' '.join(m for m in sys.modules if '.' not in m))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert not {"xarray", "dask", "zarr", "pandas", "numba", "pyarrow"} & set(done.stdout.split())
+
+
 def test_what_supervises_the_hub_does_not_import_it():
     code = "import sys, hven.hub.up, hven.hub.many_users, hven.hub.tryout; print('jupyterhub' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from hven.core.settings import Settings
 from hven.model.access import UNCLASSED
 from hven.model.collection import Collection, CollectionKind, raw_run
-from hven.prompt.publish import CHANNELS
+from hven.prompt.channels import CHANNELS
 from hven.registry.protocol import Registry
 from hven.store.classes import set_class
 from hven.store.paths import live_folder

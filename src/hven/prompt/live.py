@@ -25,7 +25,8 @@ from hven.pipeline.bind import BoundStep
 from hven.pipeline.keep import Keeper
 from hven.pipeline.work import Place
 from hven.prompt.archived import Archived
-from hven.prompt.publish import LIVE, messages
+from hven.prompt.channels import LIVE
+from hven.prompt.publish import messages
 from hven.prompt.series import Item, Series
 from hven.prompt.source import Delivery, Source
 from hven.prompt.spool import Memory, Spool

@@ -8,16 +8,11 @@ from typing import TYPE_CHECKING, Any
 from hven.model.data_id import DataId
 from hven.model.dataset_type import DatasetType
 from hven.model.feedback import ACCEPTED, is_feedback
+from hven.prompt.channels import FEEDBACK, PROMPT
 from hven.prompt.tables import frame_of
 
 if TYPE_CHECKING:
     import xarray as xr
-
-PROMPT = "prompt"
-FEEDBACK = "feedback"
-LIVE = "live"
-CHANNELS = frozenset({PROMPT, FEEDBACK, LIVE})
-"""Of what is being taken; names begin with the instrument."""
 
 Message = tuple[str, str, dict[str, Any]]
 """Channel, name and value."""

@@ -6,9 +6,8 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from itertools import groupby
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
 import sqlalchemy as sa
 
 from hven.core.clock import now_ns, parse_utc
@@ -16,8 +15,12 @@ from hven.core.errors import SchemaError
 from hven.model.telemetry import TIME, Topic
 from hven.registry.database import Database
 from hven.telemetry.intake_tables import METADATA, MIGRATIONS, NAME, SPOOL, VERSION
-from hven.telemetry.samples import Appended, conform
-from hven.telemetry.store import TelemetryStore
+
+if TYPE_CHECKING:  # the API has a spool from its start, and most never take a sample
+    import pandas as pd
+
+    from hven.telemetry.samples import Appended
+    from hven.telemetry.store import TelemetryStore
 
 _AT_ONCE = 1000
 
@@ -44,6 +47,10 @@ class Spool:
         UnknownNameError, SchemaError, ConfigurationError
             When they do not fit the declaration; none is accepted.
         """
+        import pandas as pd
+
+        from hven.telemetry.samples import conform
+
         table = conform(topic, pd.DataFrame([{**sample, TIME: _time(topic, sample)} for sample in samples]))
         if len(table):
             values = {"topic": topic.name, "body": _text(table), "who": who, "pushed_ns": now_ns()}
@@ -56,6 +63,10 @@ class Spool:
 
         What is of a topic that is not declared any more goes on waiting.
         """
+        import pandas as pd
+
+        from hven.telemetry.samples import Appended
+
         known = SPOOL.c.topic.in_(list(topics))
         query = sa.select(SPOOL).where(known).order_by(SPOOL.c.topic, SPOOL.c.id).limit(_AT_ONCE)
         with self.database.read() as connection:
@@ -89,6 +100,8 @@ def _plain(value: Any) -> Any:
 
 
 def _table(topic: Topic, body: str) -> pd.DataFrame:
+    import pandas as pd
+
     columns = json.loads(body)
     floats = {field.name: "float64" for field in topic.fields if field.dtype == "float64"}
     return pd.DataFrame(columns).astype({name: kind for name, kind in floats.items() if name in columns})
