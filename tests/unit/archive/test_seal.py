@@ -9,11 +9,11 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from commands import run as run_hven
 
 from hven.archive.seal import SEAL, Night, finished, is_sealed, nights, reopen, seal
-from hven.core.clock import day_obs_begin
+from hven.core.clock import day_obs_begin, parse_utc
 from hven.core.errors import AccessDeniedError, ConflictError, DatasetNotFoundError
+from hven.instruments.panoseti.simulator import Run, write_run
 
 DAY_NS = 86400 * 10**9
 
@@ -22,7 +22,8 @@ DAY_NS = 86400 * 10**9
 def run_and_late(tmp_path_factory):
     """A run folder as the instrument left it, and a file of it that was held up."""
     folder = tmp_path_factory.mktemp("raw")
-    run_hven("simulate", folder / "runs", "--scale", "0.02", root=folder)
+    began = parse_utc("2025-10-22T05:02:00Z")
+    write_run(folder / "runs", Run("crab", began, (10.7, 41.3), movie_s=0.5, events_s=20.0), seed=1)
     late = next((folder / "runs").glob("*05:02*/*ph1024*module_3*"))
     return late.parent, late.rename(folder / late.name)
 
