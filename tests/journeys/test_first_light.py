@@ -14,7 +14,9 @@ import sys
 from pathlib import Path
 from urllib.parse import urlparse
 
+import httpx
 import pytest
+from listening import LOOPBACK, listeners
 from PIL import Image
 from playwright.sync_api import Page, expect, sync_playwright
 
@@ -22,6 +24,8 @@ from hven.batch.checks.run import look
 from hven.core.settings import load_settings
 from hven.hub.layout import Layout
 from hven.hub.ports import free_port, read_ports
+from hven.hub.processes import marked
+from hven.hub.run_record import read_run
 from hven.observatory import connect
 from hven.telemetry.drop import drop_folder
 from hven.telemetry.simulate import simulate
@@ -54,16 +58,31 @@ def site(night, tmp_path_factory):
     return file
 
 
+def hven(site, *words):
+    environ = {**os.environ, "HVEN_SITE": str(site), "TERM": "dumb", "COLUMNS": "200"}
+    return subprocess.run([HVEN, *words], env=environ, capture_output=True, text=True, check=False)
+
+
 @pytest.fixture(scope="module")
-def address(site):
-    """Address of the running platform."""
-    environ = {**os.environ, "HVEN_SITE": str(site)}
-    came = subprocess.run([HVEN, "up", "--detach"], env=environ, capture_output=True, text=True, check=False)
+def came(site):
+    """What `hven up` said when the whole platform had come up."""
     try:
+        came = hven(site, "up", "--no-data", "--detach")
         assert came.returncode == 0, came.stdout + came.stderr
-        yield read_ports(Layout.of(load_settings(site)).ports).address
+        yield came.stdout
     finally:
-        subprocess.run([HVEN, "down"], env=environ, capture_output=True, check=True)
+        assert hven(site, "down").returncode == 0
+
+
+@pytest.fixture(scope="module")
+def layout(site):
+    return Layout.of(load_settings(site))
+
+
+@pytest.fixture(scope="module")
+def address(came, layout):
+    """Address of the running platform."""
+    return read_ports(layout.ports).address
 
 
 @pytest.fixture(scope="module")
@@ -143,10 +162,23 @@ def colours(locator) -> int:
     return len(Image.open(io.BytesIO(locator.screenshot())).convert("RGB").getcolors(1 << 20))
 
 
-def test_login_leads_to_jupyterlab(page, site, picture):
+def test_whole_platform_comes_up_detached(site, came, address, layout):
+    assert address in came
+    assert layout.password.read_text() in came
+    found = json.loads(hven(site, "status", "--json").stdout)["services"]
+    assert {s["name"]: s["state"] for s in found} == dict.fromkeys(
+        ("hub", "ingest", "batch", "api", "dashboards", "idle-culler"), "running"
+    )
+    for service in ("api", "dashboards"):
+        answer = httpx.get(f"{address}/services/{service}/", follow_redirects=True)
+        assert answer.status_code in {401, 403, 404} or "/hub/login" in str(answer.url)
+    assert {ip for ip, _port, _command in listeners(read_run(layout).mark)} <= LOOPBACK
+
+
+def test_login_leads_to_jupyterlab(page, layout, picture):
     picture(page, "01-login")
     page.fill("#username_input", "tycho")
-    page.fill("#password_input", Layout.of(load_settings(site)).password.read_text())
+    page.fill("#password_input", layout.password.read_text())
     page.click("#login_submit")
     page.select_option("#profile", "small")
     picture(page, "02-size")
@@ -383,3 +415,17 @@ def test_canaries_find_a_platform_that_lives_good(site, name):
 
     assert findings
     assert [finding for finding in findings if not finding.good] == []
+
+
+@pytest.mark.usefixtures("address")
+def test_whole_platform_goes_down_with_what_people_run(site, layout):
+    mark = read_run(layout).mark
+    assert {ip for ip, _port, _command in listeners(mark)} <= LOOPBACK
+
+    gone = hven(site, "down")
+
+    assert gone.returncode == 0, gone.stderr
+    assert marked(mark) == []
+    logs = [path.read_text() for path in layout.logs.rglob("*") if path.is_file()]
+    assert len(logs) > 4
+    assert layout.password.read_text() not in "".join(logs)

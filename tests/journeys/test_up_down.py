@@ -6,7 +6,6 @@ import json
 import os
 import re
 import signal
-import socket
 import stat
 import subprocess
 import sys
@@ -16,8 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
-import psutil
 import pytest
+from listening import LOOPBACK, listeners
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect as connect_websocket
 
@@ -30,7 +29,6 @@ from hven.hub.supervised import is_healthy
 
 pytestmark = pytest.mark.journey
 HVEN = str(Path(sys.executable).with_name("hven"))
-LOOPBACK = {"127.0.0.1", "::1", "::ffff:127.0.0.1"}
 
 
 @dataclass
@@ -163,14 +161,6 @@ def kernel(platform, server):
 
     run.address = address
     return run
-
-
-def listeners(mark):
-    """Addresses on which the processes of a platform listen."""
-    for process in marked(mark):
-        for connection in process.net_connections("inet"):
-            if connection.status == psutil.CONN_LISTEN or connection.type == socket.SOCK_DGRAM:
-                yield connection.laddr.ip, connection.laddr.port, process.cmdline()
 
 
 def test_password_is_private_and_unguessable(platforms):
@@ -388,29 +378,3 @@ def test_down_clears_up_after_a_killed_supervisor(platforms):
     assert marked(record.mark) == []
     assert all(is_free(port) for port in ports.model_dump().values())
     assert "Nothing was running" in second.hven("down").stdout
-
-
-def test_whole_platform_comes_up_detached_and_goes_down(tmp_path):
-    whole = Platform(tmp_path / "whole")
-    whole.prepare()
-    try:
-        came = whole.hven("up", "--no-data", "--detach")
-
-        assert came.returncode == 0, came.stderr
-        assert whole.address in came.stdout
-        assert whole.password in came.stdout
-        found = json.loads(whole.hven("status", "--json").stdout)["services"]
-        assert {s["name"]: s["state"] for s in found} == dict.fromkeys(
-            ("hub", "ingest", "batch", "api", "dashboards", "idle-culler"), "running"
-        )
-        for service in ("api", "dashboards"):
-            answer = httpx.get(f"{whole.address}/services/{service}/", follow_redirects=True)
-            assert answer.status_code in {401, 403, 404} or "/hub/login" in str(answer.url)
-        mark = read_run(whole.layout).mark
-        assert {ip for ip, _port, _command in listeners(mark)} <= LOOPBACK
-    finally:
-        gone = whole.hven("down")
-
-    assert gone.returncode == 0, gone.stderr
-    assert marked(mark) == []
-    assert whole.password not in "".join(log.read_text() for log in whole.layout.logs.iterdir())
