@@ -1,25 +1,32 @@
-"""Jobs on a machine of many users: each runs as the person who submitted it, and reaches nothing else."""
+"""Jobs on a machine of many users: each runs as the person who submitted it, and reaches nothing else.
+
+In the end somebody has no room left: their server starts, and they can clean up in a browser.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import full_space
 import httpx
 import psutil
 import pytest
+from full_space import PRODUCTS, QUOTA_GB
 
 from hven.batch.launcher import job_log
 from hven.batch.model import JobRequest, JobState
 from hven.batch.store import JobStore
 from hven.batch.tables import JOB
 from hven.core.trust import trusted
+from hven.observatory import connect
 from hven.registry.database import Database
 from hven.registry.direct import DirectRegistry
 from hven.registry.schema import expired
@@ -106,6 +113,7 @@ def machine(accounts, installation, repository):
 
     install_for_everybody(installation)
     more = {"instruments": ["tiny"], "engine": ENGINE, "batch": {"lease_s": 10}, "retention": RETENTION}
+    more["server"] = {"user_quota_gb": QUOTA_GB}
     with people.running(accounts, installation, **more) as platform:
         settings = platform.site.settings
         made = Machine(platform)
@@ -446,3 +454,116 @@ def test_rules_are_asked_for_by_operators_and_applied_by_the_batch_account(machi
     lying = {path.stat().st_uid for path in (machine.site.root / ".trash").rglob("manifest.json")}
     assert lying == {machine.accounts.batch.uid}
     assert machine.call(ada, "GET", f"/products/{pairs.id}").status_code == 404
+
+
+# Somebody whose home disk and own space are full
+
+
+@pytest.fixture(scope="module")
+def full_home(accounts):
+    with full_space.full_home(accounts.fred) as home:
+        yield home
+
+
+@pytest.fixture(scope="module")
+def fred(machine, accounts, full_home):
+    """Somebody who has no room left, logged in and with a server."""
+    person = full_space.fill_own_space(machine.platform, accounts.fred)
+    person.start_server()
+    return person
+
+
+def space(person):
+    return person.browser.get(f"/user/{person.name}/hven/space").text
+
+
+def test_a_full_home_lets_the_server_start_and_begin_with_the_page(fred):
+    answer = fred.browser.get(f"/user/{fred.name}/")
+
+    assert answer.url.path.endswith("/hven/space")
+    assert answer.status_code == 200
+
+
+def test_the_page_says_what_is_full(fred, full_home):
+    text = space(fred)
+
+    assert f"The disk of your home folder {full_home} is full" in text
+    assert f"{full_home}/big.dat" in text
+    assert "Your own products take" in text
+    assert text.count('type="checkbox"') == PRODUCTS
+
+
+def test_the_home_has_no_free_byte_and_nothing_new_in_it(fred, full_home):
+    fred.compute("print(1)")
+
+    assert os.statvfs(full_home).f_bavail == 0
+    assert not (full_home / "notebooks").exists()
+    assert sum(p.stat().st_size for p in full_home.rglob("*") if p.is_file() and p.name != "big.dat") == 0
+
+
+def test_notebooks_still_run(fred):
+    assert fred.compute("print(6 * 7)") == "42\n"
+
+
+def test_nothing_more_can_be_saved(fred):
+    code = """
+import hven, xarray as xr
+try:
+    hven.connect().save(xr.Dataset({"a": 1}), "more", day_obs=20251021)
+except hven.core.errors.QuotaExceededError as error:
+    print(error)
+"""
+    assert "hvt-fred uses" in fred.compute(code)
+
+
+def test_jupyterlab_opens(fred):
+    assert fred.browser.get(f"/user/{fred.name}/lab").status_code == 200
+
+
+@pytest.mark.parametrize("field", ["", "_xsrf=wrong&"])
+def test_a_form_without_its_token_is_refused(fred, field):
+    answer = fred.browser.post(
+        f"/user/{fred.name}/hven/space",
+        content=f"{field}action=empty",
+        headers={"Content-Type": "application/x-www-form-urlencoded"},
+    )
+
+    assert answer.status_code == 403
+
+
+def test_nobody_elses_page_opens(fred, machine, accounts):
+    other = machine.platform.person(accounts.bert)
+
+    assert other.browser.get(f"/user/{fred.name}/hven/space").status_code in {403, 404}
+    assert other.call("GET", f"/user/{fred.name}/hven/space").status_code == 403
+
+
+def test_a_browser_cleans_up(fred, machine, accounts, chromium, tmp_path_factory):
+    from playwright.sync_api import expect, sync_playwright
+
+    pictures = Path(os.environ.get("HVEN_TEST_ARTEFACTS", tmp_path_factory.mktemp("pictures")))
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        page = browser.new_page(viewport={"width": 1200, "height": 900})
+        page.goto(f"{machine.platform.address}/hub/login")
+        page.fill("#username_input", fred.name)
+        page.fill("#password_input", accounts.password)
+        page.click("#login_submit")
+        page.goto(f"{machine.platform.address}/user/{fred.name}/")
+        expect(page.get_by_role("heading", name="Your space")).to_be_visible(timeout=60_000)
+        page.screenshot(path=pictures / "space-full.png", full_page=True)
+        boxes = page.get_by_role("checkbox")
+        for number in range(PRODUCTS - 1):
+            boxes.nth(number).check()
+        page.get_by_role("button", name="Remove the chosen").click()
+        expect(page.get_by_role("checkbox")).to_have_count(1, timeout=60_000)
+        page.get_by_role("button", name="Delete it for good").click()
+        expect(page.get_by_text("in the trash")).to_have_count(0, timeout=60_000)
+        page.screenshot(path=pictures / "space-cleaned.png", full_page=True)
+        browser.close()
+    text = space(fred)
+    kept = re.findall(r'name="id" value="([^"]+)"', text)
+    assert len(kept) == 1
+    with connect(machine.site.settings) as obs:
+        assert [p.id for p in obs.registry.owned(fred.name)] == kept
+    assert "Nothing more can be saved" not in text

@@ -64,6 +64,7 @@ def publish(
     user="",
     maker="ada",
     acl="",
+    numbers=range(3),
     **data_id,
 ):
     """Publish a small real product and make it current; what a pipeline does before it registers."""
@@ -77,8 +78,8 @@ def publish(
         "Test.",
     )
     with stage(root, where, user=user, acl=acl) as staging:
-        times = np.datetime64(NIGHT, "ns") + np.arange(3)
-        arrays.write_dataset(staging.path, declared, xr.Dataset({"a": ("time", np.arange(3))}, {"time": times}))
+        times = np.datetime64(NIGHT, "ns") + np.arange(len(numbers))
+        arrays.write_dataset(staging.path, declared, xr.Dataset({"a": ("time", np.asarray(numbers))}, {"time": times}))
         record = _provenance(staging.id, where, run, inputs, maker)
         published = staging.publish(record, declared)
     if not user:
