@@ -21,6 +21,11 @@ def observatory(folder):
     """An observatory without data, on which pipelines run in this process."""
     for name in ("data", "state"):
         (folder / name).mkdir(parents=True)
+    return reopened(folder)
+
+
+def reopened(folder):
+    """The observatory that is in a folder."""
     return connect(Settings(root=folder / "data", state=folder / "state", engine=EngineSettings(kind="inprocess")))
 
 

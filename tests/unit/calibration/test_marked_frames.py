@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import calibration_sets as sets
 import numpy as np
 import pytest
@@ -51,10 +53,19 @@ def prepare(obs):
     obs.process("panoseti/calibrate#pedestals", shared=True).raise_for_failures()
 
 
-@pytest.fixture
-def lit(tmp_path):
-    with sets.observatory(tmp_path / "site") as opened:
+@pytest.fixture(scope="module")
+def lit_site(tmp_path_factory):
+    """Folder of an observatory, which nobody changes."""
+    folder = tmp_path_factory.mktemp("lit") / "site"
+    with sets.observatory(folder) as opened:
         shut(opened, frames(0, hot=True))
+    return folder
+
+
+@pytest.fixture
+def lit(lit_site, tmp_path):
+    shutil.copytree(lit_site, tmp_path / "site")
+    with sets.reopened(tmp_path / "site") as opened:
         yield opened
 
 
