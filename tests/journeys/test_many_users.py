@@ -13,25 +13,17 @@ import httpx
 import psutil
 import pytest
 import whole_night
+from listening import LOOPBACK, listeners
 from people import running
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect as connect_websocket
 
 from hven.hub.machine.folders import differences, user_folder
+from hven.hub.processes import marked
 from hven.hub.run_record import read_run
 from hven.hub.supervised import is_healthy
 
 pytestmark = pytest.mark.journey
-LISTENING = """
-import json, os, psutil
-mine = [p for p in psutil.process_iter() if p.uids().real == os.getuid()]
-found = {}
-for p in mine:
-    for c in p.net_connections("inet"):
-        if c.status == "LISTEN":
-            found[c.laddr.port] = [c.laddr.ip, " ".join(p.cmdline())]
-print(json.dumps(found))
-"""
 CONNECTIONS = """
 import os, pathlib
 for file in pathlib.Path(os.environ["JUPYTER_RUNTIME_DIR"]).glob("kernel-*.json"):
@@ -183,10 +175,15 @@ def test_services_of_the_hub_may_become_nothing_more(platform):
         assert int(facts["CapEff"], 16) == 1 << 10  # to listen below 1024
 
 
-def test_kernel_listens_to_no_messages_on_a_port(ada):
-    found = json.loads(ada.compute(LISTENING))
+def test_kernel_listens_to_no_messages_on_a_port(ada, platform):
+    ada.compute("print('the kernel runs')")
+    mark = read_run(platform.layout).mark
+    commands = [" ".join(p.cmdline()) for p in marked(mark) if p.uids().real == ada.account.uid]
+    found = {ip for ip, _port, _command in listeners(mark)}
 
-    assert {ip for ip, _command in found.values()} <= {"127.0.0.1"}
+    assert any("ipykernel_launcher" in command for command in commands)
+    assert "127.0.0.1" in found
+    assert found <= LOOPBACK
     files = ada.compute(CONNECTIONS)
     assert '"transport": "ipc"' in files
     assert '"transport": "tcp"' not in files
