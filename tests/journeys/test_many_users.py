@@ -574,7 +574,7 @@ def test_samples_that_an_operator_pushes_become_the_batch_accounts_and_the_obser
     folder = platform.site.root / "telemetry" / "weather"
     assert olga.call("POST", "/services/api/telemetry/weather", json=[SAMPLE]).json() == {"accepted": 1}
     until = time.monotonic() + 60
-    while not (found := list(folder.glob("2025-10-22/*.parquet"))):
+    while not (found := list(folder.glob("2025-10-22/[!.]*.parquet"))):
         assert time.monotonic() < until
         time.sleep(0.2)
 
