@@ -141,6 +141,7 @@ def test_bytes_lost_inside_a_file_are_never_read_as_frames(case, seed, lost):
     form = load("panoseti").formats[f"panoseti.{product.name}"]
     content = frame_bytes(product, layout, *random_frames(product, layout, 4, seed)).tobytes()
     middle = len(content) // 2
+    assume(layout.size or not content[middle : middle + lost].isdigit())  # a shorter number is as good as a longer one
     with tempfile.TemporaryDirectory() as folder:
         path = file_of(folder, product, content[:middle] + content[middle + lost :])
         with pytest.raises(FormatError):
