@@ -129,7 +129,7 @@ def warm_up(observatory: Observatory) -> None:
     from hven.views import warm
 
     try:
-        warm.everything(observatory)
+        warm.up(observatory)
     except Exception as error:  # noqa: BLE001 - a page will say what is wrong; the service itself stands
         log.warning("warm-up failed", error=f"{type(error).__name__}: {error}")
     spare_the_collector()

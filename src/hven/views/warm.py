@@ -1,4 +1,4 @@
-"""Draw once what pages need, so that the first visitor does not wait."""
+"""The pages; and what of them is drawn at the start, so that the first visitor does not wait."""
 
 from __future__ import annotations
 
@@ -46,7 +46,11 @@ PAGES = {
 }
 
 
-def everything(observatory: Observatory) -> None:
-    """Make every page once and throw it away."""
-    for name, maker in PAGES.items():
-        frame.page(name, maker, observatory, Url()).get_root(Document())
+_SLOW_AT_FIRST = ("tonight", "observations", "observation")
+"""They load what all pages use; the others are made as fast for the first visitor as for later ones."""
+
+
+def up(observatory: Observatory) -> None:
+    """Make the pages that are slow the first time, and throw them away."""
+    for name in _SLOW_AT_FIRST:
+        frame.page(name, PAGES[name], observatory, Url()).get_root(Document())
