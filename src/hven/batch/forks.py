@@ -6,10 +6,12 @@ import os
 from importlib import import_module
 from pathlib import Path
 
+from hven.cluster.loaded import load_work
 from hven.core.loading import loading
 from hven.core.settings import Settings, load_settings
 
-_RUNNERS, _ENGINE = ("hven.batch.attempt", "hven.batch.work", "hven.registry.direct"), "hven.cluster.local"
+_RUNNERS = ("hven.batch.attempt", "hven.batch.work", "hven.registry.direct", "structlog")
+_ENGINE = "hven.cluster.local"
 
 
 def load_early(site: Path) -> None:
@@ -18,6 +20,7 @@ def load_early(site: Path) -> None:
     with loading():
         for name in _RUNNERS:
             import_module(name)
+    load_work()
     if settings.engine.kind == "local":
         with loading():
             import_module(_ENGINE)

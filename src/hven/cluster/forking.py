@@ -18,10 +18,8 @@ from typing import Any
 import dask
 from distributed.utils import get_mp_context
 
+from hven.cluster.loaded import load_work
 from hven.core.loading import loading
-
-_LOADED = ("hven.cluster.private_pages", "hven.pipeline.work")
-"""What all workers need."""
 
 _FORKS_HERE = sys.platform.startswith("linux") and sys.version_info < (3, 14)
 """Elsewhere forking harms libraries; from 3.14 on Python's fork server wants a key that only Python gives it."""
@@ -34,13 +32,10 @@ def fork_workers() -> None:
 
 
 def load() -> None:
-    """Load all of it, and numba's part that comes with the first call."""
+    """Load what all workers need."""
+    load_work()
     with loading():
-        for name in _LOADED:
-            importlib.import_module(name)
-        import numpy as np
-
-        importlib.import_module("hven.store.overviews").reduce_rows(np.zeros((1, 1)))
+        importlib.import_module("hven.cluster.private_pages")
 
 
 def fork_here(prepare: Callable[[], None] = lambda: None) -> None:
