@@ -15,7 +15,8 @@ from hven.batch.model import JobState
 from hven.core.settings import BatchSettings, Settings
 
 sys.path.append(str(Path(__file__).parents[1] / "support"))
-from launchers import Kind, alive, at_work, ended, of_users, pid_of, wait_for
+from batch_here import alive, pid_of, wait_for
+from launchers import Kind, at_work, ended, of_users
 
 
 @pytest.fixture(params=["direct", "sudo", "slurm"])

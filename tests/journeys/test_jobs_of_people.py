@@ -453,7 +453,7 @@ def test_rules_are_asked_for_by_operators_and_applied_by_the_batch_account(machi
     wait_for(lambda: not folder.exists())
     lying = {path.stat().st_uid for path in (machine.site.root / ".trash").rglob("manifest.json")}
     assert lying == {machine.accounts.batch.uid}
-    assert machine.call(ada, "GET", f"/products/{pairs.id}").status_code == 404
+    wait_for(lambda: machine.call(ada, "GET", f"/products/{pairs.id}").status_code == 404)
 
 
 # Somebody whose home disk and own space are full
