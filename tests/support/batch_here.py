@@ -13,6 +13,19 @@ from hven.batch.launcher import RUNNER, DirectLauncher
 from hven.batch.lease import JobQueue
 from hven.batch.model import JobRequest
 from hven.batch.service import BatchService
+from hven.core.settings import BatchSettings, EngineSettings, Settings
+
+
+def make_site(folder, **more):
+    """Settings of a site with one slot, whose runners work in their own process."""
+    (folder / "data").mkdir()
+    return Settings(
+        root=folder / "data",
+        state=folder / "state",
+        batch=BatchSettings(slots=1, lease_s=2),
+        engine=EngineSettings(kind="inprocess"),
+        **more,
+    )
 
 
 def make(settings, database, *, command=RUNNER):

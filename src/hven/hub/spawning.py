@@ -67,7 +67,7 @@ def fill_home(home: Path, notebooks: Path) -> None:
 def server_arguments() -> list[str]:
     """Command line of JupyterLab: nothing is fetched from the internet.
 
-    Panel stays out of the server: its preview of apps, which the dashboards do not need, took half of the start.
+    Panel stays out of the server: its preview of apps, which the dashboards do not need, took two fifths of the start.
     """
     return [
         "--LabApp.extension_manager=readonly",

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import batch_here
 import pytest
-from batch_here import alive, pid_of, submit_slow, wait_for, wait_until_at_work, wait_until_ended
+from batch_here import alive, make_site, pid_of, submit_slow, wait_for, wait_until_at_work, wait_until_ended
 
 from hven.batch.launcher import DirectLauncher, job_log
 from hven.batch.lease import JobQueue
@@ -19,7 +19,7 @@ from hven.batch.model import JobState
 from hven.batch.service import BatchService, only_one
 from hven.batch.store import JobStore
 from hven.core.errors import ConflictError
-from hven.core.settings import BatchSettings, EngineSettings, Settings
+from hven.core.settings import Settings
 from hven.registry.database import Database
 
 
@@ -28,17 +28,6 @@ class Working(NamedTuple):
 
     site: Settings
     jobs: JobStore
-
-
-def make_site(folder, **more):
-    (folder / "data").mkdir()
-    return Settings(
-        root=folder / "data",
-        state=folder / "state",
-        batch=BatchSettings(slots=1, lease_s=2),
-        engine=EngineSettings(kind="inprocess"),
-        **more,
-    )
 
 
 @pytest.fixture(scope="module")

@@ -8,12 +8,11 @@ import sys
 import time
 
 import pytest
-from batch_here import alive, end_group, pid_of, submit_slow, wait_until_at_work, wait_until_ended
+from batch_here import alive, end_group, make_site, pid_of, submit_slow, wait_until_at_work, wait_until_ended
 
 from hven.batch.launcher import DirectLauncher
 from hven.batch.model import JobState
 from hven.batch.store import JobStore
-from hven.core.settings import BatchSettings, EngineSettings, Settings
 from hven.registry.database import Database
 
 SERVICE = """
@@ -33,14 +32,7 @@ service.run(stop)
 
 @pytest.fixture
 def site(tmp_path, database_settings):
-    (tmp_path / "data").mkdir()
-    return Settings(
-        root=tmp_path / "data",
-        state=tmp_path / "state",
-        batch=BatchSettings(slots=1, lease_s=2),
-        engine=EngineSettings(kind="inprocess"),
-        **database_settings,
-    )
+    return make_site(tmp_path, **database_settings)
 
 
 @pytest.fixture
