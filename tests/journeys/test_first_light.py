@@ -103,9 +103,13 @@ def context(chromium, requested, errors):
         context = browser.new_context(viewport={"width": 1400, "height": 1000})
         context.set_default_timeout(LONG_MS)
         context.on("request", lambda request: requested.add(request.url))
-        context.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+        context.on("console", lambda message: errors.append(_told(message)) if message.type == "error" else None)
         context.on("weberror", lambda error: errors.append(str(error.error)))
         yield context
+
+
+def _told(message):
+    return f"{message.text} at {message.location['url']}, seen on {message.page.url if message.page else 'no page'}"
 
 
 @pytest.fixture(scope="module")
