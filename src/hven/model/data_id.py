@@ -69,8 +69,18 @@ class DataId(Mapping[str, Value]):
         for key in given:
             if key not in KEYS:
                 raise UnknownNameError("data ID key", key, KEYS)
-        self._values = {key: _typed(key, given[key]) for key in KEYS if key in given}
-        self._hash = hash(tuple(self._values.items()))
+        self._set({key: _typed(key, given[key]) for key in KEYS if key in given})
+
+    @classmethod
+    def ordered(cls, values: dict[str, Value]) -> DataId:
+        """Of values that have their types and the order of `KEYS` already, as a table holds them."""
+        made = cls.__new__(cls)
+        made._set(values)  # noqa: SLF001 - its own
+        return made
+
+    def _set(self, values: dict[str, Value]) -> None:
+        self._values = values
+        self._hash = hash(tuple(values.items()))
         self._text = ""
 
     def __getitem__(self, key: str) -> Value:
@@ -117,12 +127,13 @@ class DataId(Mapping[str, Value]):
 
     def sort_key(self) -> tuple[tuple[int, int, str], ...]:
         """Key to sort by: numbers as numbers, text as text."""
-        return tuple((_PLACES[k], v, "") if isinstance(v, int) else (_PLACES[k], 0, v) for k, v in self._values.items())
+        places = [(_PLACES[k], v, "") if isinstance(v, int) else (_PLACES[k], 0, v) for k, v in self._values.items()]
+        return tuple(places)
 
     def subset(self, keys: tuple[str, ...]) -> DataId:
         """Only these keys (those that are there)."""
         kept = {k: v for k, v in self._values.items() if k in keys}
-        return self if len(kept) == len(self._values) else DataId(kept)
+        return self if len(kept) == len(self._values) else DataId.ordered(kept)
 
 
 def _typed(key: str, value: object) -> Value:

@@ -10,10 +10,14 @@ from typing import Any
 from hven.model.data_id import KEYS, DataId, DatasetRef, Level, TypeName
 from hven.model.product import Product
 from hven.model.quantum import QuantumRecord, QuantumState
-from hven.registry.schema import storable
+from hven.registry.schema import product, storable
 
 _WHEN_MADE = frozenset({"day_obs", "observation", "exposure", "visit"})
 _NO_KEYS: dict[str, Any] = dict.fromkeys(KEYS)
+_FIRST_KEY = product.c.keys().index(KEYS[0])
+_AFTER_KEYS = product.c.keys().index("run")
+_QUANTUM_KEY = product.c.keys().index("quantum_key")
+_END = len(product.c)
 
 
 def product_row(product: Product) -> dict[str, Any]:
@@ -46,32 +50,19 @@ def product_row(product: Product) -> dict[str, Any]:
 
 
 def product_of(row: Any) -> Product:
-    """Product of a row."""
-    return Product(
-        id=row.id,
-        ref=DatasetRef(_type_name(row.level, row.type), data_id_of(row)),
-        run=row.run,
-        path=PurePosixPath(row.path),
-        form=row.form,
-        begin_ns=row.begin_ns,
-        end_ns=row.end_ns,
-        rows=row.rows,
-        size_bytes=row.size_bytes,
-        digest=row.digest,
-        created_ns=row.created_ns,
-        user=row.user,
-        site=row.site,
-        schema_version=row.schema_version,
-        task=row.task,
-        quantum_key=row.quantum_key or "",
-        output=row.output,
-        flags=tuple(row.flags.split()),
-    )
+    """Product of a row that begins with the columns of `product`, which has the order of `Product`'s fields."""
+    identity, level, name = row[:_FIRST_KEY]
+    run, path, *others = row[_AFTER_KEYS:_QUANTUM_KEY]
+    quantum_key, output, flags = row[_QUANTUM_KEY:_END]
+    ref = DatasetRef(_type_name(level, name), data_id_of(row))
+    more = {"quantum_key": quantum_key or "", "output": output, "flags": tuple(flags.split())}
+    return Product(identity, ref, run, PurePosixPath(path), *others, **more)
 
 
 def data_id_of(row: Any) -> DataId:
     """Data ID of a row of `product` or `quantum`, whose key columns follow the first three."""
-    return DataId({key: value for key, value in zip(KEYS, row[3 : 3 + len(KEYS)], strict=True) if value is not None})
+    keys = zip(KEYS, row[_FIRST_KEY:_AFTER_KEYS], strict=False)
+    return DataId.ordered({key: value for key, value in keys if value is not None})
 
 
 @lru_cache(maxsize=1024)

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import gc
 from dataclasses import replace
 
 import pytest
 import tiny
 
+from hven.core.errors import HvenError
 from hven.instruments import load
 from hven.model.annotation import Annotation, Kind
 from hven.model.collection import Collection, CollectionKind, Validity
@@ -194,3 +196,11 @@ def test_what_is_marked_bad_is_no_input_until_that_is_retracted(observatory, ste
     assert detectors() == {1, None}
     registry.annotate(Annotation("b", Kind.RETRACT, DataId(), "no", "ada", 2, retracts="a"))
     assert detectors() == {1, 2, None}
+
+
+def test_garbage_is_collected_again_after_a_query_that_cannot_be_answered(observatory, steps):
+    raw(observatory.registry, 1)
+    with pytest.raises(HvenError, match="Did you mean 'detector'"):
+        build_graph(steps, observatory.registry, DataQuery.of("detektor == 1"))
+
+    assert gc.isenabled()
