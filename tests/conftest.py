@@ -7,7 +7,8 @@ import itertools
 import os
 import shutil
 import subprocess
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -205,9 +206,20 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         config.stash[_NIGHT] = simulated_night.begin(_of_run(config) / simulated_night.NAME)
 
 
-def pytest_collection() -> None:
-    """Load all tests without looking for garbage, of which there is none."""
+@pytest.hookimpl(wrapper=True)
+def pytest_collection(session: pytest.Session) -> Iterator[None]:
+    """Load all tests without looking for garbage, of which there is none, and compile them once for all processes."""
     gc.disable()
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        return (yield)
+    compiled = _of_run(session.config) / "compiled"
+    with ExitStack() as alone:
+        alone.enter_context(FileLock(f"{compiled}.lock"))
+        if compiled.exists():
+            alone.close()
+        found = yield
+        compiled.touch()
+        return found
 
 
 def pytest_collection_finish() -> None:
