@@ -21,6 +21,7 @@ settings.register_profile("hven", deadline=None, max_examples=30, suppress_healt
 settings.load_profile("hven")
 
 _NUMBERS = itertools.count()
+_MEMORY = pytest.StashKey[Path | None]()
 _NIGHT = pytest.StashKey[subprocess.Popen[bytes]]()
 
 
@@ -196,11 +197,31 @@ def server_site(accounts, installation):
         yield installing.make_site(folder, accounts, installation)
 
 
+def _is_whole(config: pytest.Config) -> bool:
+    """Whether this process hands a run of all tests out to others."""
+    return config.getoption("dist", "no") != "no" and config.args_source is config.ArgsSource.TESTPATHS
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Let a whole run write into memory where there is enough: see `in_memory`."""
+    if _is_whole(config):
+        import in_memory
+
+        config.stash[_MEMORY] = in_memory.begin()
+
+
+def pytest_report_header(config: pytest.Config) -> str | None:
+    """Say where temporary files lie."""
+    folder = config.stash.get(_MEMORY, None)
+    return None if folder is None else f"temporary files, in memory: {folder}"
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionstart(session: pytest.Session) -> None:
     """Let the night of a whole run be made from the beginning: each of its processes would else compile the same."""
     config = session.config
-    if config.getoption("dist", "no") != "no" and config.args_source is config.ArgsSource.TESTPATHS:
+    if _is_whole(config):
         import simulated_night
 
         config.stash[_NIGHT] = simulated_night.begin(_of_run(config) / simulated_night.NAME)
@@ -240,3 +261,9 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         import installation as installing
 
         installing.remove(Path(noted.read_text()))
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Free the memory."""
+    if (folder := config.stash.get(_MEMORY, None)) is not None:
+        shutil.rmtree(folder, ignore_errors=True)
