@@ -100,15 +100,20 @@ class ClientEngine:
         while True:
             if self._cancelled.is_set():
                 raise CancelledError("stopped on request")
+            broken = self._broken() is not None
             try:
-                return ended.get(timeout=_WAKE_S)
+                return ended.get(timeout=0 if broken else _WAKE_S)
             except queue.Empty:
-                if self._client.status == "closed":
+                if broken:
                     return next(iter(running))
 
+    def _broken(self) -> HvenError | None:
+        """Why nothing that waits will ever be done; None while it may."""
+        return _no_answer() if self._client.status == "closed" else None
+
     def _outcome(self, index: int, future: Future[Any]) -> Outcome[Any]:
-        if self._client.status == "closed":
-            return Outcome(index, error=_no_answer())
+        if self._client.status == "closed" or future.status == "pending":
+            return Outcome(index, error=self._broken())
         try:
             return Outcome(index, value=future.result())
         except KilledWorker as error:

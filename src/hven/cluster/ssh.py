@@ -27,7 +27,7 @@ from hven.cluster.certificates import CERTIFICATE, KEY, make_keys, security
 from hven.cluster.client import StartedEngine
 from hven.cluster.local import DASK, NO_PAGES, private_folder
 from hven.cluster.private_pages import PrivateScheduler
-from hven.cluster.ssh_node import HELLO, versions
+from hven.cluster.ssh_node import HELLO, READY, versions
 from hven.cluster.threads import WHEN_LOADED, WORKER_ENVIRONMENT
 from hven.core.errors import CommunicationFailedError, ConfigurationError, HvenError
 from hven.core.settings import Profile
@@ -99,9 +99,17 @@ class SshEngine(StartedEngine):
                 node.order(_order(profile, folder, cluster.scheduler_address, workers))
             client = Client(cluster, set_as_default=False)
             stack.callback(client.close)
-            _wait(client, profile.workers, nodes, timeout_s)
+            for node in nodes:
+                node.wait()
             super().__init__(client, profile.workers * profile.threads_per_worker)
+            self._nodes = nodes
             self._closing = stack.pop_all()
+
+    def _broken(self) -> HvenError | None:
+        """Without any node no worker comes back; what one node had, the others do."""
+        if all(node.ended for node in self._nodes):
+            return self._nodes[0].loss()
+        return super()._broken()
 
     def close(self) -> None:
         """End scheduler and workers and remove the keys everywhere."""
@@ -115,7 +123,7 @@ class _Node:
         self.host = host
         self.caller = ""
         self._python = python
-        self._until = time.monotonic() + timeout_s
+        self._timeout_s = timeout_s
         self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the node
         options = [
             part for option in (*_OPTIONS, f"ConnectTimeout={max(1, round(timeout_s))}") for part in ("-o", option)
@@ -130,7 +138,7 @@ class _Node:
 
     def greet(self) -> None:
         """Read where the node is and what it runs."""
-        hello = json.loads(self._line())
+        hello = json.loads(self._line(HELLO, hint=f"Try: ssh {self.host}"))
         self.caller = hello["caller"]
         if hello["versions"] != versions():
             there, here = (", ".join(f"{k} {v}" for k, v in some.items()) for some in (hello["versions"], versions()))
@@ -146,16 +154,22 @@ class _Node:
         assert self._process.stdin is not None  # noqa: S101 - it is a pipe
         return self._process.stdin
 
-    def _line(self) -> str:
+    def wait(self) -> None:
+        """Return when all its workers run."""
+        self._line(READY, hint=f"{self.host} must reach the ports of this host.")
+
+    def _line(self, beginning: str, hint: str) -> str:
+        """Rest of the next line with this beginning."""
         output = self._process.stdout
         assert output is not None  # noqa: S101 - it is a pipe
-        while select.select([output], [], [], max(0.0, self._until - time.monotonic()))[0]:
+        until = time.monotonic() + self._timeout_s
+        while select.select([output], [], [], max(0.0, until - time.monotonic()))[0]:
             line = output.readline().decode(errors="replace")
-            if line.startswith(HELLO):
-                return line.removeprefix(HELLO)
+            if line.startswith(beginning):
+                return line.removeprefix(beginning)
             if not line:
                 raise self.failure()
-        raise CommunicationFailedError(f"{self.host} does not answer", hint=f"Try: ssh {self.host}")
+        raise CommunicationFailedError(f"{self.host} does not answer", hint=hint)
 
     @property
     def ended(self) -> bool:
@@ -163,11 +177,8 @@ class _Node:
         return self._process.poll() is not None
 
     def failure(self) -> HvenError:
-        """Say why the node has ended, in words."""
-        code = self._process.wait(_STOP_S)
-        self._errors.seek(0)
-        said = self._errors.read().decode(errors="replace").strip()
-        last = said.splitlines()[-1] if said else f"exit code {code}"
+        """Say why the node has ended before it worked, in words."""
+        code, said, last = self._end()
         if code == _SSH_FAILED:
             return _unreachable(self.host, said, last)
         if code == _NOT_FOUND:
@@ -176,6 +187,19 @@ class _Node:
             f"{self.host}: {self._python} cannot run hven: {last}",
             hint="Install hven there; engine.python names its Python.",
         )
+
+    def loss(self) -> HvenError:
+        """Say how the node was lost while it worked."""
+        code, _, last = self._end()
+        why = last if code == _SSH_FAILED else f"exit code {code}"
+        return CommunicationFailedError(f"{self.host} was lost while it worked: {why}", hint="Run it again.")
+
+    def _end(self) -> tuple[int, str, str]:
+        """Exit code, all that was said, and its last line."""
+        code = self._process.wait(_STOP_S)
+        self._errors.seek(0)
+        said = self._errors.read().decode(errors="replace").strip()
+        return code, said, said.splitlines()[-1] if said else f"exit code {code}"
 
     def let_go(self) -> None:
         """Tell the node to end."""
@@ -239,18 +263,3 @@ def _order(profile: Profile, folder: Path, scheduler: str, workers: int) -> dict
         "threads": profile.threads_per_worker,
         "memory": int(profile.memory_gb * 1e9),
     }
-
-
-def _wait(client: Client, workers: int, nodes: Sequence[_Node], timeout_s: float) -> None:
-    until = time.monotonic() + timeout_s
-    while len(client.nthreads()) < workers:
-        for node in nodes:
-            if node.ended:
-                raise node.failure()
-        if time.monotonic() > until:
-            hosts = ", ".join(node.host for node in nodes)
-            raise CommunicationFailedError(
-                f"{len(client.nthreads())} of {workers} workers came from {hosts}",
-                hint="The hosts must reach this one's ports.",
-            )
-        time.sleep(0.1)

@@ -1,7 +1,7 @@
 """What runs on a host of the ssh engine: ``python -P -m hven.cluster.ssh_node``, started by `hven.cluster.ssh`.
 
-It says where it is in one line, gets its order with the cluster's keys in one line through its standard input, and
-works until that input ends: with the engine, with the caller's death or with the connection.
+It says where it is in one line, gets its order with the cluster's keys in one line through its standard input, says
+when its workers run, and works until that input ends: with the engine, with the caller's death or with the connection.
 """
 
 from __future__ import annotations
@@ -26,6 +26,9 @@ from hven.cluster.threads import WORKER_ENVIRONMENT
 
 HELLO = "hven-node "
 """Begins the line with which a node answers; what a shell says before it is passed over."""
+
+READY = "hven-node-ready"
+"""Begins the line that says that all workers run; none may work before, as a nanny whose worker dies then gives up."""
 
 
 def versions() -> dict[str, str]:
@@ -71,6 +74,8 @@ async def _work(order: dict[str, Any], folder: Path, here: str) -> None:
     ]
     try:
         await asyncio.gather(*nannies)
+        sys.stdout.write(f"{READY}\n")
+        sys.stdout.flush()
         await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
     finally:
         await asyncio.gather(*(nanny.close(timeout=5) for nanny in nannies), return_exceptions=True)

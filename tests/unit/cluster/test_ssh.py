@@ -117,6 +117,21 @@ def test_a_dead_worker_is_told_and_the_engine_goes_on(ssh_config):
         assert [o.value for o in engine.map(square, [3])] == [9]
 
 
+def test_a_host_that_is_lost_while_it_works_is_told_for_all_that_waits(ssh_config):
+    before = nodes()
+    with SshEngine(ONE, ["node1"], config=ssh_config) as engine:
+        started, told = nodes() - before, []
+        for outcome in engine.map(lambda item: item if item == 0 else time.sleep(600), range(5)):
+            told.append(outcome)
+            if outcome.index == 0:
+                for node in started:
+                    os.kill(node, signal.SIGKILL)
+
+    assert told[0].value == 0
+    assert {outcome.index for outcome in told} == set(range(5))
+    assert all("node1 was lost while it worked" in str(outcome.error) for outcome in told[1:])
+
+
 def test_a_killed_caller_leaves_nothing_on_the_hosts(ssh_config):
     before = nodes()
     with subprocess.Popen([sys.executable, "-c", CALLER, str(ssh_config)], stdout=subprocess.PIPE) as caller:
