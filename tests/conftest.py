@@ -208,7 +208,9 @@ def pytest_configure(config: pytest.Config) -> None:
     if _is_whole(config):
         import in_memory
 
-        config.stash[_MEMORY] = in_memory.begin()
+        config.stash[_MEMORY] = folder = in_memory.begin()
+        if folder is not None:
+            config.option.basetemp = folder / "run"
 
 
 def pytest_report_header(config: pytest.Config) -> str | None:

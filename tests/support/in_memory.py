@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 
 _MEMORY = Path("/dev/shm")
-_NEEDED_BYTES = 12 << 30
+_NEEDED_BYTES = 10 << 30
 """Of free memory: for what a run leaves until its end and for its processes."""
 
 
