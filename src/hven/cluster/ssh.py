@@ -138,7 +138,7 @@ class _Node:
 
     def greet(self) -> None:
         """Read where the node is and what it runs."""
-        hello = json.loads(self._line(HELLO, hint=f"Try: ssh {self.host}"))
+        hello = json.loads(self._line(HELLO, f"{self.host} does not answer", f"Try: ssh {self.host}"))
         self.caller = hello["caller"]
         if hello["versions"] != versions():
             there, here = (", ".join(f"{k} {v}" for k, v in some.items()) for some in (hello["versions"], versions()))
@@ -156,10 +156,10 @@ class _Node:
 
     def wait(self) -> None:
         """Return when all its workers run."""
-        self._line(READY, hint=f"{self.host} must reach the ports of this host.")
+        self._line(READY, f"the workers of {self.host} do not come", f"{self.host} must reach the ports of this host.")
 
-    def _line(self, beginning: str, hint: str) -> str:
-        """Rest of the next line with this beginning."""
+    def _line(self, beginning: str, late: str, hint: str) -> str:
+        """Rest of the next line with this beginning; an error that says `late` where it does not come."""
         output = self._process.stdout
         assert output is not None  # noqa: S101 - it is a pipe
         until = time.monotonic() + self._timeout_s
@@ -169,7 +169,7 @@ class _Node:
                 return line.removeprefix(beginning)
             if not line:
                 raise self.failure()
-        raise CommunicationFailedError(f"{self.host} does not answer", hint=hint)
+        raise CommunicationFailedError(late, hint=hint)
 
     @property
     def ended(self) -> bool:

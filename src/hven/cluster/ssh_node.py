@@ -11,6 +11,7 @@ import json
 import os
 import shutil
 import sys
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -39,8 +40,8 @@ def versions() -> dict[str, str]:
 def main() -> None:
     """Say hello, work, clear up."""
     caller, _, here, _ = os.environ["SSH_CONNECTION"].split()
-    sys.stdout.write(f"{HELLO}{json.dumps({'caller': caller, 'here': here, 'versions': versions()})}\n")
-    sys.stdout.flush()
+    tell = _output()
+    tell(f"{HELLO}{json.dumps({'caller': caller, 'here': here, 'versions': versions()})}")
     line = sys.stdin.readline()
     if not line:
         return
@@ -51,12 +52,19 @@ def main() -> None:
     try:
         write_keys(folder, {CERTIFICATE: order["certificate"], KEY: order["key"]})
         with dask.config.set(DASK):
-            asyncio.run(_work(order, folder, here))
+            asyncio.run(_work(order, folder, here, lambda: tell(READY)))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-async def _work(order: dict[str, Any], folder: Path, here: str) -> None:
+def _output() -> Callable[[str], object]:
+    """Take the standard output for the caller; what workers print joins the errors, else it waits for a reader."""
+    output = os.fdopen(os.dup(1), "w", buffering=1)
+    os.dup2(2, 1)
+    return lambda line: output.write(f"{line}\n")
+
+
+async def _work(order: dict[str, Any], folder: Path, here: str, tell_ready: Callable[[], object]) -> None:
     nannies = [
         Nanny(
             order["scheduler"],
@@ -74,8 +82,7 @@ async def _work(order: dict[str, Any], folder: Path, here: str) -> None:
     ]
     try:
         await asyncio.gather(*nannies)
-        sys.stdout.write(f"{READY}\n")
-        sys.stdout.flush()
+        tell_ready()
         await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
     finally:
         await asyncio.gather(*(nanny.close(timeout=5) for nanny in nannies), return_exceptions=True)

@@ -117,6 +117,16 @@ def test_a_dead_worker_is_told_and_the_engine_goes_on(ssh_config):
         assert [o.value for o in engine.map(square, [3])] == [9]
 
 
+def test_workers_may_print_as_much_as_they_like(ssh_config):
+    def say_much(item):
+        for _ in range(1000):
+            os.write(1, b"much\n" * 2000)
+        return item
+
+    with SshEngine(ONE, ["node1"], config=ssh_config) as engine:
+        assert [o.value for o in engine.map(say_much, [1])] == [1]
+
+
 def test_a_host_that_is_lost_while_it_works_is_told_for_all_that_waits(ssh_config):
     before = nodes()
     with SshEngine(ONE, ["node1"], config=ssh_config) as engine:
