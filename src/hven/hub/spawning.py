@@ -65,13 +65,9 @@ def fill_home(home: Path, notebooks: Path) -> None:
 
 
 def server_arguments() -> list[str]:
-    """Command line of JupyterLab: nothing is fetched from the internet.
-
-    Panel stays out of the server: its preview of apps, which the dashboards do not need, took two fifths of the start.
-    """
+    """Command line of JupyterLab: nothing is fetched from the internet."""
     return [
         "--LabApp.extension_manager=readonly",
         "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
         "--LabApp.news_url=",
-        "--ServerApp.jpserver_extensions=panel.io.jupyter_server_extension=False",
     ]
