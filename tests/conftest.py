@@ -215,8 +215,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_report_header(config: pytest.Config) -> str | None:
     """Say where temporary files lie."""
-    folder = config.stash.get(_MEMORY, None)
-    return None if folder is None else f"temporary files, in memory: {folder}"
+    if _MEMORY not in config.stash:
+        return None
+    return f"temporary files: {config.stash[_MEMORY] or 'on the disk, for there is too little free memory'}"
 
 
 @pytest.hookimpl(tryfirst=True)
