@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from contextlib import closing
 
 import numpy as np
 import pytest
@@ -66,7 +67,7 @@ def test_registry_comes_back_from_the_disk_as_it_was(night, tmp_path):
 
 
 def _dump(file):
-    with sqlite3.connect(file) as connection:
+    with closing(sqlite3.connect(file)) as connection:
         tables = [r[0] for r in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")]
         kept = [t for t in tables if not t.startswith("sqlite_")]
         return {t: sorted(map(repr, connection.execute(f"SELECT * FROM {t}"))) for t in kept}  # noqa: S608 - our names

@@ -22,7 +22,8 @@ PROGRAMS = ("munged", "mariadbd", "mysql", "slurmdbd", "slurmctld", "slurmd", "s
 NODES = ("n1", "n2", "n3", "n4")
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _PLATFORM = Path(__file__).parents[2] / "platform" / "slurm"
-_SYSTEM_TABLES = Path("/usr/share/mysql/mysql_system_tables.sql")
+_SYSTEM_TABLES = ("mysql/mysql_system_tables.sql", "mariadb/mariadb_system_tables.sql")
+"""Below /usr/share, in Debian 12 and in Debian 13."""
 _CLIENTS = ("sbatch", "squeue", "scancel", "sacct", "scontrol", "sacctmgr")
 
 _SLURM = """
@@ -234,13 +235,17 @@ def _mariadb(folder: Path) -> list[str]:
 
 
 def _make_database(folder: Path) -> None:
-    text = f"create database mysql; create database slurm; use mysql;\n{_SYSTEM_TABLES.read_text()}"
+    text = f"create database mysql; create database slurm; use mysql;\n{_system_tables().read_text()}"
     client = ["mysql", f"--socket={folder}/db/socket"]
     environment = {"PATH": _PATH}
     wait_for(
         lambda: not subprocess.run([*client, "-e", ""], capture_output=True, check=False, env=environment).returncode
     )
     subprocess.run(client, input=text, text=True, check=True, capture_output=True, env=environment)
+
+
+def _system_tables() -> Path:
+    return next(path for path in map(Path("/usr/share").joinpath, _SYSTEM_TABLES) if path.is_file())
 
 
 def _start(folder: Path, name: str, account: str, program: str, *arguments: str) -> subprocess.Popen:

@@ -63,9 +63,20 @@ def fork_here(prepare: Callable[[], None] = lambda: None) -> None:
         pid = os.fork()
         if pid == 0:
             os.close(alive)
+            _let_go_of_tracker()
             _serve(listener, ended, prepare)
         os.close(ended)
     vars(server).update(_forkserver_address=address, _forkserver_alive_fd=alive, _forkserver_pid=pid)
+
+
+def _let_go_of_tracker() -> None:
+    """Close the pipe to this process's resource tracker, as Python's own fork server has none.
+
+    In newer Pythons (3.13.5 is one) a process that ends waits for its tracker, and that until nobody holds the pipe.
+    """
+    tracker = vars(resource_tracker._resource_tracker)  # noqa: SLF001 - there is no public way
+    os.close(tracker["_fd"])
+    tracker.update(_fd=None, _pid=None)
 
 
 def _serve(listener: socket.socket, ended: int, prepare: Callable[[], None]) -> None:

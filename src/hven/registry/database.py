@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import stat
+import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import lru_cache
@@ -58,7 +59,7 @@ versions = sa.Table(
 
 
 class Database:
-    """One SQL database; thread-safe.
+    """One SQL database; thread-safe. Its connections are given back with `close`, or when nobody holds it any more.
 
     Parameters
     ----------
@@ -78,6 +79,7 @@ class Database:
         self.engine = _sqlite(parsed) if self.is_sqlite else _postgresql(parsed)
         self._writing = self.engine.execution_options(hven_write=True)
         self._reading = self.engine if self.is_sqlite else self.engine.execution_options(**_SNAPSHOT)
+        weakref.finalize(self, self.engine.dispose).atexit = False
 
     @contextmanager
     def read(self) -> Iterator[Connection]:

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import threading
+from pathlib import Path
 
+import psutil
 import pytest
 import sqlalchemy as sa
 
@@ -128,3 +130,15 @@ def test_sqlite_is_set_up_for_many_processes(tmp_path):
 
     assert values == {"journal_mode": "wal", "foreign_keys": 1, "busy_timeout": 30000}
     database.close()
+
+
+def test_a_database_that_nobody_holds_keeps_nothing_open(tmp_path):
+    file = tmp_path / "x.sqlite"
+    with Database(f"sqlite:///{file}").read() as connection:
+        connection.execute(sa.text("SELECT 1"))
+        held = {Path(f.path) for f in psutil.Process().open_files()}
+    del connection
+    left = {Path(f.path) for f in psutil.Process().open_files()}
+
+    assert file in held
+    assert file not in left

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack, closing
+
 from hven.core.errors import ConfigurationError
 from hven.core.settings import Settings
 from hven.hub.state.parts import PLATFORM, REGISTRY
@@ -36,12 +38,9 @@ def move(settings: Settings, url: str) -> list[Copied]:
     if target.is_sqlite:
         raise ConfigurationError(f"{target.name} is SQLite", hint="Give a URL like postgresql://user@host/name.")
     sources = [(settings.registry_url, REGISTRY), (settings.platform_url, PLATFORM)]
-    try:
-        with quiet(settings):
-            opened = [(_source(source), tables) for source, tables in sources]
-            return copy([(source, present(source, tables)) for source, tables in opened], target)
-    finally:
-        target.close()
+    with closing(target), quiet(settings), ExitStack() as stack:
+        opened = [(stack.enter_context(closing(_source(source))), tables) for source, tables in sources]
+        return copy([(source, present(source, tables)) for source, tables in opened], target)
 
 
 def _source(url: str) -> Database:

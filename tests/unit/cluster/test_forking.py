@@ -1,0 +1,27 @@
+"""The process from which workers are forked."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+PROGRAM = """
+import os, time
+from multiprocessing import forkserver, resource_tracker
+from pathlib import Path
+from hven.cluster.forking import fork_here
+
+fork_here()
+tracker = os.readlink(f"/proc/self/fd/{resource_tracker.getfd()}")
+server = Path(f"/proc/{forkserver._forkserver._forkserver_pid}/fd")
+until = time.monotonic() + 10
+while tracker in (held := [os.readlink(fd) for fd in server.iterdir()]) and time.monotonic() < until:
+    time.sleep(0.05)
+print("holds it" if tracker in held else "does not", len(held) > 2)
+"""
+
+
+def test_it_does_not_hold_the_resource_tracker_for_which_a_process_that_ends_waits():
+    ended = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, timeout=60, check=True)
+
+    assert ended.stdout.strip() == "does not True"
