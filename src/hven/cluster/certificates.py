@@ -13,8 +13,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
-from distributed.security import Security
 
+from hven.cluster.tls import ClusterSecurity
 from hven.core.errors import ConfigurationError
 
 CERTIFICATE, KEY = "cluster.pem", "cluster.key"
@@ -55,7 +55,7 @@ def write_keys(folder: Path, files: Mapping[str, str]) -> None:
             file.write(content)
 
 
-def security(folder: Path) -> Security:
+def security(folder: Path) -> ClusterSecurity:
     """Dask's security record for a folder of keys; encryption is required.
 
     Raises
@@ -74,7 +74,7 @@ def security(folder: Path) -> Security:
     roles = ("client", "scheduler", "worker")
     options = {f"tls_{role}_cert": str(certificate) for role in roles}
     options |= {f"tls_{role}_key": str(key) for role in roles}
-    return Security(require_encryption=True, tls_ca_file=str(certificate), **options)
+    return ClusterSecurity(require_encryption=True, tls_ca_file=str(certificate), **options)
 
 
 def _refuse_shared(path: Path) -> None:
