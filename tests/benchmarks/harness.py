@@ -52,7 +52,7 @@ def _cpu() -> float:
         usage.ru_utime + usage.ru_stime
         for usage in map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     )
-    alive = [p.cpu_times() for p in psutil.Process().children()]
+    alive = [p.cpu_times() for p in psutil.Process().children(recursive=True)]
     return ended + sum(t.user + t.system + t.children_user + t.children_system for t in alive)
 
 
