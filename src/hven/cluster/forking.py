@@ -63,7 +63,6 @@ def fork_here(prepare: Callable[[], None] = lambda: None) -> None:
         pid = os.fork()
         if pid == 0:
             os.close(alive)
-            _let_go_of_tracker()
             _serve(listener, ended, prepare)
         os.close(ended)
     vars(server).update(_forkserver_address=address, _forkserver_alive_fd=alive, _forkserver_pid=pid)
@@ -83,6 +82,7 @@ def _serve(listener: socket.socket, ended: int, prepare: Callable[[], None]) -> 
     """Fork workers on demand until nobody holds the other end of the pipe."""
     code = 1
     try:
+        _let_go_of_tracker()
         prepare()
         forkserver.main(listener.fileno(), ended, [])
         code = 0
