@@ -170,10 +170,11 @@ def pid_of(job):
     return int(job.runner.split(":")[1])
 
 
-def process_of(account, word):
-    """Process of an account with a word in its command line."""
-    for process in psutil.process_iter(["uids", "cmdline"]):
-        if process.info["uids"].real == account.uid and word in " ".join(process.info["cmdline"] or ()):
+def process_of(machine, account, word):
+    """Process of an account with a word in its command line, of this platform: others use the same accounts."""
+    for process in psutil.process_iter(["uids", "cmdline", "environ"]):
+        ours = (process.info["environ"] or {}).get("HVEN_SITE") == str(machine.site.file)
+        if ours and process.info["uids"].real == account.uid and word in " ".join(process.info["cmdline"] or ()):
             return process
     return None
 
@@ -314,21 +315,21 @@ def test_killed_runner_has_an_heir_of_the_same_user(machine, ada):
 def test_killed_batch_service_finds_its_runner_again(machine, ada):
     job = machine.slow_job_of(ada)
     runner = pid_of(machine.at_work(job))
-    service = process_of(machine.accounts.batch, "hven batch")
+    service = process_of(machine, machine.accounts.batch, "hven batch")
 
     service.kill()
 
     ended = machine.ended(job)
     assert (ended.state, ended.attempt, pid_of(ended)) == (JobState.SUCCEEDED, 1, runner)
     machine.check_nothing_lost_or_doubled(job)
-    wait_for(lambda: process_of(machine.accounts.batch, "hven batch"))
+    wait_for(lambda: process_of(machine, machine.accounts.batch, "hven batch"))
 
 
 def test_killed_api_is_waited_for(machine, ada):
     job = machine.slow_job_of(ada)
     machine.at_work(job)
 
-    process_of(machine.accounts.api, "hven.service.api").kill()
+    process_of(machine, machine.accounts.api, "hven.service.api").kill()
 
     ended = machine.ended(job)
     assert ended.state == JobState.SUCCEEDED, job_log(machine.site.settings, job).read_text()
