@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import itertools
+import multiprocessing
 import os
 import shutil
 import subprocess
@@ -16,6 +17,9 @@ import sqlalchemy as sa
 from filelock import FileLock
 from hypothesis import HealthCheck, settings
 
+from hven.cluster.threads import only_one_for_algebra
+
+only_one_for_algebra()  # for all that tests start as well
 REPOSITORY = Path(__file__).parents[1]
 settings.register_profile("hven", deadline=None, max_examples=30, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("hven")
@@ -48,6 +52,14 @@ def real_data() -> Path:
     if not folder.is_dir():
         pytest.skip("no genuine data here; HVEN_TEST_DATA names the folder")
     return folder
+
+
+@pytest.fixture(scope="session")
+def forked():
+    """Context of `multiprocessing` whose processes have loaded what work needs: see `hven.cluster.forked`."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["hven.cluster.forked"])
+    return context
 
 
 @pytest.fixture(scope="session")

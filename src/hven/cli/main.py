@@ -50,6 +50,7 @@ from hven.cli.status import status
 from hven.cli.submit import submit
 from hven.cli.telemetry import telemetry
 from hven.cli.up import up
+from hven.cluster.threads import only_one_for_algebra
 from hven.core.errors import HvenError
 
 app = typer.Typer(
@@ -108,6 +109,7 @@ app.add_typer(contribute, name="contribute")
 
 def main() -> NoReturn:
     """Run a command; errors hven raises on purpose become one message and the error's own exit code."""
+    only_one_for_algebra()
     try:
         app()
     except HvenError as error:

@@ -13,6 +13,10 @@ WORKER_ENVIRONMENT = dict.fromkeys(_OWN, "1") | {"ZARR_THREADING__MAX_WORKERS": 
 
 
 def only_one_for_algebra() -> None:
-    """To be called before anything loads numpy, in a process whose threads all compute."""
+    """To be called before anything loads numpy, in a process whose threads all compute, or that computes little.
+
+    A second thread waits busily whenever it has nothing to do: 0.1 CPU-s go by while numpy is loaded, and as much for
+    scipy.
+    """
     for name, value in WHEN_LOADED.items():
         os.environ.setdefault(name, value)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from hven.cluster.threads import WHEN_LOADED
 from hven.hub.as_account import as_account
 from hven.hub.ports import LOOPBACK, Ports
 from hven.hub.priority import first
@@ -44,7 +45,7 @@ class HubService:
         entry: dict[str, Any] = {
             "name": self.name,
             "command": [*(first() if account else ()), *as_account(account, low_ports=True), *program],
-            "environment": {**environment, "PYTHONUNBUFFERED": "1"},
+            "environment": {**WHEN_LOADED, **environment, "PYTHONUNBUFFERED": "1"},
             "display": self.display,
         }
         if self.port:

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numba import njit
 
 from hven.core.errors import ConfigurationError
 from hven.model.data_id import Level
@@ -95,47 +94,14 @@ def reduce_rows(values: np.ndarray[Any, Any], factor: int = BASE) -> Cells:
     shape = (-(-len(values) // factor), flat.shape[1])
     low, high = np.empty(shape, flat.dtype), np.empty(shape, flat.dtype)
     total, count = np.zeros(shape), np.zeros(shape, np.int64)
-    reduce = _reduce if flat.dtype.kind == "f" else _reduce_integers
+    from hven.store.cells import reduce_floats, reduce_integers  # numba, which who only reads does without
+
+    reduce = reduce_floats if flat.dtype.kind == "f" else reduce_integers
     reduce(flat, factor, low, high, total, count)
     with np.errstate(invalid="ignore"):
         mean = (total / count).astype(np.float32 if flat.dtype.itemsize <= _NARROW else np.float64)
     cells = {"min": low, "max": high, "mean": mean, "count": count}
     return {k: v.reshape(shape[0], *values.shape[1:]) for k, v in cells.items()}
-
-
-@njit(cache=True, nogil=True)
-def _reduce(values, factor, low, high, total, count):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202, PLR0917 - numba
-    rows, width = values.shape
-    for row in range(rows):
-        cell = row // factor
-        if row % factor == 0:
-            low[cell] = values[row]
-            high[cell] = values[row]
-        for x in range(width):
-            value = values[row, x]
-            if value == value:  # noqa: PLR0124 - not-a-number is not equal to itself
-                low[cell, x] = value if not low[cell, x] <= value else low[cell, x]
-                high[cell, x] = value if not high[cell, x] >= value else high[cell, x]
-                total[cell, x] += value
-                count[cell, x] += 1
-
-
-@njit(cache=True, nogil=True)
-def _reduce_integers(values, factor, low, high, total, count):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202, PLR0917 - numba
-    for cell in range(len(low)):
-        block = values[cell * factor : (cell + 1) * factor]
-        lowest, highest, sums = low[cell], high[cell], total[cell]
-        for x in range(len(lowest)):
-            lowest[x] = highest[x] = block[0, x]
-        for row in range(len(block)):
-            new = block[row]
-            for x in range(len(lowest)):  # three simple loops: each becomes vector instructions
-                lowest[x] = new[x] if new[x] < lowest[x] else lowest[x]  # noqa: FURB136 - min() does not
-            for x in range(len(lowest)):
-                highest[x] = new[x] if new[x] > highest[x] else highest[x]  # noqa: FURB136
-            for x in range(len(lowest)):
-                sums[x] += new[x]
-        count[cell] = len(block)
 
 
 def _coarser(cells: Cells) -> Cells:

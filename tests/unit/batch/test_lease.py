@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import multiprocessing
-
 import pytest
 
 from hven.batch.lease import JobQueue, Lease
@@ -42,11 +40,10 @@ def _claim_all(url, claimed):
     database.close()
 
 
-def test_processes_that_claim_at_the_same_time_share_no_job(store, request_, database_url):
+def test_processes_that_claim_at_the_same_time_share_no_job(store, request_, database_url, forked):
     jobs = [store.submit(request_, user="tycho").id for _ in range(40)]
-    context = multiprocessing.get_context("spawn")
-    claimed = context.Queue()
-    processes = [context.Process(target=_claim_all, args=(database_url, claimed)) for _ in range(3)]
+    claimed = forked.Queue()
+    processes = [forked.Process(target=_claim_all, args=(database_url, claimed)) for _ in range(3)]
     for process in processes:
         process.start()
 

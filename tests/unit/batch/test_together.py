@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import random
 from collections import Counter
 
@@ -63,12 +62,11 @@ def _try(do, *given):
         return
 
 
-def test_every_job_ends_once_whatever_happens_at_the_same_time(store, request_, database_url):
+def test_every_job_ends_once_whatever_happens_at_the_same_time(store, request_, database_url, forked):
     for _ in range(JOBS):
         store.submit(request_, user="tycho")
-    context = multiprocessing.get_context("spawn")
-    processes = [context.Process(target=_service, args=(database_url, seed)) for seed in range(2)]
-    processes.append(context.Process(target=_person, args=(database_url, 7)))
+    processes = [forked.Process(target=_service, args=(database_url, seed)) for seed in range(2)]
+    processes.append(forked.Process(target=_person, args=(database_url, 7)))
     for process in processes:
         process.start()
     for process in processes:

@@ -66,9 +66,9 @@ def hold(cores, pipe):
     pipe.recv()
 
 
-def test_the_cores_of_a_killed_process_come_back(cores):
+def test_the_cores_of_a_killed_process_come_back(cores, forked):
     here, there = multiprocessing.Pipe()
-    process = multiprocessing.get_context("spawn").Process(target=hold, args=(cores, there))
+    process = forked.Process(target=hold, args=(cores, there))
     process.start()
     assert here.recv() == 4
     with pytest.raises(ServiceUnavailableError):

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -153,11 +152,11 @@ def _write_shard(item: tuple[Path, int]) -> None:
     arrays.write_rows(folder, start, make_frames().isel(time=slice(start, start + 65536)))
 
 
-def test_several_processes_write_what_one_would(publish, tmp_path: Path):
+def test_several_processes_write_what_one_would(publish, tmp_path: Path, forked):
     alone = publish(FRAMES_REF, FRAMES, make_frames())
     with stage(tmp_path, FRAMES_REF) as staging:
         arrays.create(staging.path, FRAMES, make_frames(1), ROWS)
-        with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
+        with ProcessPoolExecutor(2, mp_context=forked) as pool:
             list(pool.map(_write_shard, [(staging.path, 65536), (staging.path, 0)]))
         together = staging.publish(provenance(staging, FRAMES), FRAMES)
 
