@@ -59,13 +59,16 @@ class Account:
         return cls(name, entry.pw_uid, entry.pw_gid, Path(entry.pw_dir), groups)
 
     def popen(self, *command: object, env: Mapping[str, object] | None = None, **more: Any) -> subprocess.Popen:
-        """Start a command as this user, with a clean environment and nothing of root's."""
+        """Start a command as this user, with a clean environment and nothing of root's.
+
+        setpriv changes the user: for that Python would copy the whole test process first.
+        """
         environ = {"PATH": _PATH, "HOME": self.home, "USER": self.name, "LOGNAME": self.name, "LANG": "C.UTF-8"}
         environ = {key: str(value) for key, value in {**environ, **(env or {})}.items()}
         options: dict[str, Any] = {"cwd": "/", "umask": 0o022, **more}
-        return subprocess.Popen(
-            list(map(str, command)), user=self.uid, group=self.gid, extra_groups=self.groups, env=environ, **options
-        )
+        groups = ",".join(map(str, self.groups))
+        become = ["/usr/bin/setpriv", f"--reuid={self.uid}", f"--regid={self.gid}", f"--groups={groups}", "--"]
+        return subprocess.Popen([*become, *map(str, command)], env=environ, **options)
 
     def run(
         self,
