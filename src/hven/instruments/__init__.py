@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
@@ -23,7 +24,7 @@ def available() -> tuple[str, ...]:
     >>> "panoseti" in available()
     True
     """
-    return tuple(sorted(_entry_points()))
+    return tuple(sorted(entry_points(group=GROUP).names))
 
 
 @cache
@@ -37,19 +38,20 @@ def load(name: str) -> Instrument:
     ConfigurationError
         When what the entry point names is no `Instrument` of that name.
     """
-    found = _entry_points()
+    points = entry_points()  # all at once: each look reads what every installed package declares
+    found = {point.name: point for point in points.select(group=GROUP)}
     if name not in found:
         raise UnknownNameError("instrument", name, found)
     instrument = found[name].load()
     if not isinstance(instrument, Instrument) or instrument.name != name:
         raise ConfigurationError(f"entry point {found[name].value} is not the instrument {name!r}")
-    return _extended(instrument)
+    return _extended(instrument, points.select(group=EXTENSIONS))
 
 
-def _extended(instrument: Instrument) -> Instrument:
+def _extended(instrument: Instrument, extensions: Iterable[EntryPoint]) -> Instrument:
     """Instrument with what every instrument has, and what installed packages add to it."""
     instrument = replace(instrument, dataset_types=(*instrument.dataset_types, exposure_type(instrument.name)))
-    for point in sorted(entry_points(group=EXTENSIONS), key=lambda point: point.name):
+    for point in sorted(extensions, key=lambda point: point.name):
         extension = point.load()
         if not isinstance(extension, Extension):
             raise ConfigurationError(f"entry point {point.value} is no extension of an instrument")
@@ -68,7 +70,3 @@ def _refuse_twice(instrument: Instrument, extension: Extension, where: str) -> N
     for declared in extension.dataset_types:
         if declared.type_name in there:
             raise ConfigurationError(f"{where}: {declared.type_name} is declared already", hint="Choose another name.")
-
-
-def _entry_points() -> dict[str, EntryPoint]:
-    return {point.name: point for point in entry_points(group=GROUP)}
