@@ -107,8 +107,12 @@ def _rotate(x: Degrees, y: Degrees, angle: float) -> tuple[Degrees, Degrees]:
 
 
 def _turn(longitude: ArrayLike, latitude: ArrayLike, pole: float) -> tuple[Degrees, Degrees]:
-    """From hour angle and declination to azimuth and elevation; the same turn leads back."""
+    """From hour angle and declination to azimuth and elevation; the same turn leads back.
+
+    The height comes from its tangent: near the zenith the arcsine of its sine has half the digits.
+    """
     h, d, p = np.radians(longitude), np.radians(latitude), np.radians(pole)
-    height = np.arcsin(np.clip(np.sin(d) * np.sin(p) + np.cos(d) * np.cos(p) * np.cos(h), -1.0, 1.0))
-    around = np.arctan2(-np.cos(d) * np.sin(h), np.sin(d) * np.cos(p) - np.cos(d) * np.sin(p) * np.cos(h))
-    return np.degrees(around) % 360.0, np.degrees(height)
+    east = -np.cos(d) * np.sin(h)
+    north = np.sin(d) * np.cos(p) - np.cos(d) * np.sin(p) * np.cos(h)
+    up = np.sin(d) * np.sin(p) + np.cos(d) * np.cos(p) * np.cos(h)
+    return np.degrees(np.arctan2(east, north)) % 360.0, np.degrees(np.arctan2(up, np.hypot(east, north)))

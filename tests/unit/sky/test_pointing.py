@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from hven.core.clock import parse_utc
@@ -27,11 +27,12 @@ def test_horizontal_coordinates_of_the_textbook():
     assert elevation == pytest.approx(15.1249, abs=2e-3)
 
 
+@example(ra=0.0, dec=36.5975647964941, sidereal=0.0, latitude=36.5975647964941)  # in the zenith
 @given(ra=st.floats(0, 359.9), dec=st.floats(-85, 85), sidereal=st.floats(0, 359.9), latitude=st.floats(-80, 80))
 def test_equatorial_undoes_horizontal(ra, dec, sidereal, latitude):
     back = equatorial(*horizontal(ra, dec, sidereal, latitude), sidereal, latitude)
-    assert abs((back[0] - ra + 180) % 360 - 180) < 1e-5
-    assert back[1] == pytest.approx(dec, abs=1e-6)
+    assert abs((back[0] - ra + 180) % 360 - 180) < 1e-9
+    assert back[1] == pytest.approx(dec, abs=1e-10)
 
 
 @given(

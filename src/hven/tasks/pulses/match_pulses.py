@@ -277,7 +277,7 @@ _READ = tuple(variable for variable in events.PULSES if variable.name in _COLUMN
 
 TASK = Task(
     name="pulses.match_pulses",
-    version="3",
+    version="4",
     doc="Pulses that two telescopes saw together, above a joint threshold set on false pairs per night.",
     inputs=(Slot("pulses", _READ, "Candidates of every telescope.", multiple=True),),
     outputs=(Output("coincidences", events.PULSE_COINCIDENCES, "Pairs.", dim="event"),),
