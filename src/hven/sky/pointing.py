@@ -95,10 +95,9 @@ def unproject(
     """Azimuth and elevation of a place in the camera; the inverse of `project`."""
     right, above = (np.radians(v) for v in _rotate(np.asarray(x), np.asarray(y), -position_angle))
     tilt = np.radians(centre[1])
-    length = np.sqrt(1 + right**2 + above**2)
-    elevation = np.arcsin((np.sin(tilt) + above * np.cos(tilt)) / length)
-    step = np.arctan2(right, np.cos(tilt) - above * np.sin(tilt))
-    return (centre[0] + np.degrees(step)) % 360.0, np.degrees(elevation)
+    up, ahead = np.sin(tilt) + above * np.cos(tilt), np.cos(tilt) - above * np.sin(tilt)
+    step = np.arctan2(right, ahead)
+    return (centre[0] + np.degrees(step)) % 360.0, _height(up, right, ahead)
 
 
 def _rotate(x: Degrees, y: Degrees, angle: float) -> tuple[Degrees, Degrees]:
@@ -107,12 +106,14 @@ def _rotate(x: Degrees, y: Degrees, angle: float) -> tuple[Degrees, Degrees]:
 
 
 def _turn(longitude: ArrayLike, latitude: ArrayLike, pole: float) -> tuple[Degrees, Degrees]:
-    """From hour angle and declination to azimuth and elevation; the same turn leads back.
-
-    The height comes from its tangent: near the zenith the arcsine of its sine has half the digits.
-    """
+    """From hour angle and declination to azimuth and elevation; the same turn leads back."""
     h, d, p = np.radians(longitude), np.radians(latitude), np.radians(pole)
     east = -np.cos(d) * np.sin(h)
     north = np.sin(d) * np.cos(p) - np.cos(d) * np.sin(p) * np.cos(h)
     up = np.sin(d) * np.sin(p) + np.cos(d) * np.cos(p) * np.cos(h)
-    return np.degrees(np.arctan2(east, north)) % 360.0, np.degrees(np.arctan2(up, np.hypot(east, north)))
+    return np.degrees(np.arctan2(east, north)) % 360.0, _height(up, east, north)
+
+
+def _height(up: Degrees, right: Degrees, ahead: Degrees) -> Degrees:
+    """Angle above the plane, from its tangent: near the pole the arcsine of its sine has half the digits."""
+    return np.degrees(np.arctan2(up, np.hypot(right, ahead)))

@@ -12,7 +12,10 @@ Array = np.ndarray[Any, Any]
 
 @njit(cache=True, nogil=True)
 def reduce_floats(values: Array, factor: int, low: Array, high: Array, total: Array, count: Array) -> None:  # noqa: PLR0917 - numba
-    """Fill the cells of `factor` rows each; not-a-number is left out, `total` and `count` begin with zeros."""
+    """Fill cells of `factor` rows each, ``(cell, x)``, from ``(row, x)``; not-a-number is left out.
+
+    `total` and `count` begin with zeros.
+    """
     rows, width = values.shape
     for row in range(rows):
         cell = row // factor
@@ -30,7 +33,7 @@ def reduce_floats(values: Array, factor: int, low: Array, high: Array, total: Ar
 
 @njit(cache=True, nogil=True)
 def reduce_integers(values: Array, factor: int, low: Array, high: Array, total: Array, count: Array) -> None:  # noqa: PLR0917 - numba
-    """Fill the cells of `factor` rows each; `total` begins with zeros."""
+    """Fill cells of `factor` rows each, ``(cell, x)``, from ``(row, x)``; `total` begins with zeros."""
     for cell in range(len(low)):
         block = values[cell * factor : (cell + 1) * factor]
         lowest, highest, sums = low[cell], high[cell], total[cell]

@@ -90,12 +90,12 @@ def reduce_rows(values: np.ndarray[Any, Any], factor: int = BASE) -> Cells:
 
     Not-a-number is left out; a cell of nothing else is not-a-number.
     """
+    from hven.store.cells import reduce_floats, reduce_integers  # numba, which who only reads does without
+
     flat = np.ascontiguousarray(values).reshape(len(values), -1)
     shape = (-(-len(values) // factor), flat.shape[1])
     low, high = np.empty(shape, flat.dtype), np.empty(shape, flat.dtype)
     total, count = np.zeros(shape), np.zeros(shape, np.int64)
-    from hven.store.cells import reduce_floats, reduce_integers  # numba, which who only reads does without
-
     reduce = reduce_floats if flat.dtype.kind == "f" else reduce_integers
     reduce(flat, factor, low, high, total, count)
     with np.errstate(invalid="ignore"):
