@@ -3,17 +3,10 @@ from __future__ import annotations
 import json
 
 import pytest
-import structlog
 
 from hven.core.logging import configure, get_logger
 
 log = get_logger("room")
-
-
-@pytest.fixture(autouse=True)
-def _configured():
-    yield
-    structlog.reset_defaults()
 
 
 @pytest.mark.parametrize("time", ["first", "second"])
