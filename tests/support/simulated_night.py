@@ -73,5 +73,6 @@ def _lock(root: Path) -> Path:
 
 
 if __name__ == "__main__":
+    os.environ["HVEN_PROFILE"] = "small"  # of several workers each would compile what all of them need
     simulate(Path(sys.argv[1]))
     (Path(sys.argv[1]) / "ready").touch()

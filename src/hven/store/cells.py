@@ -19,11 +19,10 @@ def reduce_floats(values: Array, factor: int, low: Array, high: Array, total: Ar
     rows, width = values.shape
     for row in range(rows):
         cell = row // factor
-        if row % factor == 0:
-            low[cell] = values[row]
-            high[cell] = values[row]
         for x in range(width):
             value = values[row, x]
+            if row % factor == 0:
+                low[cell, x] = high[cell, x] = value
             if value == value:  # noqa: PLR0124 - not-a-number is not equal to itself
                 low[cell, x] = value if not low[cell, x] <= value else low[cell, x]
                 high[cell, x] = value if not high[cell, x] >= value else high[cell, x]

@@ -82,8 +82,10 @@ def _extremes(images: NDArray[Any], low: NDArray[np.int64], high: NDArray[np.int
                 value = images[t, y, x]
                 least[y, x] = min(value, least[y, x])
                 most[y, x] = max(value, most[y, x])
-    low[:] = least
-    high[:] = most
+    for y in range(height):
+        for x in range(width):
+            low[y, x] = least[y, x]
+            high[y, x] = most[y, x]
 
 
 @numba.njit(cache=True, nogil=True)

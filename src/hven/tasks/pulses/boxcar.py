@@ -140,11 +140,12 @@ def _above(boxes: Boxes, own: range, how: Search) -> Candidates:
     phases, background = length // boxes.step, background_boxes(boxes.level)
     settings = (phases, background, how.thresholds[boxes.level], how.gain)
     span = (max(0, low - background * phases), low, high)
+    there = boxes.valid, boxes.quadrant, boxes.valid.all(1)
     room = 4096
     while True:
         out = np.empty((room, 4))
         sliding = np.zeros((3, boxes.quadrant.size), how.accumulator)
-        count = _scan(boxes.sums, (boxes.valid, boxes.quadrant), span, settings, (sliding, out))
+        count = _scan(boxes.sums, there, span, settings, (sliding, out))
         if count <= room:
             break
         room = count
@@ -170,20 +171,19 @@ def _scan(sums: Any, there: Any, span: Any, settings: Any, arrays: Any) -> int:
     background, out = arrays
     begin, low, high = span
     phases, length, threshold, gain = settings
+    valid, quadrant, whole = there
     nothing = np.zeros(sums.shape[1], sums.dtype)
-    whole = np.empty(sums.shape[0], np.bool_)
-    for box in range(begin, high):
-        whole[box] = there[0][box].all()
     found = 0
     for phase in range(phases):
-        background[:] = 0
+        for pixel in range(sums.shape[1]):
+            background[0, pixel] = background[1, pixel] = background[2, pixel] = 0
         for box in range(begin + phase, high, phases):
             if box >= low and _hits(sums[box], background[0], background[2], threshold**2 * gain):
                 found = _collect(sums[box], background, (box, threshold, gain), out, found)
             old = box - length * phases
             _slide(sums[box], sums[old] if old >= begin else nothing, background[0], background[1])
             if old < begin or not (whole[box] and whole[old]):
-                _count(there, (box, old if old >= begin else -1), background[2])
+                _count((valid, quadrant), (box, old if old >= begin else -1), background[2])
     return found
 
 
