@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
+from unittest.mock import patch
 
 import cloudpickle
 from harness import Cost, Figure, interleave
@@ -16,6 +18,7 @@ from night import calibrate, ingest, observatory
 
 from hven.cluster.engine import Engine, Outcome
 from hven.cluster.local import LocalEngine
+from hven.cluster.threads import WHEN_LOADED
 from hven.core.settings import Profile
 from hven.observatory import Observatory
 from hven.store.codecs import limit_threads
@@ -52,7 +55,8 @@ def _call(packed: bytes) -> bytes:
 
 def figures() -> Iterator[Figure]:
     limit_threads(1)
-    with tempfile.TemporaryDirectory() as name, observatory(Path(name)) as obs:
+    threads = patch.dict(os.environ, WHEN_LOADED)
+    with threads, tempfile.TemporaryDirectory() as name, observatory(Path(name)) as obs:
         ingest(obs, write_movie(Path(name), MEGABYTES))
         plain, dask = _costs(obs, 2)
         note = f"{dask.cpu:.1f} against {plain.cpu:.1f} CPU-s; wall {dask.wall:.1f} against {plain.wall:.1f} s"
