@@ -95,7 +95,7 @@ def _calibrations(folder: Path, runs: list[Path]) -> tuple[list[float], int]:
     for obs, run in zip(nights, runs, strict=True):
         ingest(obs, run)
     engine = LocalEngine(Profile(workers=2))
-    calibrate(nights[-1], engine)
+    _calibrate(nights[-1], engine)
     seconds, peaks = [], []
     for _ in range(ROUNDS):
         found = [_calibrate(obs, engine) for obs in nights]
@@ -110,7 +110,10 @@ def _calibrations(folder: Path, runs: list[Path]) -> tuple[list[float], int]:
 def _calibrate(obs: Observatory, engine: LocalEngine) -> tuple[float, int]:
     begin = time.perf_counter()
     report = calibrate(obs, engine)
-    return time.perf_counter() - begin, max(record.peak_bytes for record in report.records)
+    seconds = time.perf_counter() - begin
+    for product in report.products:
+        _remove(obs.root / product.path)
+    return seconds, max(record.peak_bytes for record in report.records)
 
 
 def _remove(folder: Path) -> None:
