@@ -164,13 +164,22 @@ class Archive:
 
     def _observations(self, paths: Sequence[Path], report: Report) -> Iterator[tuple[Instrument, RawObservation]]:
         for path in paths:
+            known = not path.is_file() or any(logs_below(path))
             for instrument in self.instruments:
                 try:
                     for observation in instrument.recognise(path.resolve()):
+                        known = True
                         yield instrument, observation
                 except OSError as error:
                     _log.exception("a folder could not be looked through", folder=str(path))
                     report.errors.append(f"{path}: {error}")
+            if not known:
+                report.files.append(self._unknown(path))
+
+    def _unknown(self, path: Path) -> FileResult:
+        names = ", ".join(i.name for i in self.instruments)
+        reason = f"no instrument of this site ({names}) takes a file of this name by itself"
+        return FileResult(str(path), "", FileState.UNKNOWN, path.stat().st_size, reason=reason)
 
     def _archive(
         self, instrument: Instrument, observation: RawObservation, report: Report, *, settle_s: float

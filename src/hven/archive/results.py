@@ -9,19 +9,26 @@ from hven.core.errors import DataError, InfrastructureError
 
 
 class FileState(StrEnum):
-    """How a file stands; no two ever look alike. `LATE`: it came after its night was sealed."""
+    """How a file stands; no two ever look alike.
+
+    `LATE`: it came after its night was sealed. `UNKNOWN`: it was named, and no instrument of the site wrote it.
+    """
 
     ARCHIVED = "archived"
     KNOWN = "known"
     WAITING = "waiting"
     QUARANTINED = "quarantined"
     LATE = "late"
+    UNKNOWN = "unknown"
     FAILED = "failed"
+
+
+_BAD = (FileState.QUARANTINED, FileState.LATE, FileState.UNKNOWN)
 
 
 @dataclass(frozen=True, slots=True)
 class FileResult:
-    """One file: `reason` says why it waits, was quarantined or failed; `bytes` is its size."""
+    """One file: `reason` says why it waits, was refused or failed; `bytes` is its size."""
 
     path: str
     observation: str
@@ -68,5 +75,5 @@ class Report:
         """0 when all is well, 3 when data are bad, 7 when the machinery failed and trying again may help."""
         if self.errors or self.count(FileState.FAILED):
             return InfrastructureError.exit_code
-        bad = self.count(FileState.QUARANTINED) or self.count(FileState.LATE) or any(p.error for p in self.products)
+        bad = any(f.state in _BAD for f in self.files) or any(p.error for p in self.products)
         return DataError.exit_code if bad else 0

@@ -24,22 +24,23 @@ def ingest(
 ) -> None:
     """Archive raw files, verified, and make L0 products of them.
 
-    Exit code 0 when all is well, 3 when a file was quarantined or a product could not be made, 7 when trying again
-    may help.
+    Exit code 0 when all is well, 3 when a file was quarantined, came too late or is of no known instrument, or a
+    product could not be made, 7 when trying again may help.
     """
     from hven.core.loading import loading
 
     with loading():
+        from hven.core.settings import load_settings
+
+        settings = load_settings()  # without a site nothing else need be loaded
         from rich.console import Console
 
         from hven.archive.ingest import Archive
         from hven.archive.watch import watch as keep_watching
         from hven.core.logging import configure
-        from hven.core.settings import load_settings
         from hven.instruments import load
         from hven.registry.direct import DirectRegistry
 
-    settings = load_settings()
     configure(json=watch, level="INFO" if watch else "WARNING")
     settings.state.mkdir(parents=True, exist_ok=True)
     instruments = [load(name) for name in settings.instruments]

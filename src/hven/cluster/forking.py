@@ -13,22 +13,41 @@ import sys
 from collections.abc import Callable
 from multiprocessing import connection, forkserver, resource_tracker
 from pathlib import Path
+from tempfile import gettempdir
 from typing import Any
 
 import dask
 from distributed.utils import get_mp_context
 
 from hven.cluster.loaded import load_work
+from hven.core.errors import ConfigurationError
 from hven.core.loading import loading
 
 _FORKS_HERE = sys.platform.startswith("linux") and sys.version_info < (3, 14)
 """Elsewhere forking harms libraries; from 3.14 on Python's fork server wants a key that only Python gives it."""
+_LONGEST = 70
+"""Bytes of the folder of temporary files: a socket's whole name has at most 107, on macOS 103."""
 
 
 def fork_workers() -> None:
-    """Let Dask fork this process's workers, now and whenever it starts one again."""
+    """Let Dask fork this process's workers, now and whenever it starts one again.
+
+    Raises
+    ------
+    ConfigurationError
+        When the name of the folder for temporary files is too long for the sockets that lie there.
+    """
+    if not _has_room_for_sockets():
+        raise ConfigurationError(
+            f"workers need sockets in the folder for temporary files, and {gettempdir()} is too long a name for that",
+            hint=f"Set TMPDIR to a folder whose name has at most {_LONGEST} characters, e.g. TMPDIR=/tmp.",
+        )
     dask.config.set({"distributed.worker.multiprocessing-method": "forkserver"})
     get_mp_context().set_forkserver_preload(["hven.cluster.forked"])
+
+
+def _has_room_for_sockets() -> bool:
+    return len(os.fsencode(gettempdir())) <= _LONGEST
 
 
 def load() -> None:
@@ -49,7 +68,7 @@ def fork_here(prepare: Callable[[], None] = lambda: None) -> None:
     prepare
         What the fork server does first, for instance what makes it differ from this process.
     """
-    if not _FORKS_HERE:
+    if not _FORKS_HERE or not _has_room_for_sockets():
         return
     server: Any = forkserver._forkserver  # noqa: SLF001 - Python itself starts it as a new interpreter
     load()

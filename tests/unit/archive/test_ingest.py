@@ -94,6 +94,19 @@ def test_a_manifest_that_is_none_stops_its_own_observation_only_and_is_left(arch
     assert {f.observation for f in report.files if f.state is FileState.ARCHIVED} == {"later"}
 
 
+def test_a_file_that_was_named_and_that_nobody_knows_is_said_to_be_so_and_does_not_stop_the_rest(archive, tmp_path):
+    run, stranger = make_run(tmp_path / "in" / "night.tiny", files=1), tmp_path / "in" / "shopping.txt"
+    stranger.write_text("bread")
+
+    report = archive.ingest([stranger, run])
+
+    assert (report.exit_code, states(report)) == (3, {"archived": 5, "unknown": 1})
+    (unknown,) = (f for f in report.files if f.state is FileState.UNKNOWN)
+    assert (unknown.path, unknown.bytes) == (str(stranger), 5)
+    assert "(tiny)" in unknown.reason
+    assert archive.ingest([tmp_path / "in"]).exit_code == 0  # what lies beside the data is nobody's concern
+
+
 def test_a_broken_file_goes_to_quarantine_and_does_not_stop_the_rest(archive: Archive, tmp_path: Path):
     run = make_run(tmp_path / "in" / "night.tiny", files=1)
     broken = bytearray((run / "cam1.0.raw").read_bytes())

@@ -4,6 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tempfile
+
+import pytest
+
+from hven.cluster.local import start_cluster
+from hven.core.errors import ConfigurationError
+from hven.core.settings import Profile
 
 PROGRAM = """
 import os, time
@@ -25,3 +32,14 @@ def test_it_does_not_hold_the_resource_tracker_for_which_a_process_that_ends_wai
     ended = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, timeout=60, check=True)
 
     assert ended.stdout.strip() == "does not True"
+
+
+def test_a_folder_with_too_long_a_name_for_sockets_is_named_before_anything_starts(tmp_path, monkeypatch):
+    (folder := tmp_path / ("deep" * 20)).mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+
+    with pytest.raises(ConfigurationError, match="too long a name") as refused:
+        start_cluster(Profile(), folder=tmp_path, dashboard=False)
+
+    assert str(folder) in refused.value.message
+    assert "TMPDIR" in refused.value.hint
