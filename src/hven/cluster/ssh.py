@@ -30,6 +30,7 @@ from hven.cluster.private_pages import PrivateScheduler
 from hven.cluster.ssh_node import HELLO, READY, versions
 from hven.cluster.threads import WHEN_LOADED, WORKER_ENVIRONMENT
 from hven.core.errors import CommunicationFailedError, ConfigurationError, HvenError
+from hven.core.logging import get_logger
 from hven.core.settings import Profile
 
 _SSH_FAILED = 255
@@ -43,6 +44,7 @@ _OPTIONS = (
     "ForwardX11=no",
     "ClearAllForwardings=yes",
 )
+_log = get_logger(__name__)
 
 
 class SshEngine(StartedEngine):
@@ -103,13 +105,23 @@ class SshEngine(StartedEngine):
                 node.wait()
             super().__init__(client, profile.workers * profile.threads_per_worker)
             self._nodes = nodes
+            self._told: set[str] = set()
             self._closing = stack.pop_all()
 
     def _broken(self) -> HvenError | None:
-        """Without any node no worker comes back; what one node had, the others do."""
-        if all(node.ended for node in self._nodes):
-            return self._nodes[0].loss()
+        """Without any node no worker comes back; what one node had, the others do, and the log tells of it."""
+        lost = [node for node in self._nodes if node.ended]
+        if len(lost) == len(self._nodes):
+            return lost[0].loss()
+        for node in lost:
+            self._tell_of(node)
         return super()._broken()
+
+    def _tell_of(self, node: _Node) -> None:
+        if node.host not in self._told:
+            self._told.add(node.host)
+            left = [other.host for other in self._nodes if not other.ended]
+            _log.warning("a host was lost; the others go on", host=node.host, why=node.loss().message, left=left)
 
     def close(self) -> None:
         """End scheduler and workers and remove the keys everywhere."""

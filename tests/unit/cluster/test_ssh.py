@@ -12,6 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 from loopback_sshd import HOSTS
+from structlog.testing import capture_logs
 
 from hven.cluster.make import make_engine
 from hven.cluster.ssh import SshEngine
@@ -140,6 +141,19 @@ def test_a_host_that_is_lost_while_it_works_is_told_for_all_that_waits(ssh_confi
     assert told[0].value == 0
     assert {outcome.index for outcome in told} == set(range(5))
     assert all("node1 was lost while it worked" in str(outcome.error) for outcome in told[1:])
+
+
+def test_one_lost_host_of_two_is_told_of_once_and_the_other_does_the_rest(ssh_config):
+    before, two = nodes(), Profile(workers=2, memory_gb=1.0)
+    with capture_logs() as log, SshEngine(two, ["node1", "node2"], config=ssh_config) as engine:
+        os.kill(min(nodes() - before), signal.SIGKILL)
+        wait_until(lambda: any(node.ended for node in engine._nodes) and len(engine._client.nthreads()) == 1)
+        found = [[outcome.value for outcome in engine.map(square, [number] * 3)] for number in range(3)]
+
+    assert found == [[0] * 3, [1] * 3, [4] * 3]
+    (told,) = (line for line in log if "lost" in line["event"])
+    assert {told["host"], *told["left"]} == {"node1", "node2"}
+    assert f"{told['host']} was lost while it worked" in told["why"]
 
 
 def test_a_killed_caller_leaves_nothing_on_the_hosts(ssh_config):
