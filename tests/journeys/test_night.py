@@ -46,6 +46,17 @@ def test_every_product_is_as_its_type_declares_and_knows_where_it_came_from(obs)
         assert record.software.environment
 
 
+def test_calibrated_frames_say_what_they_are_and_have_overviews_of_their_own(obs):
+    product, *_ = obs.query("panoseti.ph1024", level="L1")
+    own = obs.open_product(product).attrs
+    frames = obs.overview(product, "frame_mean")
+
+    assert own["hven_dataset_type"] == "L1/panoseti.ph1024"
+    assert "gain_origin" in own  # what the task has noted is there as well
+    assert set(obs.dataset_type("panoseti.ph1024", "L1").overviews) <= set(own["hven_overviews"])
+    assert np.isfinite(frames["frame_mean"]).any()
+
+
 def test_no_planted_secret_is_in_any_file(night):
     holding = [p for p in (night / "raw").rglob("*") if p.is_file() and PLANTED in p.read_bytes()]
     written = [p for folder in ("data", "state") for p in (night / folder).rglob("*") if p.is_file()]

@@ -15,7 +15,7 @@ from hven.archive.ledger import Ledger, Seen
 from hven.archive.products import NOWHERE, ProductMaker
 from hven.archive.raw import RawArchive
 from hven.archive.raw_manifest import RawManifest
-from hven.archive.results import FileResult, FileState, ProductResult, Report
+from hven.archive.results import FileResult, FileState, ProductResult, Report, told
 from hven.core.errors import CancelledError, ConfigurationError, HvenError, NotFoundError
 from hven.core.logging import get_logger
 from hven.core.settings import Settings
@@ -170,9 +170,8 @@ class Archive:
                     for observation in instrument.recognise(path.resolve()):
                         known = True
                         yield instrument, observation
-                except OSError as error:
-                    _log.exception("a folder could not be looked through", folder=str(path))
-                    report.errors.append(f"{path}: {error}")
+                except Exception as error:  # noqa: BLE001 - one folder never stops the rest, and one instrument neither
+                    report.errors.append(_failed(str(path), error))
             if not known:
                 report.files.append(self._unknown(path))
 
@@ -189,7 +188,7 @@ class Archive:
             files, manifest = self._raw(instrument, settle_s).take(observation)
         except CancelledError:
             raise
-        except (OSError, HvenError) as error:
+        except Exception as error:  # noqa: BLE001 - one observation never stops the rest
             report.errors.append(_failed(observation.observation, error))
             return None
         report.files += files
@@ -207,7 +206,7 @@ class Archive:
                 self._raw(instrument, 0.0).keep(observation, unproven)
         except CancelledError:
             raise
-        except (OSError, HvenError) as error:
+        except Exception as error:  # noqa: BLE001 - one observation never stops the rest
             return Report(errors=[_failed(manifest.observation, error)])
         wrong = "; ".join(p.error for p in products if p.error)
         self._ledger.finish(instrument.name, manifest.observation, fingerprint, error=wrong)
@@ -252,9 +251,9 @@ class Archive:
             raise CancelledError("ingest was stopped")
 
 
-def _failed(observation: str, error: Exception) -> str:
-    _log.error("an observation could not be ingested", observation=observation, exc_info=error)
-    return f"{observation}: {error}"
+def _failed(what: str, error: Exception) -> str:
+    _log.error("it could not be ingested", what=what, exc_info=error)
+    return f"{what}: {told(error)}"
 
 
 def _fingerprint(observation: RawObservation) -> str:

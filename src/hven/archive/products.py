@@ -17,9 +17,9 @@ from typing import Any
 from hven.archive.convert import Source, convert
 from hven.archive.raw_manifest import RawManifest, RawRecord
 from hven.archive.restore import restore
-from hven.archive.results import ProductResult
+from hven.archive.results import ProductResult, told
 from hven.core.clock import now_ns
-from hven.core.errors import CancelledError, HvenError
+from hven.core.errors import CancelledError, InfrastructureError
 from hven.core.logging import get_logger
 from hven.model.collection import raw_run
 from hven.model.data_id import DataId, DatasetRef, Level
@@ -28,6 +28,7 @@ from hven.model.digest import digest_json
 from hven.model.instrument import Inspection, Instrument
 from hven.model.product import Product
 from hven.model.provenance import InputRecord, Provenance
+from hven.model.quantum import QuantumRecord, QuantumState
 from hven.pipeline.identity import software
 from hven.registry.protocol import Registry
 from hven.store.current import set_current
@@ -86,11 +87,12 @@ class ProductMaker:
             self.check()
             try:
                 results.append(self._bring_up_to_date(ref, files, manifest, delivered))
-            except CancelledError:
+            except (CancelledError, OSError, InfrastructureError):  # the machinery, not the data: it is tried again
                 raise
-            except HvenError as error:
-                _log.error("an L0 product could not be made", dataset=str(ref), error=error.message)
-                results.append(ProductResult(str(ref), error=str(error), files=tuple(f.name for f in files)))
+            except Exception as error:  # noqa: BLE001 - one dataset never stops the rest
+                _log.error("an L0 product could not be made", dataset=str(ref), exc_info=error)
+                self.registry.record_quanta([_failure(ref, key_of(ref, files, manifest), error)])
+                results.append(ProductResult(str(ref), error=told(error), files=tuple(f.name for f in files)))
         return results
 
     def datasets(self, manifest: RawManifest) -> Iterator[tuple[DatasetRef, list[RawRecord]]]:
@@ -220,6 +222,21 @@ def together(files: list[RawRecord]) -> Inspection:
     """What was found in all files of a sequence when they were archived."""
     begins = list(accumulate((f.rows for f in files), initial=0))
     return Inspection(begins[-1], tuple(begins[:-1]), tuple(f.tail_bytes for f in files))
+
+
+def _failure(ref: DatasetRef, key: str, error: Exception) -> QuantumRecord:
+    return QuantumRecord(
+        run=raw_run(ref.type.instrument),
+        step="convert",
+        task=TASK,
+        task_version=TASK_VERSION,
+        data_id=ref.data_id,
+        quantum_key=key,
+        state=QuantumState.FAILED,
+        outputs=(str(ref.type),),
+        error=told(error),
+        ended_ns=now_ns(),
+    )
 
 
 def key_of(ref: DatasetRef, files: list[RawRecord], manifest: RawManifest) -> str:

@@ -149,22 +149,36 @@ class RawArchive:
         self, raw: Path, known: dict[str, RawRecord], observation: RawObservation, file: RawFile
     ) -> FileResult:
         try:
-            if file.name in known:
-                return self._compare(known[file.name], observation, file)
-            if problem := _contradiction(raw, file):
-                return self._quarantine(observation, file, problem)
-            known[file.name] = self._copy(raw / file.name, file) if self._copies(file) else self._note(raw, file)
+            return self._settle(raw, known, observation, file)
         except ChangedWhileReadError as error:
             return _result(observation, file, FileState.WAITING, reason=error.message)
         except (DataError, ConflictError) as error:
             return self._quarantine(observation, file, error.message)
+        except RecursionError:
+            return self._quarantine(observation, file, f"{file.path}: nested too deeply to be read")
         except OSError as error:
             _log.error("a file could not be archived", file=str(file.path), error=str(error))
             why = why_closed(file.path) if error.errno == errno.EACCES else str(error)
             return _result(observation, file, FileState.FAILED, reason=why)
-        record = known[file.name]
+
+    def _settle(self, raw: Path, known: dict[str, RawRecord], observation: RawObservation, file: RawFile) -> FileResult:
+        """Compare what is archived already, refuse what cannot be, archive the rest."""
+        if file.name in known:
+            return self._compare(known[file.name], observation, file)
+        if problem := file.problem or _contradiction(raw, file):
+            return self._quarantine(observation, file, problem)
+        if twin := self._twin(known, file):
+            return self._compare(twin, observation, file)
+        record = self._copy(raw / file.name, file) if self._copies(file) else self._note(raw, file)
+        known[file.name] = record
         _log.info("archived", file=str(file.path), bytes=record.bytes)
         return _result(observation, file, FileState.ARCHIVED, size=record.original_bytes, sha256=record.original_sha256)
+
+    def _twin(self, known: dict[str, RawRecord], file: RawFile) -> RawRecord | None:
+        """The same file, archived under a name in another style."""
+        canonical = self.instrument.canonical_name
+        wanted = canonical(file.name)
+        return next((record for name, record in known.items() if canonical(name) == wanted), None)
 
     def _inspect(self, file: RawFile, path: Path) -> Inspection | None:
         """Check every marker of a data file; None for other files."""
@@ -224,12 +238,13 @@ class RawArchive:
         return RawRecord.of(file, self._inspect(file, file.path), archived=(len(redacted), digest), original=original)
 
     def _compare(self, record: RawRecord, observation: RawObservation, file: RawFile) -> FileResult:
-        """Same bytes as archived: nothing to do; others: quarantine."""
+        """Same bytes as archived, under this or another name: nothing to do; others: quarantine."""
         size = file.path.stat().st_size
         digest = sha256_of(file.path, check=self.check)
         if digest in {record.original_sha256, record.sha256}:
             return _result(observation, file, FileState.KNOWN, size=size, sha256=digest)
-        reason = f"other bytes are archived under this name (sha256 {record.original_sha256[:16]})"
+        place = "this name" if record.name == file.name else f"the name {record.name}"
+        reason = f"other bytes are archived under {place} (sha256 {record.original_sha256[:16]})"
         return self._quarantine(observation, file, reason)
 
     def _quarantine(self, observation: RawObservation, file: RawFile, reason: str) -> FileResult:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from hven.core.errors import DataError, InfrastructureError
+from hven.core.errors import DataError, HvenError, InfrastructureError
 
 
 class FileState(StrEnum):
@@ -50,6 +50,17 @@ class ProductResult:
     flags: tuple[str, ...] = ()
     error: str = ""
     files: tuple[str, ...] = ()
+
+
+def told(error: Exception) -> str:
+    """What an error says, with its kind where the words alone may not be enough.
+
+    Examples
+    --------
+    >>> told(KeyError("day"))
+    "KeyError: 'day'"
+    """
+    return str(error) if isinstance(error, HvenError | OSError) else f"{type(error).__name__}: {error}"
 
 
 @dataclass(slots=True)

@@ -18,6 +18,7 @@ TAI_MINUS_UTC_S = 37
 _HOUR_NS = 3600 * NS
 _2017_NS = 1_483_228_800 * NS
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+_KEPT = range(-(2**63), 2**63)
 
 
 def now_ns() -> int:
@@ -84,7 +85,7 @@ def parse_utc(text: str) -> int:
     Raises
     ------
     ConfigurationError
-        When the text is no time.
+        When the text is no time, or one that nanoseconds in 64 bits cannot hold.
     """
     try:
         moment = dt.datetime.fromisoformat(text)
@@ -92,7 +93,10 @@ def parse_utc(text: str) -> int:
         raise ConfigurationError(f"{text!r} is no time", hint="Write it as 2025-10-22T07:18:22Z.") from None
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=dt.UTC)
-    return (moment - _EPOCH) // dt.timedelta(microseconds=1) * 1000
+    time_ns = (moment - _EPOCH) // dt.timedelta(microseconds=1) * 1000
+    if time_ns not in _KEPT:
+        raise ConfigurationError(f"{text!r} is no time that can be kept", hint="Years 1678 to 2261 can.")
+    return time_ns
 
 
 def format_utc(time_ns: int) -> str:

@@ -25,6 +25,7 @@ from hven.hub.proxy import find_node, proxy_command
 from hven.hub.run_record import is_running
 from hven.hub.status import status
 from hven.registry.database import Database
+from hven.store.manifest import MANIFEST, PROVENANCE
 
 NETWORK_FILESYSTEMS = frozenset(
     {
@@ -196,7 +197,8 @@ def _archive(root: Path, *, quiet: bool) -> Iterator[Finding]:
     for folder, folders, files in os.walk(root):
         here = Path(folder)
         unfinished += [here / n for n in (*folders, *files) if n.startswith(".part-") and _mtime(here / n) < oldest]
-        if "manifest.json" in files and _mtime(here / "manifest.json") < oldest and _writable(here / "manifest.json"):
+        is_product = {MANIFEST, PROVENANCE}.issubset(files)  # manifests of raw files grow with late ones
+        if is_product and _mtime(here / MANIFEST) < oldest and _writable(here / MANIFEST):
             open_products.append(here)
         folders[:] = [n for n in folders if not n.startswith(".") and not n.endswith(".zarr")]
     if unfinished:

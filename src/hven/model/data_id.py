@@ -136,13 +136,19 @@ class DataId(Mapping[str, Value]):
         return self if len(kept) == len(self._values) else DataId.ordered(kept)
 
 
+_STORABLE = range(-(2**63), 2**63)
+
+
 def _typed(key: str, value: object) -> Value:
     if key not in INTEGER_KEYS:
         return str(value)
     try:
-        return int(value)  # type: ignore[call-overload,no-any-return]
+        number = int(value)  # type: ignore[call-overload]
     except (TypeError, ValueError):
         raise ConfigurationError(f"{key} is a whole number, got {value!r}") from None
+    if number not in _STORABLE:
+        raise ConfigurationError(f"{key} is a number of 64 bits, got {number}")
+    return int(number)
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -36,6 +36,8 @@ class RawFile:
         Number of the file in its sequence.
     origin
         For a file that was brought here for the time being: where it came from.
+    problem
+        What is wrong with it, as far as its name says; such a file is refused.
     """
 
     path: Path
@@ -45,6 +47,7 @@ class RawFile:
     data_id: DataId = field(default_factory=DataId)
     sequence: int = 0
     origin: str = ""
+    problem: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +181,8 @@ class Instrument:
         Whether data files are archived beside the L0 product that gives them back; else their digest is.
     name_file
         What a single file is, from its path alone; for live processing, which does not look through folders.
+    canonical_name
+        A file's name in one of the styles in which it has been written: names that agree in it are of one file.
     extensions
         Folders like `resources` of installed packages that add pipelines.
     """
@@ -193,4 +198,5 @@ class Instrument:
     detector_word: str = "detector"
     keep_raw: bool = True
     name_file: Callable[[PurePath], NamedFile | None] | None = None
+    canonical_name: Callable[[str], str] = str
     extensions: tuple[Path, ...] = ()

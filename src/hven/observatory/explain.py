@@ -174,6 +174,8 @@ class _Chain:
         if refused:
             more = f" (and {len(refused) - 1} more)" if len(refused) > 1 else ""
             return Link(about, False, f"quarantined: {refused[0]}{more}")
+        if failed := self.obs.registry.quanta(output=about, query=query, state=QuantumState.FAILED):
+            return Link(about, False, _ended(failed[0]))
         if _archived(self.obs.root, self.instrument.name, query):
             return Link(about, False, "raw files are archived, but hold no such data or are not converted yet")
         try:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 DATA = "data.zarr"
 """Name of the Zarr group in a version folder."""
+_OWN = "hven_"
 
 
 def create(folder: Path, dataset_type: DatasetType, template: xr.Dataset, rows: int) -> int:
@@ -99,9 +100,10 @@ def write_fixed(folder: Path, fixed: xr.Dataset) -> None:
 
 
 def update_attrs(folder: Path, attrs: dict[str, Any]) -> None:
-    """Set attributes of the whole dataset."""
+    """Set attributes of the whole dataset; hven's own say how it lies on the disk and stay as they are."""
     head.cache_clear()
-    zarr.open_group(folder / DATA, mode="r+").attrs.update(plain(attrs))
+    others = {name: value for name, value in attrs.items() if not name.startswith(_OWN)}
+    zarr.open_group(folder / DATA, mode="r+").attrs.update(plain(others))
 
 
 def write_dataset(folder: Path, dataset_type: DatasetType, dataset: xr.Dataset) -> None:

@@ -4,16 +4,18 @@ import hashlib
 import json
 import os
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tiny_instrument import FRAME, INSTRUMENT, make_frames, make_run
+from tiny_instrument import FRAME, INSTRUMENT, TinyFormat, make_frames, make_run
 
 from hven.archive import raw_manifest
 from hven.archive.ingest import Archive
 from hven.archive.ledger import Ledger
 from hven.archive.results import FileState, Report
 from hven.core.errors import ConfigurationError, NotFoundError
+from hven.model.quantum import QuantumState
 from hven.store.index import iter_products
 from hven.store.read import open_product
 from hven.store.records import read_provenance
@@ -105,6 +107,70 @@ def test_a_file_that_was_named_and_that_nobody_knows_is_said_to_be_so_and_does_n
     assert (unknown.path, unknown.bytes) == (str(stranger), 5)
     assert "(tiny)" in unknown.reason
     assert archive.ingest([tmp_path / "in"]).exit_code == 0  # what lies beside the data is nobody's concern
+
+
+def test_a_file_under_a_name_in_another_style_is_the_same_file(archive: Archive, tmp_path: Path):
+    archive.instruments = (replace(archive.instruments[0], canonical_name=lambda name: name.removesuffix(".old")),)
+    run = make_run(tmp_path / "in" / "night.tiny", files=1)
+    (run / "cam1.0.raw.old").write_bytes((run / "cam1.0.raw").read_bytes())
+    (run / "cam2.0.raw.old").write_bytes(b"other")
+
+    report = archive.ingest([run])
+
+    assert states(report) == {"archived": 5, "known": 1, "quarantined": 1}
+    assert sorted(p.rows for p in report.products) == [100, 100]
+    reason = next(f.reason for f in report.files if f.state is FileState.QUARANTINED)
+    assert "archived under the name cam2.0.raw " in reason
+
+
+def _too_large(*_names):
+    raise OverflowError("too large")
+
+
+class BreakingFormat(TinyFormat):
+    def read(self, paths, start, stop):
+        return _too_large() if "broken" in str(paths[0]) else super().read(paths, start, stop)
+
+
+BREAKING = {
+    "recognise": lambda path: _too_large() if "broken" in path.name else INSTRUMENT.recognise(path),
+    "redact": lambda name, content: _too_large() if b"broken" in content else INSTRUMENT.redact(name, content),
+    "formats": {"tiny.frames": BreakingFormat()},
+}
+
+
+@pytest.mark.parametrize("part", BREAKING)
+def test_what_nobody_expected_of_one_observation_is_told_and_does_not_stop_the_others(archive, tmp_path, part):
+    archive.instruments = (replace(INSTRUMENT, **{part: BREAKING[part]}),)
+    broken, whole = (make_run(tmp_path / "in" / f"{name}.tiny", files=1) for name in ("broken", "whole"))
+    (broken / "config.json").write_text('{"broken": true}')
+
+    report = archive.ingest([broken, whole])
+
+    said = [*report.errors, *(f"{p.dataset} {p.error}" for p in report.products if p.error)]
+    assert all("broken" in line and "OverflowError: too large" in line for line in said)
+    assert said
+    assert report.exit_code
+    assert sum("observation=whole" in p.dataset and bool(p.id) for p in report.products) == 2
+    failed = archive.registry.quanta(state=QuantumState.FAILED)
+    assert {str(r.data_id["observation"]) for r in failed} == ({"broken"} if part == "formats" else set())
+    assert all("OverflowError" in r.error for r in failed)
+
+
+def test_a_configuration_nested_too_deeply_goes_to_quarantine(archive: Archive, tmp_path: Path):
+    def redact(_name, content):
+        if b"[[" in content:
+            raise RecursionError
+        return content
+
+    archive.instruments = (replace(archive.instruments[0], redact=redact),)
+    run = make_run(tmp_path / "in" / "night.tiny", files=1)
+    (run / "config.json").write_text("[[")
+
+    report = archive.ingest([run])
+
+    assert (report.exit_code, states(report)) == (3, {"archived": 4, "quarantined": 1})
+    assert [p.rows for p in report.products] == [100, 100]
 
 
 def test_a_broken_file_goes_to_quarantine_and_does_not_stop_the_rest(archive: Archive, tmp_path: Path):

@@ -7,13 +7,16 @@ import time
 
 import psutil
 import pytest
+from tiny_instrument import INSTRUMENT, make_run
 
+from hven.archive.ingest import Archive
 from hven.core.settings import Settings
 from hven.hub import doctor as checks
 from hven.hub.doctor import doctor
 from hven.hub.layout import Layout
 from hven.hub.ports import claim_ports, free_port
 from hven.hub.run_record import RunRecord
+from hven.registry.direct import DirectRegistry
 
 
 @pytest.fixture
@@ -90,10 +93,21 @@ def test_publication_left_half_done(settings):
 def test_product_left_writable(settings):
     version = settings.root / "L1/panoseti/20251021/x/0192"
     version.mkdir(parents=True)
+    (version / "provenance.json").write_text("{}")
     (version / "manifest.json").write_text("{}")
     assert "writable" in problems(settings)["publications"]
 
     (version / "manifest.json").chmod(0o444)
+    assert problems(settings) == {}
+
+
+def test_raw_files_that_were_taken_in_are_in_order(settings, tmp_path):
+    make_run(tmp_path / "in" / "night.tiny")
+    with DirectRegistry(settings.registry_url, settings.root) as registry:
+        archive = Archive(settings, registry, [INSTRUMENT])
+        assert archive.ingest([tmp_path / "in"]).exit_code == 0
+        archive.close()
+
     assert problems(settings) == {}
 
 

@@ -69,6 +69,17 @@ def test_raw_files_without_such_data(obs):
     assert "raw files are archived" in cause(obs, observation=OBSERVATION)
 
 
+def test_raw_files_that_could_not_be_converted_and_why(obs):
+    (obs.root / "L0" / "panoseti" / "20251021" / OBSERVATION / "raw").mkdir(parents=True)
+    output = "L0/panoseti.ph1024"
+    record(obs, QuantumState.FAILED, output, task="archive.convert", error="a.pff: frame 5, byte 12700: no quabo")
+
+    text = cause(obs, detector=1)
+
+    assert text.startswith("L0/panoseti.ph1024: task archive.convert failed at 1970")
+    assert "a.pff: frame 5, byte 12700: no quabo" in text
+
+
 def test_a_pipeline_that_has_not_run(obs, raw):
     assert (
         cause(obs) == "L1/panoseti.ph1024.pedestals: not run: `hven process panoseti/calibrate --shared` would make it"

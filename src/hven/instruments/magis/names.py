@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from hven.core.clock import NS, format_utc, parse_utc
+from hven.core.errors import ConfigurationError
 
 CONTAINERS = {".drops": "drops", ".tif": "tiff", ".tiff": "tiff", ".h5": "hdf5"}
 """Module of `hven.instruments.magis.files` that knows the container, by the file's suffix."""
 
 _SERIES = re.compile(r"(?P<name>[A-Za-z0-9_+-]+)\.(?P<time>\d{8}T\d{6}Z)\.series")
-_FILE = re.compile(r"(?P<shown>camera|shadow)_(?P<camera>\d+)\.(?P<sequence>\d+)\.(drops|tif|tiff|h5)")
+_FILE = re.compile(r"(?P<shown>camera|shadow)_(?P<camera>\d{1,5})\.(?P<sequence>\d{1,9})\.(drops|tif|tiff|h5)")
 _TYPES = {"camera": "magis.images", "shadow": "magis.shadows"}
 
 
@@ -35,7 +36,7 @@ class SeriesName:
 
 
 def parse_series_name(name: str) -> SeriesName | None:
-    """Read a folder's name; None if it is none of a series.
+    """Read a folder's name; None if it is none of a series, or names a time that is none.
 
     Examples
     --------
@@ -47,7 +48,10 @@ def parse_series_name(name: str) -> SeriesName | None:
         return None
     t = match["time"]
     iso = f"{t[:4]}-{t[4:6]}-{t[6:8]}T{t[9:11]}:{t[11:13]}:{t[13:15]}Z"
-    return SeriesName(match["name"], parse_utc(iso))
+    try:
+        return SeriesName(match["name"], parse_utc(iso))
+    except ConfigurationError:
+        return None
 
 
 class FileName(NamedTuple):

@@ -7,6 +7,7 @@ from typing import Any
 
 from hven.core.redact import redact
 from hven.instruments.panoseti.lazy import FORMATS
+from hven.instruments.panoseti.names import canonical_name
 from hven.instruments.panoseti.product_types import PRODUCT_TYPES
 from hven.instruments.panoseti.raw_types import RAW_TYPES
 from hven.instruments.panoseti.recognise import recognise
@@ -31,4 +32,5 @@ INSTRUMENT = Instrument(
     simulate=simulate,
     resources=Path(__file__).parent,
     detector_word="module",
+    canonical_name=canonical_name,
 )

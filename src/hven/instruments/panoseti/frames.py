@@ -96,7 +96,8 @@ class FrameFormat:
         empty = np.flatnonzero(~_valid(numbers).any(axis=-1))
         if self.product.whole_module and len(empty):
             file, frame = [(f, int(r)) for f, rows in parts for r in rows][empty[0]]
-            raise FormatError(file.path, "no quabo sent a packet for this frame", frame=frame)
+            problem = "no quabo sent a packet for this frame"
+            raise FormatError(file.path, problem, frame=frame, offset=file.offset(frame))
 
     def assemble(
         self, numbers: Mapping[str, NDArray[Any]], images: NDArray[Any], layout: Layout, status: ClockStatus

@@ -20,6 +20,7 @@ from hven.model.instrument import Inspection
 _END = b"\n\n"
 _RECORD = re.compile(r'\{"([^"\\]+)": (\{.*\})\}', re.DOTALL)
 _SECONDS = re.compile(r"(\d{1,10})(?:\.(\d*))?")
+_LATEST_S = 2**63 // 10**9 - 1  # what nanoseconds in 64 bits can hold
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,11 +86,13 @@ def _parse(path: Path, raw: bytes, number: int, offset: int) -> Record:
         text = raw.decode()
         ((device, fields),) = json.loads(text).items()
         seconds = _SECONDS.fullmatch(fields["Computer_UTC"])
-    except (ValueError, AttributeError, TypeError, KeyError) as error:
+    except (ValueError, AttributeError, TypeError, KeyError, RecursionError) as error:
         problem = f"no housekeeping record with Computer_UTC ({error or type(error).__name__})"
         raise FormatError(path, problem, frame=number, offset=offset) from None
     match = _RECORD.fullmatch(text)
     if not seconds or not match or match[1] != device:
         raise FormatError(path, "housekeeping record in an unknown form", frame=number, offset=offset)
+    if int(seconds[1]) > _LATEST_S:
+        raise FormatError(path, f"Computer_UTC {seconds[0]} is no time", frame=number, offset=offset)
     nanoseconds = int(seconds[1]) * 1_000_000_000 + int(f"{seconds[2] or '':0<9}"[:9])
     return Record(nanoseconds, device, match[2])

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path, PurePosixPath
 
 from hven.core.clock import format_utc, parse_utc
+from hven.core.errors import ConfigurationError, FormatError
 from hven.instruments.panoseti.products import PRODUCTS
 
 _TIME = r"(?P<date>\d{4}-\d\d-\d\d)T(?P<hour>\d\d)[:_-](?P<minute>\d\d)[:_-](?P<second>\d\d)Z"
@@ -14,6 +17,7 @@ _FILE = re.compile(
     rf"(?:(?:obs_)?.+\.)?start_{_TIME}\.dp_(?P<product>{'|'.join(PRODUCTS)})\.bpp_(?P<bytes>[12])"
     r"(?:\.dome_\d+)?\.module_(?P<module>\d+)(?:\..+)?\.seqno_(?P<sequence>\d+)(?:\..+)?\.pff"
 )
+_HIGHEST = 2**16 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +57,7 @@ class FrameFileName:
 
 
 def parse_run_name(name: str) -> RunName | None:
-    """Read a directory's name; None if it is none of a run.
+    """Read a directory's name; None if it is none of a run, or names a time that is none.
 
     Examples
     --------
@@ -61,11 +65,19 @@ def parse_run_name(name: str) -> RunName | None:
     'Lick.20240725T043406Z'
     """
     match = _RUN.fullmatch(name)
-    return RunName(match["name"], _start_ns(match), match["type"]) if match else None
+    try:
+        return RunName(match["name"], _start_ns(match), match["type"]) if match else None
+    except ConfigurationError:
+        return None
 
 
 def parse_file_name(name: str) -> FrameFileName | None:
     """Read a file's name; None if it is none of a file of frames.
+
+    Raises
+    ------
+    FormatError
+        When it is one, with a time or number that cannot be.
 
     Examples
     --------
@@ -75,9 +87,31 @@ def parse_file_name(name: str) -> FrameFileName | None:
     match = _FILE.fullmatch(name)
     if not match:
         return None
-    numbers = (int(match[k]) for k in ("bytes", "module", "sequence"))
-    bytes_per_pixel, module, sequence = numbers
-    return FrameFileName(_start_ns(match), match["product"], bytes_per_pixel, module, sequence)
+    numbers = {k: int(match[k]) for k in ("bytes", "module", "sequence")}
+    if too_high := [k for k, number in numbers.items() if number > _HIGHEST]:
+        raise FormatError(Path(name), f"the name has a number of {too_high[0]} above {_HIGHEST}")
+    try:
+        start_ns = _start_ns(match)
+    except ConfigurationError as error:
+        raise FormatError(Path(name), f"in the name {error.message}") from None
+    return FrameFileName(start_ns, match["product"], numbers["bytes"], numbers["module"], numbers["sequence"])
+
+
+@lru_cache(maxsize=4096)
+def canonical_name(name: str) -> str:
+    """Name of a file in an observation, with its time in one style.
+
+    Examples
+    --------
+    >>> canonical_name("start_2025-10-22T07_18_22Z.dp_ph1024.bpp_2.module_254.seqno_0.pff")
+    'start_2025-10-22T07:18:22Z.dp_ph1024.bpp_2.module_254.seqno_0.pff'
+    """
+    path = PurePosixPath(name)
+    try:
+        frames = parse_file_name(path.name)
+    except FormatError:
+        return name
+    return str(path.with_name(str(frames))) if frames else name
 
 
 def compact(time_ns: int) -> str:

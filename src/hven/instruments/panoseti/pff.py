@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from hven.core.errors import FormatError
 from hven.instruments.panoseti import kernels
 from hven.instruments.panoseti.layouts import Layout, layouts_of
-from hven.instruments.panoseti.names import parse_file_name
+from hven.instruments.panoseti.names import FrameFileName, parse_file_name
 from hven.instruments.panoseti.products import DataProduct
 
 
@@ -57,6 +57,10 @@ class FrameFile:
             self._parse(frames, values, images)
         side = self.product.side
         return values, images.view(self.product.dtype).reshape(-1, side, side) if pixels else images
+
+    def offset(self, frame: int) -> int:
+        """Byte at which a frame begins."""
+        return frame * self._frame_bytes if self.offsets is None else int(self.offsets[frame])
 
     def _parse(self, frames: NDArray[np.int64], values: NDArray[np.int64], images: NDArray[np.uint8]) -> None:
         """Quickly where all frames have one size; byte by byte from the first broken one on, to say where it breaks."""
@@ -117,11 +121,17 @@ def open_file(path: Path, product: DataProduct) -> FrameFile:
     return _open(path, product, status.st_size, status.st_mtime_ns)
 
 
+def _contradiction(name: FrameFileName, product: DataProduct) -> str:
+    if name.product != product.name:
+        return f"the name says {name.product}, not {product.name}"
+    return f"the name says {name.bytes_per_pixel} bytes for each pixel; {product.name} has {product.bytes_per_pixel}"
+
+
 @lru_cache(maxsize=256)
 def _open(path: Path, product: DataProduct, size: int, _mtime_ns: int) -> FrameFile:
     name = parse_file_name(path.name)
     if name and (name.product, name.bytes_per_pixel) != (product.name, product.bytes_per_pixel):
-        raise FormatError(path, f"the name says {name.product} with {name.bytes_per_pixel} bytes, not {product.name}")
+        raise FormatError(path, _contradiction(name, product))
     sequence = name.sequence if name else 0
     if not size:
         return FrameFile(path, product, layouts_of(product)[0], 0, 0, None, sequence)

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator
 from itertools import groupby
 from pathlib import Path
 
+from hven.core.clock import NS
+from hven.core.errors import FormatError
 from hven.instruments.panoseti.names import FrameFileName, compact, parse_file_name, parse_run_name
 from hven.model.data_id import DataId
 from hven.model.instrument import RawFile, RawObservation, Role
@@ -69,7 +71,10 @@ def _is_open(folder: Path) -> bool:
 
 
 def _file(path: Path, name: str) -> RawFile:
-    frames = parse_file_name(path.name)
+    try:
+        frames = parse_file_name(path.name)
+    except FormatError as error:
+        return RawFile(path, name, "data", problem=error.problem)
     if frames:
         return _frame_file(path, name, frames)
     if path.name == HOUSEKEEPING_FILE:
@@ -96,12 +101,24 @@ def _order(file: RawFile) -> tuple[str, DataId, int, str]:
 
 def _loose(paths: Iterable[Path], *, only: Path | None) -> Iterator[RawObservation]:
     """Loose files with the same start; later files of a sequence belong to the start of its first."""
-    named = [(p, n) for p in paths if (n := parse_file_name(p.name)) and p.is_file()]
+    named: list[tuple[Path, FrameFileName]] = []
+    for path in filter(Path.is_file, paths):
+        try:
+            named += [(path, name)] if (name := parse_file_name(path.name)) else []
+        except FormatError as error:
+            yield from [_misnamed(path, error.problem)] if only in (None, path) else []
     started = sorted(_starts(named), key=lambda item: (item[0], _order(item[1])))
     for start_ns, group in groupby(started, key=lambda item: item[0]):
         files = tuple(f for _, f in group if only in (None, f.path))
         if files:
             yield RawObservation(INSTRUMENT, f"loose.{compact(start_ns)}", start_ns, files, complete=False)
+
+
+def _misnamed(path: Path, problem: str) -> RawObservation:
+    """A loose file whose name cannot be; it is told of under the time at which it was written."""
+    written_ns = int(path.stat().st_mtime) * NS
+    file = RawFile(path, path.name, "data", problem=problem)
+    return RawObservation(INSTRUMENT, f"loose.{compact(written_ns)}", written_ns, (file,), complete=False)
 
 
 def _starts(named: list[tuple[Path, FrameFileName]]) -> Iterator[tuple[int, RawFile]]:

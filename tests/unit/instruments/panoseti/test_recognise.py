@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 from hven.instruments.panoseti.names import parse_file_name, parse_run_name
+
+GOOD = "start_2025-11-04T07-18-22Z.dp_ph1024.bpp_2.module_254.seqno_0.pff"
 
 
 def touch(folder, *names):
@@ -21,6 +25,40 @@ def test_names_in_every_time_style():
         assert run.start_ns == found.start_ns
     assert parse_file_name("start_2022-09-28T23:16:52Z.dp_img16.bpp_2.dome_0.module_1.seqno_0.pff").module == 1
     assert parse_file_name("start_2025-10-22T07:18:22Z.dp_img32.bpp_2.module_1.seqno_0.pff") is None
+
+
+@pytest.mark.parametrize(
+    ("time", "numbers", "says"),
+    [
+        ("2025-13-45T99-18-22Z", "module_254.seqno_0", "'2025-13-45T99:18:22Z' is no time"),
+        ("2500-11-15T07-18-22Z", "module_254.seqno_0", "no time that can be kept"),
+        ("2025-11-05T07-18-22Z", "module_99999999999999999999.seqno_0", "number of module above 65535"),
+        ("2025-11-05T07-18-22Z", "module_254.seqno_70000", "number of sequence above 65535"),
+    ],
+)
+def test_a_name_that_cannot_be_is_told_with_the_file_and_hides_no_other(panoseti, tmp_path, time, numbers, says):
+    good, bad = (
+        "start_2025-11-04T07-18-22Z.dp_ph1024.bpp_2.module_254.seqno_0.pff",
+        f"start_{time}.dp_ph1024.bpp_2.{numbers}.pff",
+    )
+    touch(tmp_path / "loose", good, bad)
+    touch(tmp_path / "obs_Lick.start_2025-10-22T00:00:00Z.runtype_sci-data.pffd", good, bad)
+
+    for folder in (tmp_path / "loose", tmp_path):
+        files = {(f.name, f.problem) for o in panoseti.recognise(folder) for f in o.files}
+        assert {name for name, problem in files if not problem} == {good}
+        ((name, problem),) = {(name, problem) for name, problem in files if problem}
+        assert name == bad
+        assert says in problem
+
+
+def test_a_run_whose_name_holds_no_time_is_a_folder_like_others(panoseti, tmp_path):
+    touch(
+        tmp_path / "obs_Lick.start_2025-13-22T00:00:00Z.runtype_sci-data.pffd",
+        "start_2025-11-04T07-18-22Z.dp_ph1024.bpp_2.module_254.seqno_0.pff",
+    )
+
+    assert [o.observation for o in panoseti.recognise(tmp_path)] == ["loose.20251104T071822Z"]
 
 
 def test_names_are_written_as_they_are_read():
