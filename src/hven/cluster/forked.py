@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 
-from hven.cluster.forking import load
+from hven.cluster.forking import leave_main_alone, load
 from hven.cluster.threads import WORKER_ENVIRONMENT
 
 os.environ.update(WORKER_ENVIRONMENT)
 load()
+leave_main_alone()

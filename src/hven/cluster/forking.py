@@ -10,8 +10,8 @@ import importlib
 import os
 import socket
 import sys
-from collections.abc import Callable
-from multiprocessing import connection, forkserver, resource_tracker
+from collections.abc import Callable, Mapping
+from multiprocessing import connection, forkserver, resource_tracker, spawn
 from pathlib import Path
 from tempfile import gettempdir
 from typing import Any
@@ -25,6 +25,8 @@ from hven.core.loading import loading
 
 _FORKS_HERE = sys.platform.startswith("linux") and sys.version_info < (3, 14)
 """Elsewhere forking harms libraries; from 3.14 on Python's fork server wants a key that only Python gives it."""
+_WORKER = "Dask Worker process (from Nanny)"
+"""What Dask calls the process of a worker."""
 _LONGEST = 70
 """Bytes of the folder of temporary files: a socket's whole name has at most 107, on macOS 103."""
 
@@ -55,6 +57,21 @@ def load() -> None:
     load_work()
     with loading():
         importlib.import_module("hven.cluster.private_pages")
+
+
+def leave_main_alone() -> None:
+    """Let the fork server, which this process is, begin Dask's workers without the program that wants them.
+
+    A script without ``if __name__ == "__main__"`` would run again in each. What it defines travels to workers by value;
+    other processes that are forked here begin as Python wants it.
+    """
+    prepare = spawn.prepare
+
+    def prepare_worker(data: Mapping[str, Any]) -> None:
+        is_worker = data.get("name") == _WORKER
+        prepare({name: value for name, value in data.items() if not (is_worker and name.startswith("init_main_"))})
+
+    spawn.prepare = prepare_worker
 
 
 def fork_here(prepare: Callable[[], None] = lambda: None) -> None:
@@ -102,6 +119,7 @@ def _serve(listener: socket.socket, ended: int, prepare: Callable[[], None]) -> 
     code = 1
     try:
         _let_go_of_tracker()
+        leave_main_alone()
         prepare()
         forkserver.main(listener.fileno(), ended, [])
         code = 0
