@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from threading import Lock
@@ -14,7 +15,7 @@ import numpy as np
 import xarray as xr
 import zarr
 
-from hven.core.errors import DatasetNotFoundError, UnknownNameError
+from hven.core.errors import ChecksumError, DatasetNotFoundError, UnknownNameError
 from hven.store import arrays, tables
 from hven.store.opened import open_array
 
@@ -87,19 +88,34 @@ def read_rows(folder: Path, names: Iterable[str], start: int, stop: int) -> xr.D
     ------
     UnknownNameError
         For a name that the product does not have.
+    ChecksumError
+        When what lies on the disk is not what was written.
     """
-    wanted = _known(folder, names)
-    if form_of(folder) == "table":
-        return tables.read_rows(folder, wanted, start, stop)
-    return _dataset(folder, wanted, slice(start, stop))
+    with _damage_told(folder):
+        wanted = _known(folder, names)
+        if form_of(folder) == "table":
+            return tables.read_rows(folder, wanted, start, stop)
+        return _dataset(folder, wanted, slice(start, stop))
 
 
 def read_rows_at(folder: Path, names: Iterable[str], indices: Sequence[int] | np.ndarray[Any, Any]) -> xr.Dataset:
     """Some rows of some variables, in memory, in the order of `indices`; see `read_rows`."""
-    wanted, rows = _known(folder, names), np.asarray(indices, dtype=np.int64)
-    if form_of(folder) == "table":
-        return tables.read_rows_at(folder, wanted, rows)
-    return _dataset(folder, wanted, rows)
+    with _damage_told(folder):
+        wanted, rows = _known(folder, names), np.asarray(indices, dtype=np.int64)
+        if form_of(folder) == "table":
+            return tables.read_rows_at(folder, wanted, rows)
+        return _dataset(folder, wanted, rows)
+
+
+@contextmanager
+def _damage_told(folder: Path) -> Iterator[None]:
+    """Name the product where zarr, its codecs or Arrow find other bytes than were written."""
+    try:
+        yield
+    except (ValueError, RuntimeError) as error:
+        raise ChecksumError(
+            f"{folder} cannot be read: {error}", hint="`hven audit` looks for damage, `hven catchup` makes it good."
+        ) from error
 
 
 def variable_names(folder: Path) -> list[str]:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 import xarray as xr
 from demo_products import EVENTS, EVENTS_REF, FRAMES, FRAMES_REF, ROWS, make_events, make_frames, provenance
 
-from hven.core.errors import DatasetNotFoundError, SchemaError, UnknownNameError
+from hven.core.errors import ChecksumError, DatasetNotFoundError, SchemaError, UnknownNameError
 from hven.model.content_digest import digest_dataset
 from hven.store import arrays
 from hven.store.publish import stage
@@ -122,6 +123,26 @@ def test_an_unknown_variable_is_an_error_that_lists_the_known_ones(publish, tmp_
 
     with pytest.raises(UnknownNameError, match="images"):
         read_rows(folder, ["image"], 0, 1)
+
+
+@pytest.mark.parametrize(
+    ("ref", "kind", "make", "file"),
+    [
+        (FRAMES_REF, FRAMES, make_frames, "data.zarr/images/c/*/*/*"),
+        (EVENTS_REF, EVENTS, make_events, "data.parquet"),
+    ],
+)
+def test_a_damaged_product_is_named_with_what_makes_it_good(publish, tmp_path: Path, ref, kind, make, file):
+    folder = tmp_path / publish(ref, kind, make()).path
+    damaged, *_ = folder.glob(file)
+    damaged.chmod(0o600)
+    damaged.write_bytes(damaged.read_bytes()[: damaged.stat().st_size // 2])
+
+    with pytest.raises(ChecksumError, match=re.escape(str(folder))) as told:
+        read_rows(folder, list(make().variables), 0, 5)
+
+    assert told.value.flavour == "data"
+    assert "hven catchup" in told.value.hint
 
 
 def test_nothing_there_is_an_error(tmp_path: Path):
