@@ -54,7 +54,7 @@ def test_calibrated_frames_say_what_they_are_and_have_overviews_of_their_own(obs
     assert own["hven_dataset_type"] == "L1/panoseti.ph1024"
     assert "gain_origin" in own  # what the task has noted is there as well
     assert set(obs.dataset_type("panoseti.ph1024", "L1").overviews) <= set(own["hven_overviews"])
-    assert np.isfinite(frames["frame_mean"]).any()
+    assert np.isfinite(frames["mean"]).any()
 
 
 def test_no_planted_secret_is_in_any_file(night):
