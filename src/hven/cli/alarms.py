@@ -148,14 +148,13 @@ def _show(case: Case, *, as_json: bool = False) -> None:
 
 
 def _table(columns: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
-    from rich.console import Console
-    from rich.table import Table
+    from hven.cli.console import output, table
 
-    table = Table(*columns, box=None)
+    shown = table(*columns)
     for row in rows:
-        table.add_row(*row)
+        shown.add_row(*row)
     if rows:
-        Console(highlight=False).print(table)
+        output().print(shown)
 
 
 def _print_json(found: Iterable[Any]) -> None:

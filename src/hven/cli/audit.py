@@ -32,23 +32,22 @@ def audit(
     """
     import json
 
-    from rich.console import Console
-
     from hven.archive.completeness.auditor import Auditor, places
     from hven.archive.completeness.model import MEANINGS
     from hven.archive.completeness.store import CompletenessStore
+    from hven.cli.console import working
     from hven.core.errors import DataError
     from hven.core.settings import load_settings
     from hven.registry.database import Database
     from hven.registry.direct import DirectRegistry
 
     settings = load_settings(site)
-    database, console, found = Database(settings.platform_url), Console(stderr=True), []
+    database, found = Database(settings.platform_url), []
     try:
-        with DirectRegistry(settings.registry_url, settings.root) as registry, console.status("Looking") as status:
+        with DirectRegistry(settings.registry_url, settings.root) as registry, working("Looking") as tell:
             auditor = Auditor(settings, registry, CompletenessStore(database))
             for place in places(auditor, day_obs or []):
-                status.update(f"Looking at {place}")
+                tell(f"Looking at {place}")
                 found += auditor.audit(place, depth)
     finally:
         database.close()

@@ -16,12 +16,11 @@ def backup(
     site: Site = None,
 ) -> None:
     """Back up what exists nowhere else: jobs, audit, ledgers, the hub's users and tokens; the platform may run."""
-    from rich.console import Console
-
+    from hven.cli.console import working
     from hven.core.settings import load_settings
     from hven.hub.state.backup import backup as write
 
-    with Console(stderr=True).status("Copying databases and journals"):
+    with working("Copying databases and journals"):
         made = write(load_settings(site), folder)
     if as_json:
         print(made.model_dump_json())
@@ -39,12 +38,11 @@ def restore(
     import json
     from dataclasses import asdict
 
-    from rich.console import Console
-
+    from hven.cli.console import working
     from hven.core.settings import load_settings
     from hven.hub.state.restore import restore as put_back
 
-    with Console(stderr=True).status("Checking, copying, reading the data root"):
+    with working("Checking, copying, reading the data root"):
         found = put_back(load_settings(site), folder)
     if as_json:
         print(json.dumps({"tables": [asdict(one) for one in found.tables], "products": found.registry.products}))

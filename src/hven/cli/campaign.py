@@ -134,21 +134,19 @@ def _change(site: Path | None, act: Callable[[Campaigns], Campaign], *, as_json:
 
 
 def _tell_all(found: list[Campaign]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
+    from hven.cli.console import output, table
     from hven.core.clock import NS, format_utc
 
-    table = Table("campaign", "state", "step", "steps", "loaded", "by", "note", box=None)
+    shown = table("campaign", "state", "step", "steps", "loaded", "by", "note")
     for one in found:
         step = one.current
         accepted = sum(s.state == "accepted" for s in one.steps)
         name, note = (step.name, step.note) if step else ("", "")
-        table.add_row(
+        shown.add_row(
             one.name, f"{one.state}{', late' if one.late else ''}", name,
             f"{accepted}/{len(one.steps)}", format_utc(one.loaded_ns // NS * NS), one.loaded_by, note,
         )  # fmt: skip
-    Console(highlight=False).print(table)
+    output().print(shown)
 
 
 def _tell_steps(one: Campaign) -> None:

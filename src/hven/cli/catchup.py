@@ -32,14 +32,13 @@ def catchup(
     """
     import json
 
-    from rich.console import Console
-
     from hven.archive.completeness.auditor import Auditor, places
     from hven.archive.completeness.catchup import Catchup
     from hven.archive.completeness.source import open_sources
     from hven.archive.completeness.store import CompletenessStore
     from hven.archive.ingest import Archive
     from hven.batch.account import service_account
+    from hven.cli.console import working
     from hven.core.errors import DataError
     from hven.core.logging import configure
     from hven.core.settings import load_settings
@@ -57,12 +56,12 @@ def catchup(
     with (
         DirectRegistry(settings.registry_url, settings.root) as registry,
         open_sources(names, incoming, ssh_config=settings.ingest.ssh_config) as sources,
-        Console(stderr=True).status("Looking") as status,
+        working("Looking") as tell,
     ):
         auditor = Auditor(settings, registry, CompletenessStore(database))
         archive = Archive(settings, registry, [load(name) for name in settings.instruments])
         lost = Lost(Observatory(settings, registry, user=service_account(settings)), registry)
-        healer = Catchup(auditor, archive, sources, maker=lost, progress=status.update)
+        healer = Catchup(auditor, archive, sources, maker=lost, progress=tell)
         for place in places(auditor, day_obs):
             reports[str(place)] = healer.heal(place, depth)
         archive.close()

@@ -18,9 +18,7 @@ def list_(as_json: Json = False, site: Site = None) -> None:
     import json
     from dataclasses import asdict
 
-    from rich.console import Console
-    from rich.table import Table
-
+    from hven.cli.console import output, table
     from hven.observatory import connect
 
     with connect(site) as obs:
@@ -28,12 +26,10 @@ def list_(as_json: Json = False, site: Site = None) -> None:
     if as_json:
         print(json.dumps([asdict(c) for c in found], indent=1))
         return
-    table = Table(box=None, header_style="bold")
-    for column in ("name", "kind", "access", "text"):
-        table.add_column(column, overflow="fold")
+    shown = table("name", "kind", "access", "text")
     for one in found:
-        table.add_row(one.name, str(one.kind), str(one.access), one.doc or ", ".join(one.children))
-    Console(highlight=False).print(table)
+        shown.add_row(one.name, str(one.kind), str(one.access), one.doc or ", ".join(one.children))
+    output().print(shown)
 
 
 @collection.command()
@@ -71,22 +67,21 @@ def access(
     import json
     from dataclasses import asdict
 
-    from rich.console import Console
-
     from hven.access.change import change_access
+    from hven.cli.console import working
     from hven.core.errors import UnknownNameError
     from hven.model.collection import AccessClass
     from hven.observatory import connect
 
     if access_class not in list(AccessClass):
         raise UnknownNameError("access class", access_class, AccessClass)
-    with connect(site) as obs, Console(stderr=True).status("Changing folders") as status:
+    with connect(site) as obs, working("Changing folders") as tell:
         changed = change_access(
             obs.registry,
             obs.settings,
             name,
             AccessClass(access_class),
-            progress=lambda done: status.update(f"Changing folders: {done}"),
+            progress=lambda done: tell(f"Changing folders: {done}"),
         )
     if as_json:
         print(json.dumps(asdict(changed)))

@@ -92,9 +92,7 @@ def list_(
     """List commands, the newest first."""
     import json
 
-    from rich.console import Console
-    from rich.table import Column, Table
-
+    from hven.cli.console import output, table
     from hven.core.clock import NS, format_utc
     from hven.observatory import connect
 
@@ -103,12 +101,12 @@ def list_(
     if as_json:
         print(json.dumps([one.model_dump(mode="json") for one in found], indent=1))
         return
-    table = Table(Column("command", no_wrap=True), "state", "pipeline", "job", "quality", "sent (UTC)", box=None)
+    shown = table("command", "state", "pipeline", "job", "quality", "sent (UTC)", whole=("command",))
     for one in found:
         sent = format_utc(one.sent_ns // NS * NS)
         job = "" if one.job is None else str(one.job)
-        table.add_row(one.request.id, one.state, _what(one.request), job, one.summary.qc, sent)
-    Console(highlight=False).print(table)
+        shown.add_row(one.request.id, one.state, _what(one.request), job, one.summary.qc, sent)
+    output().print(shown)
 
 
 @command.command()

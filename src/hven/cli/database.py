@@ -26,13 +26,12 @@ def move(
     import json
     from dataclasses import asdict
 
-    from rich.console import Console
-
+    from hven.cli.console import working
     from hven.core.settings import load_settings, site_file
     from hven.hub.state.move import move as copy
 
     settings = load_settings(site)
-    with Console(stderr=True).status("Copying and comparing"):
+    with working("Copying and comparing"):
         copied = copy(settings, to)
     if as_json:
         print(json.dumps([asdict(one) for one in copied]))

@@ -41,31 +41,26 @@ def describe(
 def _list(types: list[tuple[str, str, str]], *, as_json: bool) -> None:
     import json
 
-    from rich.console import Console
-    from rich.table import Table
+    from hven.cli.console import output, table
 
     if as_json:
         print(json.dumps([dict(zip(("type", "form", "meaning"), t, strict=True)) for t in types], indent=1))
         return
-    table = Table("type", "form", "meaning", box=None, header_style="bold")
+    shown = table("type", "form", "meaning")
     for row in types:
-        table.add_row(*row)
-    Console(highlight=False).print(table)
+        shown.add_row(*row)
+    output().print(shown)
 
 
 def _print(head: str, rows: list[tuple[str, str, str, str, str]]) -> None:
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Table
-
+    from hven.cli.console import output, table
     from hven.observatory.describe import COLUMNS
 
-    table = Table(*COLUMNS, box=None, header_style="bold")
+    shown = table(*COLUMNS)
     for row in rows:
-        table.add_row(*map(escape, row))
-    console = Console(highlight=False)
-    console.print(head, markup=False)
-    console.print(table)
+        shown.add_row(*row)
+    print(head)
+    output().print(shown)
 
 
 def _print_json(head: str, rows: list[tuple[str, str, str, str, str]]) -> None:

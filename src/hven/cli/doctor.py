@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-_MARKS = {"ok": "[green]ok[/green]     ", "warning": "[yellow]warning[/yellow]", "problem": "[red]problem[/red]"}
+_COLOURS = {"ok": "green", "warning": "yellow", "problem": "red"}
 
 
 def doctor(
@@ -20,8 +20,9 @@ def doctor(
     import json
     from dataclasses import asdict
 
-    from rich.console import Console
+    from rich.text import Text
 
+    from hven.cli.console import output
     from hven.core.settings import SYSTEM_SITE, load_settings, site_file
     from hven.hub.doctor import doctor as examine
     from hven.hub.machine.checks import examine as examine_server
@@ -31,9 +32,10 @@ def doctor(
     if as_json:
         print(json.dumps([asdict(f) for f in findings], indent=1))
     else:
-        console = Console(highlight=False)
+        console = output()
         for finding in findings:
-            console.print(f"{_MARKS[finding.level]}  {finding.check}: {finding.says}", soft_wrap=True)
+            level = Text(f"{finding.level:<7}", style=_COLOURS[finding.level])
+            console.print(level, f" {finding.check}: {finding.says}", soft_wrap=True)
             if finding.hint:
                 console.print(f"         {finding.hint}", soft_wrap=True)
     if not all(f.level != "problem" for f in findings):

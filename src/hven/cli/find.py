@@ -11,9 +11,6 @@ from hven.cli.options import Collection, DayObs, Detector, Json, Level, Observat
 if TYPE_CHECKING:
     import pandas as pd
 
-_WIDE = 250
-"""Columns of a line that goes into a file or a pipe."""
-
 
 def find(
     dataset_type: Annotated[str, typer.Argument(help="Dataset type, e.g. panoseti.ph1024; all if left out.")] = "",
@@ -40,11 +37,9 @@ def find(
 
 
 def _show(found: pd.DataFrame) -> None:
-    import sys
-
-    from rich.console import Console
     from rich.filesize import decimal
-    from rich.table import Table
+
+    from hven.cli.console import output, table
 
     shown = found.assign(
         dataset=found["level"] + "/" + found["type"],
@@ -52,15 +47,12 @@ def _show(found: pd.DataFrame) -> None:
         size=[decimal(size) for size in found["size"]],
     )
     keys = [key for key in ("day_obs", "observation", "detector") if key in shown]
-    table = Table(box=None, header_style="bold")
-    for column in ("dataset", *keys, "begin", "rows", "size", "flags", "id"):
-        table.add_column(column, overflow="fold")
-        shown[column] = [_cell(value) for value in shown[column]]
-    for row in shown[[str(c.header) for c in table.columns]].to_numpy().tolist():
-        table.add_row(*row)
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else _WIDE)
-    console.print(table)
-    console.print(f"{len(found)} product{'' if len(found) == 1 else 's'}")
+    columns = ("dataset", *keys, "begin", "rows", "size", "flags", "id")
+    lines = table(*columns)
+    for row in zip(*(shown[name] for name in columns), strict=True):
+        lines.add_row(*map(_cell, row))
+    output().print(lines)
+    print(f"{len(found)} product{'' if len(found) == 1 else 's'}")
 
 
 def _cell(value: Any) -> str:

@@ -45,9 +45,7 @@ def list_(*, as_json: Json = False, site: Site = None) -> None:
     import json
     from dataclasses import asdict
 
-    from rich.console import Console
-    from rich.table import Table
-
+    from hven.cli.console import output, table
     from hven.core.clock import NS, format_utc
     from hven.observatory import connect
 
@@ -56,7 +54,7 @@ def list_(*, as_json: Json = False, site: Site = None) -> None:
     if as_json:
         print(json.dumps([asdict(one) for one in found], indent=1))
         return
-    table = Table("since", "who", "what", "why", box=None)
+    shown = table("since", "who", "what", "why")
     for one in found:
-        table.add_row(format_utc(one.at_ns // NS * NS), one.who, one.target, one.reason)
-    Console(highlight=False).print(table)
+        shown.add_row(format_utc(one.at_ns // NS * NS), one.who, one.target, one.reason)
+    output().print(shown)

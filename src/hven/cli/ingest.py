@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from hven.archive.results import Report
 
 
@@ -33,10 +31,9 @@ def ingest(
         from hven.core.settings import load_settings
 
         settings = load_settings()  # without a site nothing else need be loaded
-        from rich.console import Console
-
         from hven.archive.ingest import Archive
         from hven.archive.watch import watch as keep_watching
+        from hven.cli.console import working
         from hven.core.logging import configure
         from hven.instruments import load
         from hven.registry.direct import DirectRegistry
@@ -44,15 +41,14 @@ def ingest(
     configure(json=watch, level="INFO" if watch else "WARNING")
     settings.state.mkdir(parents=True, exist_ok=True)
     instruments = [load(name) for name in settings.instruments]
-    console = Console(stderr=True, highlight=False)
     with DirectRegistry(settings.registry_url, settings.root) as registry:
         archive = Archive(settings, registry, instruments)
         try:
             if watch:
                 keep_watching(archive, paths)
                 return
-            with console.status("Looking") as status:
-                archive.progress = lambda what, name: status.update(f"{what} {name}")
+            with working("Looking") as tell:
+                archive.progress = lambda what, name: tell(f"{what} {name}")
                 report = archive.ingest(paths, settle_s=settings.ingest.settle_s if once else 0.0, retry=not once)
         finally:
             archive.close()
@@ -64,32 +60,30 @@ def _show(report: Report, *, as_json: bool) -> None:
     import json
     from dataclasses import asdict
 
-    from rich.console import Console
-
     if as_json:
         print(json.dumps(asdict(report), indent=1))
     else:
-        _show_tables(report, Console(highlight=False))
+        _show_tables(report)
 
 
-def _show_tables(report: Report, console: Console) -> None:
-    from rich.table import Table
-
+def _show_tables(report: Report) -> None:
     from hven.archive.results import FileState
+    from hven.cli.console import output, table
 
     counts = [f"{count} {state}" for state in FileState if (count := report.count(state))]
+    console = output()
     console.print(f"{len(report.files)} files: {', '.join(counts) or 'none of a known instrument'}")
     problems = [f for f in report.files if f.reason]
     if problems:
-        table = Table("state", "file", "reason", box=None)
+        shown = table("state", "file", "reason")
         for file in problems:
-            table.add_row(file.state, file.path, file.reason)
-        console.print(table)
+            shown.add_row(file.state, file.path, file.reason)
+        console.print(shown)
     if report.products:
-        table = Table("product", "rows", "", box=None)
+        shown = table("product", "rows", "")
         for product in report.products:
             note = product.error or ("there already" if product.reused else ", ".join(product.flags))
-            table.add_row(product.dataset, str(product.rows), note)
-        console.print(table)
+            shown.add_row(product.dataset, str(product.rows), note)
+        console.print(shown)
     for error in report.errors:
-        console.print(f"[red]{error}[/red]")
+        console.print(error, style="red", soft_wrap=True)

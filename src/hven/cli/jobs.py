@@ -33,9 +33,7 @@ def list_(
     site: Site = None,
 ) -> None:
     """List jobs, newest first."""
-    from rich.console import Console
-    from rich.table import Table
-
+    from hven.cli.console import output, table
     from hven.observatory import connect
 
     with connect(site) as obs:
@@ -49,10 +47,10 @@ def list_(
     if as_json:
         _print_json(shown)
         return
-    table = Table("job", "state", "pipeline", "quanta", "failed", "user", "submitted", "message", box=None)
+    lines = table("job", "state", "pipeline", "quanta", "failed", "user", "submitted", "message")
     for job in shown:
-        table.add_row(*_row(job))
-    Console(highlight=False).print(table)
+        lines.add_row(*_row(job))
+    output().print(lines)
 
 
 @jobs.command()

@@ -32,9 +32,8 @@ def ledger(
     """
     import json
 
-    from rich.console import Console
-
     from hven.archive.completeness import queries
+    from hven.cli.console import output
     from hven.core.settings import load_settings
 
     settings = load_settings(site)
@@ -45,7 +44,7 @@ def ledger(
         parts: dict[str, Sequence[BaseModel]] = {"nights": nights, "lines": lines, "findings": found}
         print(json.dumps({name: [one.model_dump(mode="json") for one in some] for name, some in parts.items()}))
         return
-    console = Console(highlight=False)
+    console = output()
     _show_nights(console, nights)
     if day_obs:
         _show_lines(console, lines)
@@ -54,28 +53,28 @@ def ledger(
 
 
 def _show_nights(console: Console, nights: list[NightCount]) -> None:
-    from rich.table import Table
+    from hven.cli.console import table
 
-    table = Table("night", "announced", "archived", "whole", "registered", "L1", "L2", "amiss", box=None)
+    shown = table("night", "announced", "archived", "whole", "registered", "L1", "L2", "amiss")
     for night in nights:
         announced = str(night.announced) if night.logged else "no log"
         done = (f"{night.l1} of {night.l1_wanted}", f"{night.l2} of {night.l2_wanted}")
         counts = (night.archived, night.whole, night.registered)
         name = f"{night.day_obs} {night.instrument}"
-        table.add_row(name, announced, *(f"{n} of {night.datasets}" for n in counts), *done, str(night.findings))
-    console.print(table)
+        shown.add_row(name, announced, *(f"{n} of {night.datasets}" for n in counts), *done, str(night.findings))
+    console.print(shown)
 
 
 def _show_lines(console: Console, lines: list[Line]) -> None:
-    from rich.table import Table
+    from hven.cli.console import table
 
-    table = Table("dataset", "announced", "archived", "whole", "registered", "L1", "L2", box=None)
+    shown = table("dataset", "announced", "archived", "whole", "registered", "L1", "L2")
     for line in lines:
         frames = ("" if n is None else str(n) for n in (line.announced, line.archived))
         levels = (_level(line, level) for level in ("L1", "L2"))
         yes = ("yes" if flag else "no" for flag in (line.whole, line.product))
-        table.add_row(f"{line.observation} {line.dataset_type} {line.data_id}".rstrip(), *frames, *yes, *levels)
-    console.print(table)
+        shown.add_row(f"{line.observation} {line.dataset_type} {line.data_id}".rstrip(), *frames, *yes, *levels)
+    console.print(shown)
 
 
 def _level(line: Line, level: str) -> str:

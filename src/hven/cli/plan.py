@@ -10,8 +10,6 @@ import typer
 from hven.cli.options import Json
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from hven.batch.planner.plan import WorkedOut
 
 _SHOWN = 4
@@ -41,9 +39,7 @@ def plan(
     if as_json:
         print(json.dumps(_as_json(found), indent=1))
         return
-    from rich.console import Console
-
-    _print(found, Console(highlight=False, soft_wrap=True))
+    _print(found)
 
 
 def _as_json(found: WorkedOut) -> dict[str, Any]:
@@ -74,27 +70,31 @@ def _as_json(found: WorkedOut) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _print(found: WorkedOut, console: Console) -> None:
-    from rich.table import Table
+def _print(found: WorkedOut) -> None:
+    from rich.text import Text
 
     from hven.batch.planner.quantity import written
+    from hven.cli.console import output, table
 
-    console.print(f"[bold]{found.plan.name}[/bold]: {found.plan.doc}")
-    table = Table("assumption", "value", "source", box=None, header_style="bold")
+    console = output()
+    console.soft_wrap = True
+    console.print(Text.assemble((found.plan.name, "bold"), f": {found.plan.doc}"))
+    shown = table("assumption", "value", "source")
     for known in found.known:
-        table.add_row(known.name, known.text, known.origin)
-    console.print(table)
+        shown.add_row(known.name, known.text, known.origin)
+    console.print(shown)
     for mode in found.plan.modes:
-        table = Table(mode, "value", "percent for each percent more of", box=None, header_style="bold")
+        shown = table(mode, "value", "percent for each percent more of")
         for answer in (a for a in found.answers if a.mode == mode):
             weights = sorted(found.sensitivity[answer.key].items(), key=lambda pair: -abs(pair[1]))
             told = ", ".join(f"{name.removeprefix(f'mode {mode}: ')} {weight:+g}" for name, weight in weights[:_SHOWN])
-            table.add_row(answer.name, written(answer.value, answer.unit), told)
-        console.print(table)
+            shown.add_row(answer.name, written(answer.value, answer.unit), told)
+        console.print(shown)
     for checked in found.checked:
         answer, statement = checked.answer, checked.statement
         says, follows = written(checked.says, answer.unit), written(answer.value, answer.unit)
-        verdict = "agrees" if checked.holds else "[bold]contradicts[/bold]"
-        console.print(f"{verdict}: {answer.key}: {statement.sense} {says} ({statement.source}); {follows} follows")
+        verdict = ("agrees", "") if checked.holds else ("contradicts", "bold")
+        told = f": {answer.key}: {statement.sense} {says} ({statement.source}); {follows} follows"
+        console.print(Text.assemble(verdict, told))
     if not any("GPUs" in answer.name for answer in found.answers):
         console.print("GPUs: none; no figure was measured on one")

@@ -13,14 +13,13 @@ if TYPE_CHECKING:
 @contextmanager
 def progress(label: str) -> Iterator[Callable[[Counts], None]]:
     """A bar while the block runs; gives what takes the counts of a run."""
-    from rich.console import Console
-    from rich.progress import Progress
+    from hven.cli.console import bar
 
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        line = bar.add_task(label, total=None)
+    with bar() as shown:
+        line = shown.add_task(label, total=None)
 
         def show(counts: Counts) -> None:
             ended = counts.done + counts.failed + counts.blocked
-            bar.update(line, completed=ended, total=counts.total, description=counts.message or label)
+            shown.update(line, completed=ended, total=counts.total, description=counts.message or label)
 
         yield show

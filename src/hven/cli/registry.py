@@ -17,14 +17,13 @@ def rebuild(as_json: Json = False, site: Site = None) -> None:
     """Make the index again from what lies on the disk; readers see the old one until it is complete."""
     import json
 
-    from rich.console import Console
-
+    from hven.cli.console import working
     from hven.core.errors import DataError, describe
     from hven.core.settings import load_settings
     from hven.registry.rebuild import rebuild as run
 
     settings = load_settings(site)
-    with Console(stderr=True).status("Reading products and journal"):
+    with working("Reading products and journal"):
         found = run(settings.registry_url, settings.root)
     if as_json:
         counts = {"products": found.products, "edits": found.edits, "quanta": found.quanta}

@@ -71,9 +71,8 @@ def _remove(obs: Observatory, ids: list[str], *, reproducible: bool, really: boo
 
 @contextmanager
 def _bar(text: str) -> Iterator[Callable[[int, int], None]]:
-    from rich.console import Console
-    from rich.progress import Progress
+    from hven.cli.console import bar
 
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        line = bar.add_task(text, total=None)
-        yield lambda done, of: bar.update(line, completed=done, total=of)
+    with bar() as shown:
+        line = shown.add_task(text, total=None)
+        yield lambda done, of: shown.update(line, completed=done, total=of)

@@ -44,33 +44,31 @@ def profile(number: Number, *, as_json: Json = False, site: Site = None) -> None
 
 
 def _tell(times: JobTimes) -> None:
-    from rich.console import Console
-    from rich.table import Table
+    from hven.cli.console import output, table
 
-    console = Console(highlight=False)
+    console = output()
     quanta = sum(sum(task.states.values()) for task in times.tasks)
     print(f"job {times.job}: waited {times.queued_s:.1f} s, ran {times.ran_s:.1f} s; workers busy {times.busy_s:.1f} s")
     print(f"  {quanta} quanta, {times.reused} were there already; {times.output_bytes / 1e6:.1f} MB made")
     columns = ("waiting", "reading", "computing", "writing", "publishing", "cpu")
-    table = Table("step", "task", "quanta", *(f"{c} s" for c in columns), "peak MB", "output MB", box=None)
+    steps = table("step", "task", "quanta", *(f"{c} s" for c in columns), "peak MB", "output MB")
     for task in times.tasks:
-        table.add_row(*_row(task))
-    console.print(table)
-    workers = Table("worker", "quanta", "busy s", box=None)
+        steps.add_row(*_row(task))
+    console.print(steps)
+    workers = table("worker", "quanta", "busy s")
     for worker in times.workers:
         workers.add_row(worker.worker, str(worker.quanta), f"{worker.busy_s:.2f}")
     console.print(workers)
 
 
 def _tell_functions(profile: JobProfile) -> None:
-    from rich.console import Console
-    from rich.table import Table
+    from hven.cli.console import output, table
 
     for step in profile.steps:
-        table = Table(f"{step.step}, {step.seconds:.2f} s", "itself s", "with what it calls s", box=None)
+        functions = table(f"{step.step}, {step.seconds:.2f} s", "itself s", "with what it calls s")
         for one in step.hottest(_HOTTEST):
-            table.add_row(one.function, f"{one.own_s:.2f}", f"{one.whole_s:.2f}")
-        Console(highlight=False).print(table)
+            functions.add_row(one.function, f"{one.own_s:.2f}", f"{one.whole_s:.2f}")
+        output().print(functions)
 
 
 def _row(task: TaskTimes) -> list[str]:

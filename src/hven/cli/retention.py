@@ -17,7 +17,6 @@ retention = typer.Typer(
 )
 
 Really = Annotated[bool, typer.Option("--really", help="Do it; otherwise it is only shown.")]
-_WIDE = 250
 
 
 @retention.command()
@@ -118,18 +117,13 @@ def _show(found: Plan, *, as_json: bool, **more: Any) -> None:
 
 
 def _table(columns: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> None:
-    import sys
+    from hven.cli.console import output, table
 
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(box=None, header_style="bold")
-    for column in columns:
-        table.add_column(column, overflow="fold")
+    shown = table(*columns)
     for row in rows:
-        table.add_row(*row)
-    if table.rows:
-        Console(highlight=False, width=None if sys.stdout.isatty() else _WIDE).print(table)
+        shown.add_row(*row)
+    if shown.rows:
+        output().print(shown)
 
 
 def _print_json(found: Iterable[Any]) -> None:

@@ -22,9 +22,7 @@ def list_(*, as_json: Json = False, site: Site = None) -> None:
     """List schedules: those that hven ships, and the site's own."""
     import json
 
-    from rich.console import Console
-    from rich.table import Column, Table
-
+    from hven.cli.console import output, table
     from hven.observatory import connect
 
     with connect(site) as obs:
@@ -32,12 +30,12 @@ def list_(*, as_json: Json = False, site: Site = None) -> None:
     if as_json:
         print(json.dumps([one.model_dump(mode="json") for one in found], indent=1))
         return
-    table = Table(Column("schedule", no_wrap=True), "", "what", "cron", "next (UTC)", "last (UTC)", box=None)
+    shown = table("schedule", "", "what", "cron", "next (UTC)", "last (UTC)", whole=("schedule",))
     for one in found:
         last = f"{_utc(one.last.fire_ns)} {one.last.state}" if one.last else ""
         on = "enabled" if one.enabled else "off"
-        table.add_row(one.spec.name, on, one.spec.kind, one.spec.cron, _utc(one.next_ns), last)
-    Console(highlight=False).print(table)
+        shown.add_row(one.spec.name, on, one.spec.kind, one.spec.cron, _utc(one.next_ns), last)
+    output().print(shown)
 
 
 @schedule.command()

@@ -20,13 +20,12 @@ def share(
     """Let a group read a run of your own, with all that will be born there."""
     import json
 
-    from rich.console import Console
-
+    from hven.cli.console import working
     from hven.observatory import connect
 
-    with connect(site) as obs, Console(stderr=True).status("Changing folders") as status:
+    with connect(site) as obs, working("Changing folders") as tell:
         do = obs.unshare if revoke else obs.share
-        products = do(collection, group, step=lambda done, of: status.update(f"Changing folders: {done} of {of}"))
+        products = do(collection, group, step=lambda done, of: tell(f"Changing folders: {done} of {of}"))
     if as_json:
         print(json.dumps({"collection": collection, "group": group, "shared": not revoke, "products": len(products)}))
         return

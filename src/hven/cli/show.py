@@ -37,10 +37,9 @@ def show(
 
 def _print(record: dict[str, object]) -> None:
     import yaml
-    from rich.console import Console
 
     from hven.core.clock import format_utc
 
     created = record.pop("created_ns")
     record["created"] = format_utc(int(str(created)))
-    Console(highlight=False, soft_wrap=True).print(yaml.safe_dump(record, sort_keys=False, width=200), markup=False)
+    print(yaml.safe_dump(record, sort_keys=False, width=200))

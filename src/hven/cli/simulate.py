@@ -20,12 +20,11 @@ def simulate(
     """Write a simulated night of raw data, and what is true of it beside them."""
     import json as json_text
 
-    from rich.console import Console
-
+    from hven.cli.console import working
     from hven.instruments import load
 
     plugin = load(instrument)
-    with Console(stderr=True).status(f"Simulating {night} of {plugin.title}"):
+    with working(f"Simulating {night} of {plugin.title}"):
         truth = [str(path) for path in plugin.simulate(folder, night=night, seed=seed, scale=scale)]
     observations = {o.observation: sum(f.path.stat().st_size for f in o.files) for o in plugin.recognise(folder)}
     if json:

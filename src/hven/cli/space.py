@@ -9,8 +9,6 @@ from hven.cli.options import Json, Site
 if TYPE_CHECKING:
     from hven.retention.space import Space
 
-_WIDE = 250
-
 
 def space(as_json: Json = False, site: Site = None) -> None:
     """Show what your own products take, and which can be made again."""
@@ -54,24 +52,19 @@ def as_plain(found: Space) -> dict[str, Any]:
 
 
 def _show(found: Space) -> None:
-    import sys
-
-    from rich.console import Console
     from rich.filesize import decimal
-    from rich.table import Table
 
-    table = Table(box=None, header_style="bold")
-    for column in ("size", "age", "dataset", "id", "again"):
-        table.add_column(column, overflow="fold")
+    from hven.cli.console import output, table
+
+    shown = table("size", "age", "dataset", "id", "again")
     for own in found.products:
         again = own.again.command or f"not: {own.again.reason}"
         row = (decimal(own.product.size_bytes), f"{own.age_days:.0f} d", str(own.product.ref), own.product.id, again)
-        table.add_row(*row)
+        shown.add_row(*row)
     for path, size in found.unregistered.items():
-        table.add_row(decimal(size), "", path, path.rpartition("/")[2], "not registered")
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else _WIDE)
-    if table.rows:
-        console.print(table)
+        shown.add_row(decimal(size), "", path, path.rpartition("/")[2], "not registered")
+    if shown.rows:
+        output().print(shown)
     print(found)
     if found.trash:
         print(f"{decimal(found.trash)} in the trash: `hven remove --empty-trash --really` deletes it")

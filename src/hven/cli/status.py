@@ -12,9 +12,9 @@ def status(*, as_json: Annotated[bool, typer.Option("--json", help="For machines
     import json
     from dataclasses import asdict
 
-    from rich.console import Console
-    from rich.table import Table
+    from rich.text import Text
 
+    from hven.cli.console import output, table
     from hven.core.settings import load_settings
     from hven.hub.status import status as look
 
@@ -22,15 +22,14 @@ def status(*, as_json: Annotated[bool, typer.Option("--json", help="For machines
     if as_json:
         print(json.dumps(asdict(found), indent=1))
     else:
-        console = Console(highlight=False)
+        console = output()
         at = f" at {found.address}, user {found.user}" if found.address else ""
-        console.print(f"The platform is [bold]{found.phase}[/bold]{at}")
-        table = Table("service", "state", "pid", "heartbeat", "restarts", box=None)
-        table.add_column("address", overflow="fold")
+        console.print(Text.assemble("The platform is ", (found.phase, "bold"), at))
+        shown = table("service", "state", "pid", "heartbeat", "restarts", "address")
         for row in found.services:
             beat = "" if row.heartbeat_age_s is None else f"{row.heartbeat_age_s:.0f} s ago"
-            table.add_row(row.name, row.state, str(row.pid or ""), beat, str(row.restarts), row.address)
+            shown.add_row(row.name, row.state, str(row.pid or ""), beat, str(row.restarts), row.address)
         if found.services:
-            console.print(table)
+            console.print(shown)
     if found.phase != "ready" or any(row.state != "running" for row in found.services):
         raise typer.Exit(7)

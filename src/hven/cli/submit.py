@@ -77,14 +77,13 @@ def submit(
 def _follow(handle: JobHandle) -> Job:
     import time
 
-    from rich.console import Console
-    from rich.progress import Progress
+    from hven.cli.console import bar
 
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        line = bar.add_task(f"job {handle.id}", total=None)
+    with bar() as shown:
+        line = shown.add_task(f"job {handle.id}", total=None)
         while not (job := handle.progress()).state.ended:
             text = job.message or str(job.state)
-            bar.update(line, completed=job.counts.ended, total=job.counts.total or None, description=text)
+            shown.update(line, completed=job.counts.ended, total=job.counts.total or None, description=text)
             time.sleep(0.5)
     return job
 

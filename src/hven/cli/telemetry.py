@@ -12,6 +12,7 @@ from hven.cli.options import Json, Site
 telemetry = typer.Typer(help="Telemetry: samples of devices, and what they say of exposures.", no_args_is_help=True)
 
 Topic = Annotated[str, typer.Argument(help="Name of the topic; `hven telemetry topics` lists them.")]
+_NEWEST = "newest (UTC)"
 _SHOWN = 20
 
 
@@ -20,9 +21,7 @@ def topics(*, as_json: Json = False, site: Site = None) -> None:
     """List the declared topics, with their newest samples."""
     import json
 
-    from rich.console import Console
-    from rich.table import Column, Table
-
+    from hven.cli.console import output, table
     from hven.core.settings import load_settings
     from hven.telemetry.queries import states
 
@@ -32,14 +31,13 @@ def topics(*, as_json: Json = False, site: Site = None) -> None:
             json.dumps([{**one.topic.model_dump(mode="json"), "latest_ns": one.latest_ns} for one in found], indent=1)
         )
         return
-    newest = Column("newest (UTC)", no_wrap=True)
-    table = Table(Column("topic", no_wrap=True), "kind", "fields", "cadence", newest, box=None)
+    shown = table("topic", "kind", "fields", "cadence", _NEWEST, whole=("topic", _NEWEST))
     for one in found:
         cadence = f"{one.topic.cadence_s:g} s" if one.topic.cadence_s else ""
         fields = ", ".join(field.name for field in one.topic.fields[:6])
         more = ", ..." if len(one.topic.fields) > 6 else ""  # noqa: PLR2004 - a line is only so long
-        table.add_row(one.topic.name, one.topic.kind, fields + more, cadence, one.newest[:19])
-    Console(highlight=False).print(table)
+        shown.add_row(one.topic.name, one.topic.kind, fields + more, cadence, one.newest[:19])
+    output().print(shown)
 
 
 @telemetry.command()

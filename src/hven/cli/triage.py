@@ -26,9 +26,7 @@ def list_(
     site: Site = None,
 ) -> None:
     """List kinds of failures, the most frequent first."""
-    from rich.console import Console
-    from rich.table import Table
-
+    from hven.cli.console import output, table
     from hven.observatory import connect
 
     with connect(site) as obs:
@@ -36,10 +34,10 @@ def list_(
     if as_json:
         _print_json(found)
         return
-    table = Table("kind", "quanta", "runs", "task", "last", "decision", "error", box=None)
+    shown = table("kind", "quanta", "runs", "task", "last", "decision", "error")
     for kind in found:
-        table.add_row(*_row(kind))
-    Console(highlight=False).print(table)
+        shown.add_row(*_row(kind))
+    output().print(shown)
 
 
 @triage.command()

@@ -20,8 +20,9 @@ def up(
 
     The first start simulates a small night, unless `--raw` names a folder, so that there is something to look at.
     """
-    from rich.console import Console
+    from rich.text import Text
 
+    from hven.cli.console import output
     from hven.core.settings import load_settings
     from hven.hub.detached import up_detached
     from hven.hub.layout import Layout
@@ -33,10 +34,11 @@ def up(
     if port is not None:
         settings = settings.with_port(port)
     layout = Layout.of(settings)
-    console = Console(highlight=False)
+    console = output()
 
     def welcome(record: RunRecord) -> None:
-        console.print(f"\n[bold]{settings.observatory.name}[/bold] is up at [bold]{record.address}[/bold]")
+        name = settings.observatory.name
+        console.print(Text.assemble("\n", (name, "bold"), " is up at ", (record.address, "bold")))
         console.print(mode_of(settings).greeting(record))
 
     running = read_run(layout)
@@ -47,8 +49,8 @@ def up(
     with console.status("Starting") as line:
 
         def progress(text: str) -> None:
-            line.update(text)
-            console.print(f"[dim]{text}[/dim]")
+            line.update(Text(text))
+            console.print(text, style="dim")
 
         def ready(record: RunRecord) -> None:
             line.stop()

@@ -166,3 +166,9 @@ def test_a_class_or_collection_that_does_not_exist_is_named_with_those_that_do(m
     with pytest.raises(UnknownNameError) as error:
         run("collection", "access", *words)
     assert "Known: " in error.value.hint
+
+
+def test_words_of_people_are_listed_as_they_are(made):
+    run("hold", "add", made.id, "--reason", "for [run] of [/red]")
+
+    assert "for [run] of [/red]" in run("hold", "list")
