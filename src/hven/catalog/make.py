@@ -24,7 +24,7 @@ def make_catalog(types: Iterable[DatasetType], *, root: str = ROOT) -> Catalog:
     for declared in sorted(types, key=lambda t: t.type_name):
         name = str(declared.type_name)
         kwargs = {"dataset_type": name, "keys": list(declared.keys), "root": root}
-        metadata = {"description": declared.doc, "form": declared.form}
+        metadata = {"dataset_type": name, "description": declared.doc, "form": declared.form}
         entry = ReaderDescription(f"{ProductReader.__module__}:{ProductReader.__name__}", kwargs, metadata=metadata)
         catalog.entries[name] = entry
         catalog.aliases[name] = name

@@ -5,7 +5,7 @@ Intake's own drivers ignore parameters that they do not know, and so read other 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,12 +15,15 @@ from intake.readers.readers import BaseReader
 from hven.catalog.resolve import available, resolve
 from hven.core.errors import SettingsError, UnknownNameError
 from hven.model.data_id import DataId, TypeName
+from hven.store import accessor
 from hven.store.read import open_product
 
 if TYPE_CHECKING:
     import xarray as xr
 
 _OWN = ("dataset_type", "keys", "root", "chunks")
+_FIXED = ("dataset_type", "keys")
+"""What an entry is; another type is another entry."""
 
 
 class ProductReader(BaseReader):  # type: ignore[misc] # intake has no types
@@ -43,15 +46,34 @@ class ProductReader(BaseReader):  # type: ignore[misc] # intake has no types
     ------
     SettingsError
         When the data root is not known or does not exist.
+    UnknownNameError
+        For a parameter that the entry does not have, its own type among them; it lists those it has.
     """
 
     output_instance = "xarray:Dataset"
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        declared = self.metadata.get("dataset_type", self.kwargs["dataset_type"])
+        if self.kwargs["dataset_type"] != declared:  # given to the whole catalog
+            raise _not_its_own("dataset_type", declared, self.kwargs["keys"])
+
+    def __call__(self, **parameters: Any) -> ProductReader:
+        """Return the entry with parameters."""
+        self._refuse_fixed(parameters)
+        return type(self)(metadata=self.metadata, **{**self.kwargs, **parameters})
+
+    def read(self, **parameters: Any) -> xr.Dataset:
+        """Open the dataset lazily."""
+        self._refuse_fixed(parameters)
+        dataset: xr.Dataset = super().read(**parameters)
+        return dataset
 
     def _read(self, **parameters: Any) -> xr.Dataset:
         root, type_name, keys, chunks = self._split(parameters)
         folder = resolve(root, type_name, keys, parameters)
         dataset: xr.Dataset = open_product(folder, chunks=chunks)
-        dataset.attrs.update(hven_id=folder.name, hven_folder=str(folder))
+        dataset.attrs.update({accessor.ID: folder.name, accessor.FOLDER: str(folder)})
         return dataset
 
     def available(self) -> list[DataId]:
@@ -61,8 +83,12 @@ class ProductReader(BaseReader):  # type: ignore[misc] # intake has no types
 
     def discover(self, **parameters: Any) -> xr.Dataset:
         """Open the dataset; nothing is read."""
-        dataset: xr.Dataset = self.read(**parameters)
-        return dataset
+        return self.read(**parameters)
+
+    def _refuse_fixed(self, parameters: Mapping[str, Any]) -> None:
+        for name in _FIXED:
+            if name in parameters:
+                raise _not_its_own(name, self.kwargs["dataset_type"], self.kwargs["keys"])
 
     @staticmethod
     def _split(parameters: dict[str, Any]) -> tuple[Path, TypeName, tuple[str, ...], Any]:
@@ -73,13 +99,17 @@ class ProductReader(BaseReader):  # type: ignore[misc] # intake has no types
         return Path(root), TypeName.parse(own["dataset_type"]), tuple(own["keys"]), own["chunks"]
 
 
+def _not_its_own(name: str, type_name: str, keys: Sequence[str]) -> UnknownNameError:
+    return UnknownNameError(f"parameter of {type_name}", name, keys)
+
+
 class InstrumentCatalog(BaseReader):  # type: ignore[misc] # intake has no types
     """Catalog of an instrument, an entry of `main.yaml`; ``cat["panoseti"]["L1/panoseti.ph1024"]`` looks through it."""
 
     output_instance = "intake.readers.entry:Catalog"
 
-    def _read(self, url: str) -> Catalog:
-        return Catalog.from_yaml_file(url)
+    def _read(self, url: str, **parameters: Any) -> Catalog:
+        return Catalog.from_yaml_file(url)(**parameters)
 
     def __iter__(self) -> Iterator[str]:
         """Names of the entries."""

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hven.model.product import Product
-from hven.observatory import accessor
+from hven.store import accessor
 from hven.store.read import open_product as read_product
 
 if TYPE_CHECKING:

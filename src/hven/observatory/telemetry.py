@@ -70,7 +70,7 @@ class Measured(Calibrated):
             ds = obs.with_telemetry(obs.open("magis.drops", observation="...", detector=1))
             ds.plot.scatter(x="laser_power", y="phase")
         """
-        from hven.observatory.accessor import ID
+        from hven.store.accessor import ID
         from hven.telemetry.night import join
 
         data_id: DataId = self.product(str(dataset.attrs[ID])).ref.data_id

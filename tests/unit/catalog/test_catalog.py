@@ -133,3 +133,46 @@ def test_files_are_written_where_asked(tmp_path):
 
     assert {f.name for f in written} == {"main.yaml", "panoseti.yaml"}
     assert NAME in list(intake.open_catalog(tmp_path / "new" / "panoseti.yaml"))
+
+
+def test_parameters_given_to_an_instrument_go_to_its_entries(root, repository):
+    publish(root)
+    catalog = intake.open_catalog(repository / "catalogs" / "main.yaml")
+
+    for entry in (catalog["panoseti"](**GIVEN)[NAME], catalog(**GIVEN)["panoseti"][NAME]):
+        assert entry.read().sizes["time"] == 3
+    for entry in (catalog["panoseti"](foo=1)[NAME], catalog(foo=1)["panoseti"][NAME]):
+        with pytest.raises(UnknownNameError, match="Known: day_obs, detector, instrument, observation"):
+            entry.read(**GIVEN)
+
+
+def test_an_entry_stays_of_its_type(entry, root, repository):
+    publish(root)
+    publish(root, "L0/panoseti.ph1024", run="panoseti/raw/all")
+    catalog = intake.open_catalog(repository / "catalogs" / "panoseti.yaml")
+    other = {"dataset_type": "L0/panoseti.ph1024"}
+
+    for attempt in (
+        lambda: entry(**other, **GIVEN),
+        lambda: entry(**GIVEN).read(**other),
+        lambda: entry(keys=["day_obs"]),
+        lambda: catalog(**other)[NAME],
+    ):
+        with pytest.raises(UnknownNameError, match=r"unknown parameter of L1/panoseti\.ph1024"):
+            attempt()
+
+
+def test_a_dataset_opened_through_the_catalog_tells_where_it_comes_from(repository, root):
+    publish(root)
+    code = f"""
+import intake
+entry = intake.open_catalog("catalogs/main.yaml")["panoseti"]["{NAME}"]
+print(entry(**{GIVEN}).read().hven.data_id["detector"])
+"""
+    environment = {**os.environ, "HVEN_ROOT": str(root)}
+
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=repository, env=environment, capture_output=True, text=True, check=True
+    )
+
+    assert done.stdout == "1\n"

@@ -36,7 +36,7 @@ class HvenAccessor:
             return str(self._dataset.attrs[ID])
         except KeyError:
             raise DatasetNotFoundError(
-                "this dataset does not say which product it is", hint="Open it with `obs.open`."
+                "this dataset does not say which product it is", hint="Open it with `obs.open`, or through the catalog."
             ) from None
 
     @cached_property
