@@ -51,7 +51,7 @@ from hven.cli.submit import submit
 from hven.cli.telemetry import telemetry
 from hven.cli.up import up
 from hven.cluster.threads import only_one_for_algebra
-from hven.core.errors import HvenError
+from hven.core.errors import HvenError, InfrastructureError
 
 app = typer.Typer(
     name="hven",
@@ -108,11 +108,21 @@ app.add_typer(contribute, name="contribute")
 
 
 def main() -> NoReturn:
-    """Run a command; errors hven raises on purpose become one message and the error's own exit code."""
+    """Run a command; errors hven raises on purpose, and the system's, become one message and an exit code."""
     only_one_for_algebra()
     try:
         app()
     except HvenError as error:
         sys.stderr.write(f"hven: {error}\n")
         sys.exit(error.exit_code)
+    except OSError as error:
+        sys.stderr.write(f"hven: {_told(error)}\n")
+        sys.exit(InfrastructureError.exit_code)
     sys.exit(0)
+
+
+def _told(error: OSError) -> str:
+    """What the system refused, and of which path."""
+    places = " -> ".join(str(place) for place in (error.filename, error.filename2) if place is not None)
+    what = error.strerror or str(error) or type(error).__name__
+    return f"{places}: {what}" if places else what

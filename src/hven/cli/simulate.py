@@ -12,7 +12,7 @@ def simulate(
     folder: Annotated[Path, typer.Argument(help="Where the run directories go; made if it is not there.")],
     *,
     night: Annotated[int, typer.Option(help="Observing day, YYYYMMDD.")] = 20251021,
-    seed: Annotated[int, typer.Option(help="The same seed gives the same bits.")] = 1,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same bits.")] = 1,
     scale: Annotated[float, typer.Option(min=0.001, help="Factor on the length of the runs; 1 is some 60 MB.")] = 1.0,
     instrument: Annotated[str, typer.Option(help="Whose night.")] = "panoseti",
     json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,

@@ -151,7 +151,7 @@ def simulate(
     folder: Annotated[Path, typer.Argument(help="A folder for each topic goes here; a drop folder will do.")],
     *,
     night: Annotated[int, typer.Option(help="Observing day, YYYYMMDD.")] = 20251021,
-    seed: Annotated[int, typer.Option(help="The same seed gives the same bits.")] = 1,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same bits.")] = 1,
     hours: Annotated[float, typer.Option(min=0.01, help="Length of the series.")] = 10.0,
     offset: Annotated[float, typer.Option(help="Of the observing day, in hours; -20 is Palomar's.")] = -20.0,
     topics: Annotated[list[str] | None, typer.Option("--topic", help="Which; may be given several times.")] = None,
