@@ -79,7 +79,9 @@ def publish(
     )
     with stage(root, where, user=user, acl=acl) as staging:
         times = np.datetime64(NIGHT, "ns") + np.arange(len(numbers))
-        arrays.write_dataset(staging.path, declared, xr.Dataset({"a": ("time", np.asarray(numbers))}, {"time": times}))
+        arrays.write_dataset(
+            staging.path, declared, xr.Dataset({"a": ("time", np.asarray(numbers, np.int64))}, {"time": times})
+        )
         record = _provenance(staging.id, where, run, inputs, maker)
         published = staging.publish(record, declared)
     if not user:

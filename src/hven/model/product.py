@@ -25,7 +25,7 @@ class Product:
     form
         ``array`` or ``table``.
     begin_ns, end_ns
-        Time span of the data, UTC nanoseconds, half-open; equal where there are no rows.
+        Time span of the data, UTC nanoseconds, half-open; both 0 where the data have no times.
     rows, size_bytes
         Length along the row dim, and bytes on disk.
     digest
@@ -60,3 +60,8 @@ class Product:
     quantum_key: str = ""
     output: str = ""
     flags: tuple[str, ...] = field(default=())
+
+    @property
+    def timed(self) -> bool:
+        """Whether its data have times."""
+        return (self.begin_ns, self.end_ns) != (0, 0)

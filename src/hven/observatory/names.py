@@ -41,5 +41,27 @@ def resolve(name: str, level: str | None, types: Iterable[DatasetType]) -> Datas
         return fitting[str(Level(level))]
     if len(fitting) > 1:
         levels = ", ".join(sorted(fitting))
-        raise AmbiguousNameError(f"{name} exists at levels {levels}", hint=f"Say which, e.g. level={max(fitting)!r}.")
+        raise AmbiguousNameError(f"{name} exists at levels {levels}", hint=f"Say which, e.g. {max(fitting)}/{name}.")
     return next(iter(fitting.values()))
+
+
+def check_level(level: str | None) -> None:
+    """Raise UnknownNameError, which lists the levels there are, for another; None is any."""
+    if level is not None and level not in list(Level):
+        raise UnknownNameError("level", str(level), Level)
+
+
+def bare(name: str) -> str:
+    """Name without its level.
+
+    Examples
+    --------
+    >>> bare("L1/panoseti.ph1024"), bare("panoseti.ph1024")
+    ('panoseti.ph1024', 'panoseti.ph1024')
+    """
+    return name.partition("/")[2] or name
+
+
+def means(name: str, found: TypeName) -> bool:
+    """Whether what people write is a type, also where they leave the instrument out, as for what they save."""
+    return bare(name) in {found.name, found.name.partition(".")[2]}

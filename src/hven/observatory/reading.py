@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from hven.core.errors import DatasetNotFoundError
@@ -15,6 +16,7 @@ from hven.model.provenance import Provenance
 from hven.model.query import DataQuery
 from hven.observatory.describe import Description
 from hven.observatory.messages import not_there, nothing_fits, several
+from hven.observatory.names import bare, check_level, means
 from hven.observatory.table import table
 from hven.observatory.view import View
 
@@ -70,7 +72,14 @@ class Reading(View):
             One row for each product; columns `level, type`, data ID keys, `begin, end, created` (UTC), `rows, size`
             (bytes), `flags, task, run, user, id, path`.
         """
-        return table(self.query(dataset_type, level=level, where=where, collection=collection, bad=bad, **data_id))
+        found = self.query(dataset_type, level=level, where=where, collection=collection, bad=bad, **data_id)
+        return table(found, () if found else self._expected_keys(dataset_type, level, data_id))
+
+    def _expected_keys(self, dataset_type: str, level: str | None, data_id: Iterable[str]) -> set[str]:
+        """Data ID keys that what fits would have, as far as they are declared."""
+        name = bare(dataset_type)
+        fitting = (t for t in self.dataset_types if name in {"", t.name} and level in {None, t.level})
+        return {"instrument", *data_id, *(key for declared in fitting for key in declared.keys)}
 
     def query(
         self,
@@ -87,6 +96,7 @@ class Reading(View):
         return found if bad else good(marks_of(self.registry.annotations()), found)
 
     def _query(self, dataset_type: str, level: str | None, query: DataQuery, collection: str) -> list[Product]:
+        check_level(level)
         if not dataset_type:
             found = self.registry.find(None, query, collection=collection)
             return [p for p in found if level is None or p.ref.type.level == level]
@@ -255,12 +265,10 @@ class Reading(View):
 
     def _type_names(self, name: str, level: str | None, collection: str) -> list[TypeName]:
         if not owner_of(collection):
-            wanted = name.partition("/")[2] or name
             if level is None and "/" not in name:
-                fitting = [t.type_name for t in self.dataset_types if t.name == wanted]
+                fitting = [t.type_name for t in self.dataset_types if t.name == name]
                 if fitting:
                     return fitting
             return [self.dataset_type(name, level).type_name]
         found = {p.ref.type for p in self.registry.find(None, collection=collection)}
-        wanted = name.partition("/")[2] or name
-        return sorted(t for t in found if wanted in {t.name, t.name.partition(".")[2]})
+        return sorted(t for t in found if means(name, t))

@@ -16,7 +16,7 @@ from hven.core.settings import Settings
 from hven.model.access import Viewer
 from hven.model.dataset_type import DatasetType
 from hven.model.instrument import Instrument
-from hven.observatory.names import resolve
+from hven.observatory.names import means, resolve
 from hven.registry.protocol import Registry
 
 
@@ -106,8 +106,14 @@ class View:
         Raises
         ------
         UnknownNameError
-            For a type that does not exist; it lists those that do.
+            For a type that does not exist; it lists those that do, or says in which collection of one's own it is.
         AmbiguousNameError
             When `level` is left out and the type exists at several.
         """
-        return resolve(name, level, self.dataset_types)
+        try:
+            return resolve(name, level, self.dataset_types)
+        except UnknownNameError as error:
+            own = sorted({p.run for p in self.registry.owned(self.user) if means(name, p.ref.type)})
+            if own:
+                error.hint = f"You have it in {', '.join(own)}: name that collection to find or open it."
+            raise

@@ -172,3 +172,17 @@ def test_words_of_people_are_listed_as_they_are(made):
     run("hold", "add", made.id, "--reason", "for [run] of [/red]")
 
     assert "for [run] of [/red]" in run("hold", "list")
+
+
+def test_find_shows_no_time_of_a_product_without_times(made, site):
+    with connect() as obs:
+        timeless = publish(obs.root, detector=5, numbers=())
+        obs.registry.register([timeless], inputs={})
+
+    assert "1970" not in run("find", "panoseti.ph1024")
+    assert [r["begin"] for r in json.loads(run("find", "--detector", 5, "--json"))] == [None]
+
+
+def test_find_at_a_level_that_does_not_exist_is_no_empty_list(made):
+    with pytest.raises(UnknownNameError, match="Known: L0, L1, L2"):
+        run("find", "--level", "L9")

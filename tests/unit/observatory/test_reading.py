@@ -267,3 +267,51 @@ def test_keys_may_come_out_of_a_table(obs, two):
     assert obs.one(TYPE, "L1", detector=row["detector"]) == two[1]
     saved = obs.save(xr.Dataset({"a": 1}), "x", detector=row["detector"], day_obs=row["day_obs"])
     assert saved.ref.data_id["detector"] == 254
+
+
+@pytest.mark.parametrize("dataset_type", ["", TYPE])
+def test_a_level_that_does_not_exist_is_answered_with_those_that_do(obs, dataset_type):
+    with pytest.raises(UnknownNameError, match="L9"):
+        obs.find(dataset_type, level="L9")
+    with pytest.raises(UnknownNameError, match="Known: L0, L1, L2"):
+        obs.tree(level="L9")
+    with pytest.raises(UnknownNameError, match="Known: L0, L1, L2"):
+        obs.find("my-flat", level="l2", collection="u/ada/my-flat")
+
+
+def test_an_empty_table_has_the_columns_of_a_full_one(obs, two):
+    full = obs.find(TYPE, level="L1")
+
+    nothing = obs.find(TYPE, level="L1", detector=77)
+
+    assert len(nothing) == 0
+    assert list(nothing.columns) == list(full.columns)
+    assert {n: str(nothing[n].dtype) for n in ("begin", "end")} == {n: str(full[n].dtype) for n in ("begin", "end")}
+    assert {"day_obs", "observation", "detector"} <= set(obs.find(observation="nothing").columns)
+    assert "visit" in obs.find(visit=3).columns
+
+
+def test_a_product_without_times_has_none_in_the_table(obs, two):
+    timeless = publish(obs.root, detector=5, numbers=())
+    obs.registry.register([timeless], inputs={})
+
+    found = obs.find(TYPE, level="L1").set_index("id")
+
+    assert found.loc[timeless.id, ["begin", "end"]].isna().all()
+    assert found.loc[two[0].id, "begin"] == pd.Timestamp(NIGHT, tz="UTC")
+    assert found["end"].dtype == "datetime64[ns, UTC]"
+
+
+@pytest.mark.parametrize("name", ["my-flat", "panoseti.my-flat", "L2/panoseti.my-flat"])
+def test_what_only_you_have_saved_is_answered_with_its_collection(obs, name):
+    saved = obs.save(xr.Dataset({"a": 1}), "my-flat", detector=1)
+
+    for ask in (obs.open, obs.explain, obs.describe, obs.find):
+        with pytest.raises(UnknownNameError, match=f"You have it in {saved.run}"):
+            ask(name)
+
+
+def test_a_type_of_several_levels_is_answered_with_a_name_that_serves(obs):
+    with pytest.raises(AmbiguousNameError, match=r"e\.g\. L1/panoseti\.ph1024\."):
+        obs.describe(TYPE)
+    assert obs.describe("L1/panoseti.ph1024").head.startswith("L1/panoseti.ph1024")
