@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 FORMATS = ("fits", "parquet", "zarr")
 UNIX_EPOCH_MJD = 40587
-_FITS_TEXT = 68
 _PARQUET_META = b"hven"
 
 
@@ -77,7 +76,14 @@ def file_stem(product: Product) -> str:
 
 def _zarr(dataset: xr.Dataset, target: Path, facts: dict[str, str]) -> None:
     chosen = {f"hven_{name}": value for name, value in facts.items()}
-    dataset.drop_encoding().assign_attrs(chosen).to_zarr(target, mode="w-", zarr_format=3, consolidated=False)
+    clean = _with_text_declared(dataset).drop_encoding().assign_attrs(chosen)
+    clean.to_zarr(target, mode="w-", zarr_format=3, consolidated=False)
+
+
+def _with_text_declared(dataset: xr.Dataset) -> xr.Dataset:
+    """Lazy text as text: xarray would read all of it, with a warning, only to learn that it is no other object."""
+    lazy = {n: v for n, v in dataset.variables.items() if v.dtype.kind == "O" and v.chunks is not None}
+    return dataset.assign({n: v.astype(np.dtypes.StringDType()) for n, v in lazy.items()})
 
 
 def _parquet(dataset: xr.Dataset, target: Path, facts: dict[str, str]) -> None:
@@ -112,7 +118,7 @@ def _fits(dataset: xr.Dataset, target: Path, facts: dict[str, str]) -> None:
         raise ConfigurationError("FITS needs astropy", hint='Install it with: pip install "hven[fits]".') from None
     primary = fits.PrimaryHDU()
     for name in ("dataset_type", "id", "data_id", "digest"):
-        primary.header[f"HIERARCH HVEN {name.upper()}"] = facts[name][:_FITS_TEXT]
+        primary.header[f"HIERARCH HVEN {name.upper()}"] = facts[name]
     record = fits.BinTableHDU.from_columns(
         [fits.Column("provenance", f"{len(facts['provenance'].encode())}A", array=[facts["provenance"]])],
         name="PROVENANCE",

@@ -49,6 +49,7 @@ def test_fits_holds_every_variable_and_exact_times(obs, made, wide, tmp_path):
         assert opened["SCALAR"].data.tolist() == [7.5]
         record = json.loads(opened["PROVENANCE"].data["provenance"][0])
         assert record["id"] == opened[0].header["HVEN ID"] == made.id
+        assert json.loads(opened[0].header["HVEN DATA_ID"]) == dict(made.ref.data_id)
 
 
 def test_parquet_holds_a_table_with_units_and_provenance(obs, made, wide, tmp_path):
@@ -74,6 +75,19 @@ def test_zarr_reads_back_the_same(obs, made, wide, tmp_path):
     read = xr.open_zarr(file, consolidated=False, chunks=None)
     xr.testing.assert_equal(read, wide.drop_vars("name"))
     assert read.attrs["hven_id"] == made.id
+
+
+@pytest.mark.filterwarnings("error")
+def test_zarr_holds_lazy_text(obs, made, wide, tmp_path):
+    text = wide[["name"]].assign_coords(place=("time", ["x", "", "yé", "z"]))
+    lazy = text.assign({n: text[n].astype(object).chunk(time=2) for n in ("name", "place")})
+
+    file = export(obs.root, made, lazy, "zarr", tmp_path / "x.zarr")
+
+    read = xr.open_zarr(file, consolidated=False, chunks=None)
+    assert read["name"].values.tolist() == ["a", "bé", "", "dddd"]
+    assert read["place"].values.tolist() == ["x", "", "yé", "z"]
+    assert set(read.coords) == {"time", "place"}
 
 
 def test_get_names_the_file_after_the_dataset(obs, made, tmp_path, monkeypatch):
