@@ -12,12 +12,12 @@ if TYPE_CHECKING:
     from rich.progress import Progress
     from rich.table import Table
 
-_WIDE = 250
-"""Columns of a line that goes into a file or a pipe."""
+_WIDE = 10_000
+"""Columns of a line that goes into a file or a pipe: paths, and reasons that name them, stay findable in it."""
 
 
 def output() -> Console:
-    """Console of the standard output; a line without a terminal has room for ids and paths."""
+    """Console of the standard output; without a terminal lines are as long as what they say."""
     from rich.console import Console
 
     width = None if sys.stdout.isatty() else _WIDE

@@ -70,7 +70,12 @@ class Reading(View):
         -------
         pandas.DataFrame
             One row for each product; columns `level, type`, data ID keys, `begin, end, created` (UTC), `rows, size`
-            (bytes), `flags, task, run, user, id, path`.
+            (bytes), `flags, task, run, user, id, path`. `begin` and `end` of what has no times are NaT.
+
+        Raises
+        ------
+        UnknownNameError
+            For a type or level that does not exist; it lists those that do.
         """
         found = self.query(dataset_type, level=level, where=where, collection=collection, bad=bad, **data_id)
         return table(found, () if found else self._expected_keys(dataset_type, level, data_id))

@@ -25,13 +25,27 @@ def test_a_table_shows_text_from_outside_as_it_is(capsys):
     assert "x" * 180 in said
 
 
-def test_what_is_longer_than_the_line_goes_on_in_the_next(capsys):
-    shown = table("name")
-    shown.add_row("y" * 600)
+def test_a_line_that_goes_into_a_pipe_is_as_long_as_what_it_says(capsys):
+    shown = table("file", "reason")
+    shown.add_row("y" * 200, f"{'z' * 200}: broken")
 
     output().print(shown)
 
-    assert capsys.readouterr().out.count("y") == 600
+    assert f"{'y' * 200}  {'z' * 200}: broken" in capsys.readouterr().out
+
+
+def test_what_is_longer_than_the_terminal_goes_on_in_the_next_line(capsys, monkeypatch):
+    monkeypatch.setenv("TERM", "dumb")
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    shown = table("name")
+    shown.add_row("y" * 200)
+
+    output().print(shown)
+
+    said = capsys.readouterr().out
+    assert said.count("y") == 200
+    assert max(map(len, said.splitlines())) <= 80
 
 
 def test_progress_shows_text_from_outside_as_it_is(monkeypatch):
@@ -53,7 +67,7 @@ def test_ingest_names_files_and_reasons_whole(capsys, folder):
 
     show(Report([FileResult(path, "", FileState.QUARANTINED, reason=reason)], errors=[reason]), as_json=False)
 
-    lines = capsys.readouterr().out.replace("\n", "").split()
+    lines = capsys.readouterr().out.split()
     assert lines.count(path) == 1
     assert lines.count(f"{path}:") == 2
 
