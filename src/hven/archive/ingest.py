@@ -15,7 +15,7 @@ from hven.archive.ledger import Ledger, Seen
 from hven.archive.products import NOWHERE, ProductMaker
 from hven.archive.raw import RawArchive
 from hven.archive.raw_manifest import RawManifest
-from hven.archive.results import FileResult, FileState, ProductResult, Report, told
+from hven.archive.results import FileResult, FileState, ProductResult, Report, told, words
 from hven.core.errors import CancelledError, ConfigurationError, HvenError, NotFoundError
 from hven.core.logging import get_logger
 from hven.core.settings import Settings
@@ -252,7 +252,7 @@ class Archive:
 
 
 def _failed(what: str, error: Exception) -> str:
-    _log.error("it could not be ingested", what=what, exc_info=error)
+    _log.error("it could not be ingested", what=what, **words(error))
     return f"{what}: {told(error)}"
 
 

@@ -17,7 +17,7 @@ from typing import Any
 from hven.archive.convert import Source, convert
 from hven.archive.raw_manifest import RawManifest, RawRecord
 from hven.archive.restore import restore
-from hven.archive.results import ProductResult, told
+from hven.archive.results import ProductResult, told, words
 from hven.core.clock import now_ns
 from hven.core.errors import CancelledError, InfrastructureError
 from hven.core.logging import get_logger
@@ -90,7 +90,7 @@ class ProductMaker:
             except (CancelledError, OSError, InfrastructureError):  # the machinery, not the data: it is tried again
                 raise
             except Exception as error:  # noqa: BLE001 - one dataset never stops the rest
-                _log.error("an L0 product could not be made", dataset=str(ref), exc_info=error)
+                _log.error("an L0 product could not be made", dataset=str(ref), **words(error))
                 self.registry.record_quanta([_failure(ref, key_of(ref, files, manifest), error)])
                 results.append(ProductResult(str(ref), error=told(error), files=tuple(f.name for f in files)))
         return results

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 from hven.core.errors import DataError, HvenError, InfrastructureError
 
@@ -61,6 +62,11 @@ def told(error: Exception) -> str:
     "KeyError: 'day'"
     """
     return str(error) if isinstance(error, HvenError | OSError) else f"{type(error).__name__}: {error}"
+
+
+def words(error: Exception) -> dict[str, Any]:
+    """What a log says of an error: where it happened as well, unless it is one of ours or the system's."""
+    return {"error": told(error), **({} if isinstance(error, HvenError | OSError) else {"exc_info": error})}
 
 
 @dataclass(slots=True)
