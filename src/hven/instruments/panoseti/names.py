@@ -89,7 +89,7 @@ def parse_file_name(name: str) -> FrameFileName | None:
         return None
     numbers = {k: int(match[k]) for k in ("bytes", "module", "sequence")}
     if too_high := [k for k, number in numbers.items() if number > _HIGHEST]:
-        raise FormatError(Path(name), f"the name has a number of {too_high[0]} above {_HIGHEST}")
+        raise FormatError(Path(name), f"the {too_high[0]} number in the name is above {_HIGHEST}")
     try:
         start_ns = _start_ns(match)
     except ConfigurationError as error:

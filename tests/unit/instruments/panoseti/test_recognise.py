@@ -32,8 +32,8 @@ def test_names_in_every_time_style():
     [
         ("2025-13-45T99-18-22Z", "module_254.seqno_0", "'2025-13-45T99:18:22Z' is no time"),
         ("2500-11-15T07-18-22Z", "module_254.seqno_0", "no time that can be kept"),
-        ("2025-11-05T07-18-22Z", "module_99999999999999999999.seqno_0", "number of module above 65535"),
-        ("2025-11-05T07-18-22Z", "module_254.seqno_70000", "number of sequence above 65535"),
+        ("2025-11-05T07-18-22Z", "module_99999999999999999999.seqno_0", "module number in the name is above 65535"),
+        ("2025-11-05T07-18-22Z", "module_254.seqno_70000", "sequence number in the name is above 65535"),
     ],
 )
 def test_a_name_that_cannot_be_is_told_with_the_file_and_hides_no_other(panoseti, tmp_path, time, numbers, says):
