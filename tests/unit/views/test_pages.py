@@ -11,7 +11,7 @@ import panel as pn
 import pytest
 from bokeh.document import Document
 
-from hven.batch.model import Estimate, JobClass, JobRequest, JobState
+from hven.batch.model import Again, Estimate, JobClass, JobRequest, JobState
 from hven.batch.store import JobStore
 from hven.batch.tables import JOB, QUANTUM_PROGRESS
 from hven.batch.triage.model import Decision
@@ -313,6 +313,33 @@ def test_an_ended_job_says_how_long_it_took_beside_what_was_expected(empty):
     assert "4 min 00 s <span class='quiet'>of 1 min</span>" in text
     assert "4 times as long" in text
     assert "8 no work" in text
+
+
+@pytest.mark.parametrize(("state", "error", "said"), [("SUCCEEDED", "", False), ("FAILED", "no disk", True)])
+def test_an_ended_job_says_what_went_wrong_and_nothing_of_its_last_quantum(empty, state, error, said):
+    store = JobStore(Database(empty.settings.platform_url))
+    number = ran(store, "zara", JobState(state), ended=["done"])
+    with store.database.write() as connection:
+        connection.execute(JOB.update().where(JOB.c.id == number).values(message="last quantum", error=error))
+    text = text_of(empty, "jobs", by="zara", show=state.lower())
+    assert "last quantum" not in text
+    assert ("no disk" in text) is said
+
+
+@pytest.mark.parametrize(
+    ("again", "words"),
+    [
+        ({"failed": True}, ">only what failed<"),
+        ({"step": "showers", "data_id": "detector=1"}, ">step showers, data ID detector=1<"),
+    ],
+)
+def test_a_restart_says_what_was_chosen(empty, again, words):
+    store = JobStore(Database(empty.settings.platform_url))
+    number = ran(store, "zara", JobState.FAILED, ended=["failed"])
+    store.restart(number, who="zara", again=Again(**again))
+    text = text_of(empty, "jobs", job=str(number))
+    assert words in text
+    assert "True" not in text
 
 
 @pytest.mark.parametrize(

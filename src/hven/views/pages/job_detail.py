@@ -15,7 +15,7 @@ from hven.views.actions import Actions, Ask
 from hven.views.pages import job_times
 from hven.views.pages.job_actions import actions
 from hven.views.pages.job_failures import decide, kinds_of, shown
-from hven.views.pages.job_words import counted, data, starts, took_s, waits
+from hven.views.pages.job_words import counted, data, how, starts, took_s, waits
 from hven.views.url import Url
 
 LOG_LINES = 60
@@ -159,7 +159,7 @@ def _events(observatory: Observatory, job: Any) -> str:
     events = batch.events(observatory.settings, job.id)
     rows = [
         [(formats.utc(e.time_ns), "name"), (escape(e.who), ""), (escape(e.what), "name"),
-         (escape(", ".join(f"{k} {v}" for k, v in e.parameters.items())), "wrap")]
+         (escape(how(e.parameters)), "wrap")]
         for e in events[:EVENTS]
     ]  # fmt: skip
     note = f"the last {EVENTS} of {len(events)}" if len(events) > EVENTS else ""

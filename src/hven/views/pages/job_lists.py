@@ -94,7 +94,7 @@ def _ended(job: Any, opens: Opens) -> list[markup.Cell]:
     return [
         *_named(job, opens),
         (job_words.progress(job), "name"), (job_words.took(job), "number"), (formats.utc(job.ended_ns), "number"),
-        _whose(job), (escape(job.error or job.message), "wrap"),
+        _whose(job), (escape(job.error), "wrap"),
     ]  # fmt: skip
 
 

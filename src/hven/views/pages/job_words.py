@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from hven.core.clock import NS, now_ns
@@ -11,12 +12,25 @@ SLOW = 1.5
 """What takes so many times longer than expected is said to."""
 SHORTEST_S = 60.0
 """Starting takes its time: no job is expected to take less than this."""
+_NAMES = {"failed": "only what failed", "data_id": "data ID"}
 
 
 def data(job: Any) -> str:
     """Say what data a job takes."""
     values = [f"{k} {', '.join(str(v) for v in vs)}" for k, vs in job.request.values.items()]
     return "; ".join([*values, *([job.request.where] if job.request.where else [])]) or "everything"
+
+
+def how(parameters: Mapping[str, Any]) -> str:
+    """Say what was chosen of what could be, in words.
+
+    Examples
+    --------
+    >>> how({"failed": True, "step": "", "data_id": ""}), how({"failed": False, "step": "qc", "data_id": "detector=1"})
+    ('only what failed', 'step qc, data ID detector=1')
+    """
+    chosen = {_NAMES.get(k, formats.words(k)): v for k, v in parameters.items() if v not in (False, "", None)}
+    return ", ".join(name if value is True else f"{name} {value}" for name, value in chosen.items())
 
 
 def took_s(job: Any) -> float:
