@@ -121,17 +121,19 @@ def _events(observatory: Observatory, found: pd.DataFrame, what: str, detector: 
     kind = "pulses" if what.startswith("img") else "showers"
     product = queries.pick(found, Level.L2, kind, detector)
     frames = queries.pick(found, Level.L1, what, detector)
-    if product is None or frames is None:
+    if product is None:
         text = f"The table of {kind} of this detector has not been made."
         return markup.html(markup.empty(f"No {kind} yet", text, f"hven submit panoseti/{kind} --shared"))
+    if frames is None:
+        text = f"The {kind} are there; their images are shown from calibrated frames, which have not been made."
+        return markup.html(markup.empty("No calibrated frames yet", text, "hven submit panoseti/calibrate --shared"))
     return Events(observatory, product, frames, kind, source).panel()
 
 
 def _housekeeping(observatory: Observatory, found: pd.DataFrame, detector: int, source: str) -> Any:
     product = queries.pick(found, Level.L1, "housekeeping")
     if product is None:
-        text = "The numbers are made from the recorded housekeeping by the calibration."
-        return markup.html(markup.empty("No housekeeping yet", text, "hven submit panoseti/calibrate --shared"))
+        return markup.html(_no_housekeeping(recorded=queries.pick(found, Level.L0, "housekeeping") is not None))
     table = queries.read_table(observatory, product)
     mine = table[table["detector"] == detector].sort_values("time")
     if not len(mine):
@@ -144,6 +146,13 @@ def _housekeeping(observatory: Observatory, found: pd.DataFrame, detector: int, 
     ]  # fmt: skip
     grid = pn.FlexBox(*[p for p in plots if p is not None], gap=f"{2 * theme.SPACE}px", sizing_mode="stretch_width")
     return section("Housekeeping", grid, note=f"{len(mine):,} readings of detector {detector}")
+
+
+def _no_housekeeping(*, recorded: bool) -> str:
+    if not recorded:
+        return markup.empty("No housekeeping", "None was recorded with this observation.")
+    text = "The numbers are made from the recorded housekeeping by the calibration."
+    return markup.empty("No housekeeping yet", text, "hven submit panoseti/calibrate --shared")
 
 
 def _readings(table: pd.DataFrame, title: str, units: str, columns: list[str], **take: Any) -> Any:
