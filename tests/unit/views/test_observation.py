@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import html
+import re
+import shlex
+
 import panel as pn
 import pytest
 from bokeh.document import Document
@@ -44,3 +48,12 @@ def test_events_whose_frames_are_not_calibrated_ask_for_the_calibration(night, s
     assert "No calibrated frames yet" in text
     assert "hven submit panoseti/calibrate" in text
     assert "No showers yet" not in text
+
+
+def test_the_command_that_says_why_an_observation_has_no_frames_can_be_run(night):
+    text = html.unescape(text_of(night, observation="nowhere.20251022T050000Z"))
+    _, _, name, *options = shlex.split(re.search(r"hven explain [^<]+", text)[0])
+    asked = dict(zip(options[::2], options[1::2], strict=True))
+    told = night.explain(name, asked.pop("--level", None), observation=asked.pop("--observation"))
+    assert not asked
+    assert told.asked.startswith("L0/panoseti.ph1024")

@@ -106,7 +106,7 @@ def _asked(url: Url, options: dict[str, str]) -> str | None:
 def _body(observatory: Observatory, url: Url, of_one: pd.DataFrame, name: str, dataset: str | None) -> list[Any]:
     if dataset is None:
         text = markup.empty(f"No frames of observation {name}", "Nothing of this name holds frames of a detector.",
-                            f'hven explain panoseti.ph1024 --observation "{name}"')  # fmt: skip
+                            f'hven explain panoseti.ph1024 --level L0 --observation "{name}"')  # fmt: skip
         return [markup.html(text)]
     detector, what = int(dataset.partition(".")[0]), dataset.partition(".")[2]
     mine = of_one[(of_one["detector"] == detector) | of_one["detector"].isna()]
