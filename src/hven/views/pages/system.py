@@ -16,6 +16,7 @@ from hven.observatory.quanta import count_quanta
 from hven.views import formats, markup, queries, states, theme
 from hven.views.following import keep_fresh
 from hven.views.frame import Content, guarded, section
+from hven.views.pages import system_quarantine
 from hven.views.url import Url
 from hven.views.verdict import Verdict
 
@@ -25,7 +26,6 @@ LATE_S = 60.0
 BEAT_S = 5
 """Ages of signs of life are shown in steps, so that the page does not change all the time."""
 NEARLY_FULL = 0.9
-QUARANTINED = 20
 
 
 def page(observatory: Observatory, url: Url) -> Content:  # noqa: ARG001 - this page has no state of its own
@@ -47,11 +47,9 @@ def page(observatory: Observatory, url: Url) -> Content:  # noqa: ARG001 - this 
 def _parts(observatory: Observatory) -> list[str]:
     services = list(status(observatory.settings).services)
     disks = {"data": observatory.root, "state": observatory.settings.state}
-    quarantined = _quarantine(observatory.root)
+    quarantined = system_quarantine.records(observatory.root)
     judged = judge(services, {name: shutil.disk_usage(p) for name, p in disks.items()}, len(quarantined))
-    return [
-        markup.banner(judged), _services(services), _disks(disks), _quarantine_table(observatory.root, quarantined),
-    ]  # fmt: skip
+    return [markup.banner(judged), _services(services), _disks(disks), system_quarantine.shown(quarantined)]
 
 
 def condition(service: ServiceStatus) -> str:
@@ -108,21 +106,6 @@ def _disks(disks: dict[str, Path]) -> str:
         chip = states.chip("full", "nearly full") if usage.used > NEARLY_FULL * usage.total else states.chip("ok")
         rows.append([(name, ""), (chip, ""), (markup.bar(usage.used / usage.total, label), "")])
     return markup.heading("Disks") + markup.table(["Disk", "State", "Filling"], rows)
-
-
-def _quarantine(root: Path) -> list[Path]:
-    folder = root / "quarantine"
-    return sorted(p for p in folder.rglob("*") if p.is_file()) if folder.is_dir() else []
-
-
-def _quarantine_table(root: Path, files: list[Path]) -> str:
-    if not files:
-        return markup.heading("Quarantine") + markup.empty("Nothing in quarantine", "Every raw file was accepted.")
-    rows = [
-        [(escape(str(p.relative_to(root / "quarantine"))), "wrap"), (formats.size(p.stat().st_size), "number")]
-        for p in files[:QUARANTINED]
-    ]
-    return markup.heading("Quarantine", f"{len(files)} files") + markup.table(["File", "Size"], rows)
 
 
 def _registry(observatory: Observatory) -> Any:
