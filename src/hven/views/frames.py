@@ -15,7 +15,7 @@ from hven.core.errors import DatasetNotFoundError
 from hven.model.data_id import Level
 from hven.model.product import Product
 from hven.observatory import Observatory
-from hven.views import formats, markup, queries, theme
+from hven.views import formats, markup, placed, queries, theme
 from hven.views.figures.images import pixel_map
 from hven.views.figures.series import light_curves, waterfall, waterfall_data
 from hven.views.frame import section
@@ -54,6 +54,7 @@ class Frames:
             )
         }  # fmt: skip
         self.raw = self._need("raw")
+        self._single = placed.single(queries.read(observatory, self.raw))
         self._whole = queries.look(observatory, self.raw, RAW)
         self.cells = self._whole
         self.units = formats.unit(str(self.cells["mean"].attrs.get("units", "")))
@@ -87,14 +88,19 @@ class Frames:
         return section("Frames", self._note, both, note=str(self.raw.ref.type))
 
     def _plotted(self, pane: pn.pane.Bokeh, table: Callable[[], pd.DataFrame], what: str) -> pn.Column:
-        look = f'look = obs.overview(obs.product("{self.raw.id}"), "{RAW}", cells={queries.CELLS})'
-        line = f"{queries.opening(self.raw)}\n{look}"
+        line = queries.looking(self.raw, RAW, single=self._single)
         return plotted(pane, table, file=queries.file_stem(self.raw, what), line=line, source=self._source)
 
     def _tell(self) -> None:
         count = self.cells.attrs["rows_per_point"]
         stands = "is one frame" if count == 1 else f"stands for {count:,} frames; zoom for more"
-        markup.change(self._note, f"<p class='quiet'>Every point {stands}.</p>")
+        markup.change(self._note, f"<p class='quiet'>Every point {stands}.{self._looked_at(self.cells)}</p>")
+
+    @staticmethod
+    def _looked_at(cells: xr.Dataset) -> str:
+        """How many frames of one quadrant were read, where these are not all."""
+        rows, read = (cells.attrs.get(name, 0) for name in ("rows", "rows_read"))
+        return f" {read:,} of {rows:,} frames, evenly spread, are looked at." if read < rows else ""
 
     def _need(self, key: str) -> Product:
         product = self._products[key]
@@ -116,16 +122,22 @@ class Frames:
         image = self._read_map(key, variable)
         units = formats.unit(str(image.attrs.get("units", self.units if key == "raw" else "")))
         name = next(n for n, v in self._statistics().items() if v == choice)
-        plot = pixel_map(image, title=f"{name}, whole observation", units=units)
+        whole = self._looked_at(self._whole) if key == "raw" else ""
+        plot = pixel_map(image, title=f"{name}, {'part of the' if whole else 'whole'} observation", units=units)
         source = plot.select_one({"name": "pixels"})
         source.selected.on_change("indices", lambda _a, _o, new: self._choose(new, image.sizes["x"]))
         self._image, self._map.object = image, plot
+        self._map_take.show(self._map_line(product, key, variable))
+
+    def _map_line(self, product: Product, key: str, variable: str) -> str:
+        if key == "raw" and self._single:
+            return f'{queries.looking(product, RAW, single=True)}\nplaced.overall(look, "{variable}")'
         shown = f'ds["{RAW}"].{variable}("time")' if key == "raw" else f'ds["{variable}"]'
-        self._map_take.show(f"{queries.opening(product)}\n{shown}")
+        return f"{queries.opening(product)}\n{shown}"
 
     def _read_map(self, key: str, variable: str) -> xr.DataArray:
         if key == "raw":
-            return getattr(self._whole[variable], variable)("time")  # type: ignore[no-any-return]
+            return placed.overall(self._whole, variable)
         array = queries.read(self._observatory, self._need(key))[variable].load()
         return array.median("cell", keep_attrs=True) if "cell" in array.dims else array
 
@@ -179,12 +191,17 @@ class Frames:
         def step(index: int | None) -> None:
             shown["frame"] = queries.frame(self._observatory, product, variable, index or 0)
             picture.object = _frame(shown["frame"], index or 0)
-            line = queries.opening(product, every_row=True)
-            take.show(f'{line}\nds["{variable}"].isel(time={index or 0}).plot()')
+            take.show(self._frame_line(product, variable, index or 0))
 
         step(0)
         player.param.watch(lambda event: step(event.new), "value_throttled")
         return section("Player", pn.Column(player, picture, take, margin=0), note=f"frame by frame, {product.ref.type}")
+
+    def _frame_line(self, product: Product, variable: str, index: int) -> str:
+        line = queries.opening(product, every_row=True)
+        if variable == RAW and self._single:
+            return f"{line}\nfrom hven.views import placed\nplaced.place(ds.isel(time=[{index}]))[0].plot()"
+        return f'{line}\nds["{variable}"].isel(time={index}).plot()'
 
 
 def _frame(image: xr.DataArray, index: int) -> Any:

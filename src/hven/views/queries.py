@@ -20,6 +20,7 @@ from hven.model.query import DataQuery
 from hven.observatory import Observatory
 from hven.observatory.queries import processing as processing_of
 from hven.qc.queries import PROCESSING, UNLIMITED
+from hven.views import placed
 
 PRODUCTS = ("id", "level", "type", "what", "day_obs", "observation", "detector", "begin_ns", "end_ns", "rows",
             "size_bytes", "created_ns", "flags", "product")  # fmt: skip
@@ -165,6 +166,14 @@ def opening(product: Product, *, every_row: bool = False) -> str:
     return f'ds = obs.open("{name.name}", level="{name.level}"{keys}{", bad=True" if every_row else ""})'
 
 
+def looking(product: Product, variable: str, *, single: bool) -> str:
+    """Lines that give in a notebook what `look` gives, as `look`."""
+    asked = f'obs.product("{product.id}")'
+    if single:
+        return f"from hven.views import placed\nlook = placed.look(obs, {asked}, cells={CELLS})"
+    return f'{opening(product)}\nlook = obs.overview({asked}, "{variable}", cells={CELLS})'
+
+
 def judging(name: str, metric: str, grain: str) -> str:
     """Lines that give a metric of many products in a notebook, judged as the pages judge it."""
     if metric in PROCESSING:
@@ -224,13 +233,21 @@ def _frame(dataset: xr.Dataset) -> pd.DataFrame:
 def look(
     observatory: Observatory, product: Product, variable: str, begin_ns: int | None = None, end_ns: int | None = None
 ) -> xr.Dataset:
-    """Look at frames: `mean, min, max` of dims (time, y, x), each cell standing for some frames; see `overview`."""
+    """Look at frames: `mean, min, max` of dims (time, y, x), each cell standing for some frames; see `overview`.
+
+    Frames of one quadrant each are placed into the camera; see `hven.views.placed.look`.
+    """
+    if placed.single(read(observatory, product)):
+        return placed.look(observatory, product, cells=CELLS, begin_ns=begin_ns, end_ns=end_ns)
     return observatory.overview(product, variable, cells=CELLS, begin_ns=begin_ns, end_ns=end_ns)
 
 
 def frame(observatory: Observatory, product: Product, variable: str, index: int) -> xr.DataArray:
-    """One frame."""
-    return observatory.open_product(product, chunks=None)[variable].isel(time=index).load()
+    """One frame; a raw one of one quadrant is placed into the camera."""
+    dataset = read(observatory, product)
+    if placed.single(dataset):
+        return placed.place(dataset.isel(time=[index]))[0]
+    return dataset[variable].isel(time=index).load()
 
 
 def types(found: pd.DataFrame) -> list[TypeName]:
