@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hven.core.clock import NS, day_obs_begin, format_utc
+from hven.core.clock import NS, day_obs, day_obs_begin, format_utc, parse_utc
+from hven.core.errors import ConfigurationError
 from hven.model.annotation import Annotation, Kind, standing
 from hven.model.data_id import Level
 from hven.model.metric import Status
@@ -18,6 +22,10 @@ if TYPE_CHECKING:
     from hven.observatory.watched import Watched
 
 _DAY_NS = 86_400 * NS
+_OBSERVATION = re.compile(r"\.(\d{8}T\d{6}Z)\b")
+"""How the name of an observation ends: when it began."""
+_WHOLE_NIGHT = re.compile(r"[\w-]+/(\d{8})")
+"""Key of what is looked at night by night."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +41,7 @@ class NightSummary:
     statuses
         How many metrics are in each status.
     alarms
-        Primary alarms that were open in it.
+        Primary alarms about its data, or that were open in it and are about no night's.
     failed
         Quanta whose latest end is a failure, in words.
     said
@@ -71,11 +79,9 @@ def summarise(obs: Watched, instrument: str, night: int) -> NightSummary:
     """Look at everything that is known of a night."""
     raw = obs.query(level="L0", instrument=instrument, day_obs=night, bad=True)
     statuses = _statuses(obs, instrument, night)
-    begin = day_obs_begin(night, obs.settings.observatory.day_obs_offset_hours)
-    alarms = tuple(
-        a for a in obs.alarms.find(open_only=False)
-        if not a.cause and a.since_ns < begin + _DAY_NS and (a.is_open or a.cleared_ns >= begin)
-    )  # fmt: skip
+    offset = obs.settings.observatory.day_obs_offset_hours
+    begin = day_obs_begin(night, offset)
+    alarms = tuple(a for a in alarms_of(obs.alarms.find(open_only=False), night, offset) if not a.cause)
     failed = _failed(obs, instrument, night)
     return NightSummary(
         instrument=instrument,
@@ -88,6 +94,29 @@ def summarise(obs: Watched, instrument: str, night: int) -> NightSummary:
         failed=failed,
         said=tuple(a for a in standing(obs.annotations()) if _of_night(a, night, begin)),
     )
+
+
+def alarms_of(alarms: Iterable[Alarm], night: int, offset_hours: float) -> list[Alarm]:
+    """Alarms about the data of a night, and those about no night's data that were open in it."""
+    begin = day_obs_begin(night, offset_hours)
+    return [alarm for alarm in alarms if _alarm_of_night(alarm, night, begin, offset_hours)]
+
+
+def night_of_data(alarm: Alarm, offset_hours: float) -> int | None:
+    """Night of whose data an alarm is, whenever it was raised; None where it is about something else."""
+    with suppress(ConfigurationError):  # what only looks like a time is none
+        if whole := _WHOLE_NIGHT.fullmatch(alarm.key):
+            return int(whole[1]) if parse_utc(whole[1]) else None
+        if named := _OBSERVATION.search(alarm.text):
+            return day_obs(parse_utc(named[1]), offset_hours)
+    return None
+
+
+def _alarm_of_night(alarm: Alarm, night: int, begin: int, offset_hours: float) -> bool:
+    data = night_of_data(alarm, offset_hours)
+    if data is not None:
+        return data == night
+    return alarm.since_ns < begin + _DAY_NS and (alarm.is_open or alarm.cleared_ns >= begin)
 
 
 def _statuses(obs: Watched, instrument: str, night: int) -> Counter[str]:

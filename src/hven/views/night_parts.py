@@ -13,6 +13,7 @@ from hven.batch.model import JobState
 from hven.core.clock import NS, day_obs_begin, now_ns
 from hven.model.annotation import Annotation, Kind, bad, standing
 from hven.observatory import Observatory
+from hven.observatory import night as of_night
 from hven.views import formats, markup, states
 from hven.views.pages.alarms import judge as judge_alarms
 from hven.views.verdict import Verdict
@@ -24,17 +25,19 @@ _FAILED = frozenset({JobState.FAILED})
 
 def span(observatory: Observatory, night: int) -> tuple[int, int]:
     """Begin and end of an observing day."""
-    begin = day_obs_begin(night, observatory.settings.observatory.day_obs_offset_hours)
+    begin = day_obs_begin(night, _offset(observatory))
     return begin, begin + _DAY_NS
 
 
+def _offset(observatory: Observatory) -> float:
+    return observatory.settings.observatory.day_obs_offset_hours
+
+
 def alarms_of(observatory: Observatory, night: int) -> list[Any]:
-    """Alarms that were open in a night: those of tonight are the ones that are open now, or were before."""
-    begin, end = span(observatory, night)
-    return [
-        a for a in of_alarms.alarms(observatory.settings, open_only=False, since_ns=begin)
-        if a.since_ns < end
-    ]  # fmt: skip
+    """Alarms about the data of a night, open or not, and those about no night's data that were open in it."""
+    begin, _ = span(observatory, night)
+    found = of_alarms.alarms(observatory.settings, open_only=False, since_ns=begin)
+    return of_night.alarms_of(found, night, _offset(observatory))
 
 
 def parts(observatory: Observatory, night: int, quality: Verdict) -> dict[str, Verdict]:
@@ -50,17 +53,17 @@ def parts(observatory: Observatory, night: int, quality: Verdict) -> dict[str, V
 
 
 def _alarms(observatory: Observatory, night: int) -> Verdict:
-    """Those that are open now if it is this night; of a past one those that were never cleared, or later."""
+    """Those that are open now if it is this night; of a past one those about its data, and what outlasted it."""
     begin, end = span(observatory, night)
-    now = now_ns()
-    if begin <= now < end:
-        found = [a for a in alarms_of(observatory, night) if a.is_open]
-        return judge_alarms(found, of_alarms.last_round_ns(observatory.settings), now)
-    found = alarms_of(observatory, night)
-    stayed = [a for a in found if not a.cause and (a.is_open or a.cleared_ns >= end)]
+    now, found = now_ns(), alarms_of(observatory, night)
+    about = [a for a in found if of_night.night_of_data(a, _offset(observatory)) is not None]
+    open_ = [a for a in (found if begin <= now < end else about) if a.is_open and not a.cause]
+    if open_ or begin <= now < end:
+        return judge_alarms(open_, of_alarms.last_round_ns(observatory.settings), now)
+    stayed = [a for a in found if a not in about and not a.cause and (a.is_open or a.cleared_ns >= end)]
     if stayed:
         return Verdict("WARN", f"{len(stayed)} alarms were open at the end: {stayed[0].text}", "See the alarms.")
-    return Verdict("PASS", f"{len(found)} alarms, all over before the end." if found else "No alarm.")
+    return Verdict("PASS", f"{len(found)} alarms, all over." if found else "No alarm.")
 
 
 def _marks(observatory: Observatory, night: int, annotations: Sequence[Annotation]) -> Verdict:

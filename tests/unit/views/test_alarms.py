@@ -15,6 +15,7 @@ from hven.alarms.store import AlarmStore
 from hven.core.clock import NS, now_ns, parse_utc
 from hven.model.access import Viewer
 from hven.model.collection import AccessClass
+from hven.observatory.night import summarise
 from hven.registry.database import Database
 from hven.registry.schema import annotation
 from hven.views import frame, warm
@@ -140,6 +141,50 @@ def test_an_observation_says_who_marked_it_and_people_say_more_there(clean, monk
     why.value = "mended"
     next(b for b in page.select(pn.ui.Button) if b.label == "Take it back").clicks += 1
     assert asked == [("annotations", {"kind": "retract", "retracts": mark.id, "text": "mended"})]
+
+
+ABOUT_DATA = Rule(name="quality", source="quality", kind="threshold", upper=0, says="{key} is bad: {text}.")
+ABOUT_NIGHT = Rule(name="files-amiss", source="ledger", kind="threshold", upper=0, says="{value} amiss in {key}.")
+NEXT_DAY = NIGHT + 20 * 3600 * NS
+
+
+def raise_about(observatory, now, *, value=1.0, observation="crab.20251022T040000Z", night=20251021):
+    """Alarms about the data of an observation and about a night, raised or, with the value 0, over at some time."""
+    store = AlarmStore(database := Database(observatory.settings.platform_url))
+    signals = [
+        Signal("quality", "img16/1/gain", value, now, 1, f"7 in {observation}"),
+        Signal("ledger", f"panoseti/{night}", value, now),
+    ]
+    store.evaluate([ABOUT_DATA, ABOUT_NIGHT], Round.of(signals), now, Outbox(database, []))
+
+
+def test_alarms_about_a_nights_data_are_those_of_the_night_whenever_they_were_raised(clean):
+    raise_about(clean, NEXT_DAY)
+    that, next_ = (shown(clean, "tonight", night=night)[0] for night in ("20251021", "20251022"))
+    assert "7 in crab.20251022T040000Z" in that
+    assert "1 amiss in panoseti/20251021" in that
+    assert "No alarm." not in that
+    assert "No alarm." in next_
+    told = summarise(clean, "panoseti", 20251021)
+    assert {alarm.rule for alarm in told.alarms} == {"quality", "files-amiss"}
+    assert summarise(clean, "panoseti", 20251022).alarms == ()
+
+
+def test_alarms_about_data_count_no_more_when_they_are_over(clean):
+    raise_about(clean, NEXT_DAY)
+    raise_about(clean, NEXT_DAY + 60 * NS, value=0.0)
+    assert "2 alarms, all over" in shown(clean, "tonight", night="20251021")[0]
+
+
+def test_what_only_looks_like_an_observation_or_a_night_is_none(clean):
+    raise_about(clean, NIGHT, observation="x.99999999T999999Z", night=20259999)
+    assert "2 alarms were open at the end" in shown(clean, "tonight", night="20251021")[0]
+    assert "0 alarms" not in shown(clean, "nights")[0]
+
+
+def test_the_calendar_counts_alarms_with_the_night_of_their_data(clean):
+    raise_about(clean, NEXT_DAY)
+    assert "1 observations, 2 alarms" in shown(clean, "nights")[0]
 
 
 def test_the_calendar_says_how_each_night_was_and_leads_to_it(clean):

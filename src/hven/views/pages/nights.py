@@ -6,6 +6,7 @@ import calendar
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
+from typing import Any
 
 import pandas as pd
 
@@ -13,6 +14,7 @@ from hven.alarms import queries as of_alarms
 from hven.core.clock import day_obs, now_ns
 from hven.model.annotation import bad
 from hven.observatory import Observatory
+from hven.observatory.night import night_of_data
 from hven.views import markup, night_parts, queries, states
 from hven.views.frame import Content
 from hven.views.url import Url
@@ -53,8 +55,7 @@ def nights(observatory: Observatory) -> dict[int, Night]:
     """Each night with observations or alarms."""
     products = queries.products(observatory)
     statuses = queries.worst_of(queries.metrics(observatory, products), ["day_obs"])
-    alarms = _by_night(observatory, [a.since_ns for a in of_alarms.alarms(observatory.settings, open_only=False)
-                                     if not a.cause])  # fmt: skip
+    alarms = _by_night(observatory, [a for a in of_alarms.alarms(observatory.settings, open_only=False) if not a.cause])
     marks = bad(observatory.annotations())
     raw = queries.frames(products).groupby("day_obs")["observation"].nunique()
     observed = dict(zip(map(int, raw.index), map(int, raw), strict=True))
@@ -71,9 +72,11 @@ def _night(observations: int, status: str, alarms: int, marked: int) -> Night:
     return Night(observations, "WARN" if warned else word, alarms, marked)
 
 
-def _by_night(observatory: Observatory, times: Sequence[int]) -> dict[int, int]:
+def _by_night(observatory: Observatory, alarms: Sequence[Any]) -> dict[int, int]:
+    """How many alarms are about the data of each night, or began in it."""
     offset = observatory.settings.observatory.day_obs_offset_hours
-    counts = pd.Series([day_obs(t, offset) for t in times], dtype="int64").value_counts()
+    nights = [night_of_data(a, offset) or day_obs(a.since_ns, offset) for a in alarms]
+    counts = pd.Series(nights, dtype="int64").value_counts()
     return dict(zip(map(int, counts.index), map(int, counts), strict=True))
 
 
