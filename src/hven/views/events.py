@@ -116,7 +116,7 @@ class Events:
         self._picture.object = event_image(frame, title=title, units=units, shower=shower, kept=kept)
         self._about.object = (_key(kept) if shower else "") + markup.facts(facts, plain=True)
         line = queries.opening(self._frames, every_row=True)
-        self._take.show(f'{line}\nds["signal"].isel(time={int(event["frame"])}).plot()')
+        self._take.show(f'{line}\nds["signal"].isel(time={int(event["frame"])}).plot(yincrease=False)')
 
     def _kept(self, event: Mapping[Any, Any]) -> np.ndarray[Any, Any] | None:
         """Pixels that the cleaning kept; None when the frames are no longer those in which the shower was found."""

@@ -200,8 +200,10 @@ class Frames:
     def _frame_line(self, product: Product, variable: str, index: int) -> str:
         line = queries.opening(product, every_row=True)
         if variable == RAW and self._single:
-            return f"{line}\nfrom hven.views import placed\nplaced.place(ds.isel(time=[{index}]))[0].plot()"
-        return f'{line}\nds["{variable}"].isel(time={index}).plot()'
+            return (
+                f"{line}\nfrom hven.views import placed\nplaced.place(ds.isel(time=[{index}]))[0].plot(yincrease=False)"
+            )
+        return f'{line}\nds["{variable}"].isel(time={index}).plot(yincrease=False)'
 
 
 def _frame(image: xr.DataArray, index: int) -> Any:

@@ -67,6 +67,12 @@ def test_pixel_map_keeps_row_and_column():
     assert data["value"][index] == 6.0
 
 
+def test_pixel_map_begins_with_row_0_at_the_top_so_that_quadrant_0_is_the_upper_left_one():
+    plot = images.pixel_map(xr.DataArray(np.zeros((32, 32)), dims=("y", "x")), title="", units="")
+    assert (plot.x_range.start, plot.x_range.end) == (-0.5, 31.5)
+    assert (plot.y_range.start, plot.y_range.end) == (31.5, -0.5)
+
+
 def test_pixel_map_of_nothing_but_nan_is_drawn():
     image = xr.DataArray(np.full((4, 4), np.nan), dims=("y", "x"))
     assert images.pixel_map(image, title="", units="").renderers

@@ -32,7 +32,7 @@ def stretch(values: np.ndarray[Any, Any], clip: float = 0.5) -> tuple[float, flo
 
 
 def pixel_map(image: xr.DataArray, *, title: str, units: str, palette: str = theme.INTENSITY) -> figure:
-    """Picture of one number per pixel, dims (y, x); a tap chooses a pixel.
+    """Picture of one number per pixel, dims (y, x), with row 0 at the top; a tap chooses a pixel.
 
     The figure's data source `pixels` holds `x, y, value`; its selection tells what has been chosen.
     """
@@ -41,7 +41,7 @@ def pixel_map(image: xr.DataArray, *, title: str, units: str, palette: str = the
     height, width = values.shape
     y, x = np.mgrid[0:height, 0:width]
     plot = image_figure(
-        size=MAP_SIZE, title=title, x_range=(-0.5, width - 0.5), y_range=(-0.5, height - 0.5),
+        size=MAP_SIZE, title=title, x_range=(-0.5, width - 0.5), y_range=(height - 0.5, -0.5),
         x_axis_label="x (pixel)", y_axis_label="y (pixel)",
     )  # fmt: skip
     mapper = LinearColorMapper(palette=palette, low=low, high=high, nan_color=theme.GREY)
