@@ -12,7 +12,9 @@ if TYPE_CHECKING:
     import structlog
 
 _SECRET_KEYS = re.compile(r"token|password|secret|authorization|cookie", re.IGNORECASE)
-_SECRET_TEXT = re.compile(r"(token[=: ]+|://[^/\s:@]+:)[^\s&@]+", re.IGNORECASE)
+_TOKEN = re.compile(r"(token[=: ]+)[^\s&@]+", re.IGNORECASE)
+_PASSWORD = re.compile(r"(://[^/\s:@]+:)(?!\d+(?:[/?#\s]|$))(?:[^\s/?#]+|\S+)(?=@)")
+"""What stands between name and ``@``; a number that a path follows is a port, whatever the path holds."""
 
 
 def hide_secrets(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
@@ -22,12 +24,14 @@ def hide_secrets(_logger: object, _method: str, event: MutableMapping[str, Any])
     --------
     >>> hide_secrets(None, "", {"token": "abc", "url": "http://u:pw@h/?token=x"})
     {'token': '***', 'url': 'http://u:***@h/?token=***'}
+    >>> hide_secrets(None, "", {"address": "tls://10.0.0.1:8786"})
+    {'address': 'tls://10.0.0.1:8786'}
     """
     for key, value in event.items():
         if _SECRET_KEYS.search(key):
             event[key] = "***"
         elif isinstance(value, str):
-            event[key] = _SECRET_TEXT.sub(r"\1***", value)
+            event[key] = _PASSWORD.sub(r"\1***", _TOKEN.sub(r"\1***", value))
     return event
 
 
