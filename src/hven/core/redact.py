@@ -6,19 +6,13 @@ import json
 import re
 from typing import Any
 
-HIDDEN = "***"
+from hven.core.secret_text import HIDDEN, follows_option, hide, names_secret
 
-_PRIVATE = r"passw(?:or)?d|passphrase|pwd|secret|token|api[_-]?key|private[_-]?key|credential|authorization"
-_SECRET_KEY = re.compile(rf"{_PRIVATE}|^pass$", re.IGNORECASE)
-_CREDENTIALS = re.compile(r"(:(?:\\?/){2})\S*@")
-_VALUE = r"""(?:(?:bearer|basic)\s+)?(?:"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|[^\s,;]+)"""
-_ASSIGNMENT = re.compile(
-    rf"""([\w.-]*(?:{_PRIVATE}|\bpass\b)[\w.-]*(?:\\?["'])?\s*(?:[=:]\s*|\s))({_VALUE})""", re.IGNORECASE
-)
+_MAY_HOLD_A_VALUE = re.compile("[@=:]")
 
 
 def redact(name: str, content: bytes) -> bytes:
-    """Give bytes of a configuration or log without credentials in URLs and without values of secret keys.
+    """Give bytes of a configuration or log without credentials in addresses and without values of secret names.
 
     JSON is read, and written anew only when it holds a secret; everything else is text, whatever its encoding.
 
@@ -39,7 +33,7 @@ def redact(name: str, content: bytes) -> bytes:
             return _redact_json(content)
         except ValueError:  # not JSON after all
             pass
-    return _redact_text(content.decode("latin-1")).encode("latin-1")
+    return hide(content.decode("latin-1")).encode("latin-1")
 
 
 def _redact_json(content: bytes) -> bytes:
@@ -47,8 +41,12 @@ def _redact_json(content: bytes) -> bytes:
 
     def clean(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         nonlocal found
-        cleaned = {k: HIDDEN if _SECRET_KEY.search(k) else _clean_value(v) for k, v in pairs}
-        found |= any(cleaned[k] != v for k, v in pairs)
+        cleaned: dict[str, Any] = {}
+        for key, value in pairs:
+            name = _clean_key(key, cleaned)
+            kept = _clean_item(name, value)
+            found |= name != key or kept != value
+            cleaned[name] = kept
         return cleaned
 
     value = json.loads(content, object_pairs_hook=clean)
@@ -56,11 +54,30 @@ def _redact_json(content: bytes) -> bytes:
     return json.dumps(cleaned, indent=2).encode() if found or cleaned != value else content
 
 
+def _clean_key(key: str, taken: dict[str, Any]) -> str:
+    """A key without its secret; numbered where another one looks the same without its own."""
+    clean = hide(key) if _MAY_HOLD_A_VALUE.search(key) else key
+    name, number = clean, 1
+    while clean != key and name in taken:
+        number += 1
+        name = f"{clean} ({number})"
+    return name
+
+
+def _clean_item(key: str, value: Any) -> Any:
+    return HIDDEN if names_secret(key, value) else _clean_value(value)
+
+
 def _clean_value(value: Any) -> Any:
     if isinstance(value, list):
-        return [_clean_value(v) for v in value]
-    return _redact_text(value) if isinstance(value, str) else value
+        return _clean_list(value)
+    return hide(value) if isinstance(value, str) else value
 
 
-def _redact_text(text: str) -> str:
-    return _ASSIGNMENT.sub(rf"\1{HIDDEN}", _CREDENTIALS.sub(rf"\1{HIDDEN}@", text))
+def _clean_list(values: list[Any]) -> list[Any]:
+    """A list may be a name and its value, or the words of a command line."""
+    match values:
+        case [str(name), value] if name.isidentifier():
+            return [name, _clean_item(name, value)]
+    before = [None, *values]
+    return [HIDDEN if follows_option(b, v) else _clean_value(v) for b, v in zip(before, values, strict=False)]
