@@ -55,7 +55,8 @@ class Observatory(Measured):
         dataset
             In memory or lazy.
         name
-            What it is, e.g. ``my-flat``; its dataset type becomes ``<instrument>.my-flat``.
+            What it is, e.g. ``my-flat``: letters, digits, dots, dashes and underscores. Its dataset type becomes
+            ``<instrument>.my-flat``.
         level
             ``L1`` or ``L2``.
         inputs
@@ -76,12 +77,14 @@ class Observatory(Measured):
         Raises
         ------
         ConfigurationError
-            When neither data ID nor inputs are given, or the name cannot be used.
+            When neither data ID nor inputs are given, the name cannot be used, or a variable, an attribute or a note
+            cannot be stored.
         QuotaExceededError
             When one's own space is full; nothing was written.
         """
-        from hven.observatory import save
+        from hven.observatory import save, saveable
 
+        saveable.check(dataset, notes or {})
         owner = self._owner(project)
         ids = [str(d.attrs["hven_id"]) for d in (*inputs, dataset) if "hven_id" in d.attrs]
         sources = [self.product(i) for i in dict.fromkeys(ids)]

@@ -16,12 +16,11 @@ from hven.model.dataset_type import DatasetType
 from hven.model.product import Product
 from hven.model.provenance import InputRecord, Provenance
 from hven.model.variable import Variable
+from hven.observatory.saveable import OWN_ATTRS, PRODUCT_NAME
 from hven.pipeline.identity import software
 from hven.store import arrays
 from hven.store.current import set_current
 from hven.store.publish import stage
-
-_OWN_ATTRS = "hven_"
 
 
 def save(
@@ -37,7 +36,7 @@ def save(
     notes: Mapping[str, Any],
 ) -> Product:
     """Publish a dataset as a version of its owner's, a person or a project; it is not registered yet."""
-    own = {str(n): v for n, v in dataset.attrs.items() if not str(n).startswith(_OWN_ATTRS)}
+    own = {str(n): v for n, v in dataset.attrs.items() if not str(n).startswith(OWN_ATTRS)}
     clean = dataset.drop_attrs(deep=False).assign_attrs(own).drop_encoding()
     declared = declaration(clean, ref.type)
     with stage(root, ref, user=owner) as staging:
@@ -80,8 +79,11 @@ def user_type(name: str, level: str, instrument: str) -> TypeName:
     """
     if level not in {Level.L1, Level.L2}:
         raise ConfigurationError(f"level {level!r} cannot be saved", hint="Choose L1 or L2.")
-    if not name or "/" in name:
-        raise ConfigurationError(f"{name!r} cannot name a product", hint="Use letters, digits, dots and dashes.")
+    if not PRODUCT_NAME.fullmatch(name):
+        raise ConfigurationError(
+            f"{name!r} cannot name a product",
+            hint="Use letters from a to z, digits, dots, dashes and underscores, and begin with a letter or digit.",
+        )
     return TypeName(Level(level), f"{instrument}.{name}")
 
 
