@@ -18,7 +18,8 @@ def up(
 ) -> None:
     """Bring the platform up; Ctrl-C or `hven down` ends it. Where the site file has a section `server`, root does it.
 
-    The first start simulates a small night, unless `--raw` names a folder, so that there is something to look at.
+    The first start simulates a small night, unless `--raw` names a folder, so that there is something to look at. When
+    it is interrupted, the next one goes on with it.
     """
     from rich.text import Text
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,8 +13,8 @@ from typing import Any
 from hven.cluster.cores import make_cores
 from hven.core.errors import ConfigurationError
 from hven.core.settings import SYSTEM_SITE, ServerSettings, Settings, site_file
-from hven.hub import first_night
 from hven.hub.as_account import folder_for
+from hven.hub.first_night import FirstNight
 from hven.hub.layout import Layout
 from hven.hub.ports import ROOTS_PORTS, Ports, claim_ports, read_ports
 from hven.hub.processes import MARK
@@ -112,14 +111,14 @@ class ManyUsers:
         """Free ports below 1024: nobody but root's services can listen there, not even while those are down."""
         return claim_ports(Layout.of(self.settings).ports, self.settings.hub.port, among=ROOTS_PORTS)
 
-    def first_steps(self, raw: Path | None) -> Iterable[first_night.Step]:
+    def first_night(self, raw: Path | None) -> FirstNight | None:
         """Nothing: data come through the copiers; raises ConfigurationError when a folder is given."""
         if raw is not None:
             raise ConfigurationError(
                 "a platform for many users takes data in from its copiers only",
                 hint=f"Deliver them to {self.settings.root / 'incoming'}, see docs/operator-guide.md.",
             )
-        return ()
+        return None
 
     def greeting(self, _record: RunRecord) -> str:
         """Whose accounts get in."""

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Protocol
 
 from hven.core.settings import Settings
-from hven.hub.first_night import Step
+from hven.hub.first_night import FirstNight
 from hven.hub.ports import Ports
 from hven.hub.run_record import RunRecord
 
@@ -42,8 +41,8 @@ class Mode(Protocol):
         """Choose ports and record them; raises ConflictError when the public one is taken."""
         ...
 
-    def first_steps(self, raw: Path | None) -> Iterable[Step]:
-        """How the first start brings data in."""
+    def first_night(self, raw: Path | None) -> FirstNight | None:
+        """How the first start brings data in; raises ConfigurationError when it cannot take a folder in."""
         ...
 
     def greeting(self, record: RunRecord) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Any
 import yaml
 
 from hven.core.settings import Settings
-from hven.hub import first_night
+from hven.hub.first_night import FirstNight, plan
 from hven.hub.layout import Layout, source_folder, write_private
 from hven.hub.password import ensure_password, login_name
 from hven.hub.ports import Ports, claim_ports, read_ports
@@ -59,9 +58,9 @@ class TryOut:
         """Free ports; raises ConflictError when the public one is taken."""
         return claim_ports(self._layout.ports, self.settings.hub.port)
 
-    def first_steps(self, raw: Path | None) -> Iterable[first_night.Step]:
-        """A folder of raw runs, or a simulated night."""
-        return first_night.steps(self.settings, raw)
+    def first_night(self, raw: Path | None) -> FirstNight | None:
+        """A folder of raw runs, or a simulated night; raises ConfigurationError when the folder has none."""
+        return plan(self.settings, raw)
 
     def greeting(self, record: RunRecord) -> str:
         """User and password."""

@@ -15,7 +15,6 @@ import psutil
 
 from hven.core.errors import CancelledError, ServiceUnavailableError
 from hven.core.settings import Settings
-from hven.hub import first_night
 from hven.hub.layout import Layout
 from hven.hub.mode import Mode, mode_of
 from hven.hub.ports import Ports
@@ -50,7 +49,7 @@ def up(
     raw
         Folder of raw runs to take in first.
     data
-        False leaves a new observatory empty.
+        False leaves a new observatory empty, and what an interrupted start has begun as it is.
     processes
         What to keep alive.
 
@@ -59,7 +58,7 @@ def up(
     ConflictError
         When a platform already runs on this state or the port is taken.
     ConfigurationError
-        When a part of the platform is not installed.
+        When a part of the platform is not installed, or nothing of a known instrument is in the folder that is given.
     ServiceUnavailableError
         When a service does not come up.
     """
@@ -68,14 +67,12 @@ def up(
     mode.begin()
     with only_one(layout), _asked_to_stop() as stop:
         end_remains(layout)
-        steps = mode.first_steps(raw) if data else ()
+        night = mode.first_night(raw) if data else None
         ports = mode.claim_ports()
         supervisor = Supervisor(layout, _begin(mode, layout, ports))
         try:
-            for step in steps:
-                progress(step.title)
-                if warning := first_night.run(step, settings, stop):
-                    progress(warning)
+            if night is not None:
+                night.bring_in(progress, stop)
             progress("Starting the hub and its services")
             supervisor.start(processes(settings, ports))
             _wait_until_ready(supervisor, stop)

@@ -151,9 +151,9 @@ def test_a_person_starts_no_platform_for_many(settings, monkeypatch):
 
 
 def test_data_come_from_copiers_only(settings, tmp_path):
-    assert list(mode_of(settings).first_steps(None)) == []
+    assert mode_of(settings).first_night(None) is None
     with pytest.raises(ConfigurationError, match="from its copiers only"):
-        mode_of(settings).first_steps(tmp_path)
+        mode_of(settings).first_night(tmp_path)
 
 
 def test_systemd_holds_servers_to_limits_where_it_runs(settings):
