@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import json
 import shutil
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -11,6 +14,7 @@ from hven.core.settings import Settings
 from hven.hub import first_night
 from hven.hub.first_night import Step, plan, run
 from hven.hub.layout import Layout
+from hven.hub.ports import free_port
 from hven.telemetry.drop import drop_folder
 
 RUN = "obs_Lick.start_2024-07-25T04:34:06Z.runtype_sci-data.pffd"
@@ -231,6 +235,22 @@ def test_stopped_simulation_leaves_its_part_beside(settings):
 
     assert not (settings.state / "simulated").exists()
     assert commands(settings)[0] == "simulate"
+
+
+def test_ctrl_c_in_the_simulation_leaves_a_start_that_goes_on(settings, repository, tmp_path):
+    site = tmp_path / "site.yaml"
+    port = {"port": free_port()}
+    site.write_text(json.dumps({"root": str(settings.root), "state": str(settings.state), "hub": port}))
+    script = [sys.executable, repository / "tests" / "support" / "up_interrupted.py", site]
+
+    said = [
+        subprocess.run([*script, words, "2"], capture_output=True, text=True, check=True).stdout
+        for words in ("Simulating a small night", "Taking in")
+    ]
+
+    assert "Taking in" not in said[0]
+    assert "Going on with what was interrupted" in said[1]
+    assert "Taking in" in said[1]
 
 
 def test_failure_names_the_step_and_quotes_its_words(settings):
