@@ -227,7 +227,7 @@ def test_a_step_that_fails_is_tried_again(settings, monkeypatch):
 
 def test_stopped_simulation_leaves_its_part_beside(settings):
     stop = threading.Event()
-    timer = threading.Timer(4.0, stop.set)
+    timer = threading.Timer(1.5, stop.set)
     timer.start()
 
     with pytest.raises(CancelledError):
