@@ -10,6 +10,7 @@ from hven import instruments
 from hven.access.projects import owner_in
 from hven.batch.environments.shelf import shelf_of
 from hven.batch.estimate import estimate
+from hven.batch.heartbeat import is_served
 from hven.batch.model import Again, Estimate, Failure, Job, JobClass, JobRequest, JobState
 from hven.batch.profile import JobProfile
 from hven.batch.queries import log_tail
@@ -40,6 +41,10 @@ class Jobs(Protocol):
     @property
     def operator(self) -> bool:
         """Whether they may submit shared jobs and change other people's."""
+        ...
+
+    def served(self) -> bool:
+        """Whether the batch service gives signs of life; without it jobs wait, and nobody knows when one starts."""
         ...
 
     def estimate(self, request: JobRequest) -> Estimate:
@@ -152,6 +157,10 @@ class DirectJobs:
         self.operator = operator
         self.viewer = None if operator else viewer
 
+    def served(self) -> bool:
+        """Whether the batch service was heard of lately."""
+        return is_served(self.settings)
+
     def estimate(self, request: JobRequest) -> Estimate:
         """Count quanta and predict from the history of their tasks."""
         instrument = instruments.load(request.pipeline.partition("/")[0])
@@ -182,8 +191,8 @@ class DirectJobs:
         expected = self.estimate(request)
         if not expected.quanta:
             raise DatasetNotFoundError(
-                f"no data fit {request.pipeline} with {request.values or 'no choice'} {request.where}".rstrip(),
-                hint="`hven find` shows what there is.",
+                f"no data fit {request.pipeline} with {request.query}",
+                hint="`hven find` shows what there is, `hven explain` why something is not.",
             )
         profile = find_profile(self.settings.engine, request.profile)
         job = self.store.submit(
@@ -193,15 +202,16 @@ class DirectJobs:
             cores=profile.workers * profile.threads_per_worker,
             memory_gb=profile.workers * profile.memory_gb,
         )
-        return self.store.get(job.id)
+        return self._forecast(self.store.get(job.id))
 
     def get(self, job_id: int) -> Job:
         """Job by number."""
-        return self.store.get(job_id, visible(self.settings, self.viewer))
+        return self._forecast(self.store.get(job_id, visible(self.settings, self.viewer)))
 
     def find(self, *, user: str = "", states: Collection[JobState] = (), limit: int | None = None) -> list[Job]:
         """Jobs, newest first."""
-        return self.store.find(visible(self.settings, self.viewer), user=user, states=states, limit=limit)
+        found = self.store.find(visible(self.settings, self.viewer), user=user, states=states, limit=limit)
+        return [self._forecast(job) for job in found]
 
     def cancel(self, job_id: int) -> Job:
         """Stop a job."""
@@ -214,7 +224,7 @@ class DirectJobs:
     def unhold(self, job_id: int) -> Job:
         """Let a held job go."""
         self._check_rights(self.get(self._own(job_id)).request)
-        return self.store.unhold(job_id, who=self.user)
+        return self._forecast(self.store.unhold(job_id, who=self.user))
 
     def restart(self, job_id: int, again: Again | None = None) -> Job:
         """Queue an ended job again."""
@@ -224,13 +234,13 @@ class DirectJobs:
             pipeline = load_pipeline(instruments.load(request.pipeline.partition("/")[0]), request.pipeline)
             if again.step not in pipeline.steps:
                 raise UnknownNameError("step", again.step, pipeline.steps)
-        return self.store.restart(job_id, who=self.user, again=again)
+        return self._forecast(self.store.restart(job_id, who=self.user, again=again))
 
     def reclass(self, job_id: int, job_class: JobClass) -> Job:
         """Move a waiting job into another class."""
         request = self.get(self._own(job_id)).request
         self._check_rights(request.model_copy(update={"job_class": job_class}))
-        return self.store.reclass(job_id, job_class, who=self.user)
+        return self._forecast(self.store.reclass(job_id, job_class, who=self.user))
 
     def failures(self, job_id: int) -> list[Failure]:
         """Failed quanta grouped by cause."""
@@ -263,6 +273,12 @@ class DirectJobs:
     def close(self) -> None:
         """Close the table's connections."""
         self.store.database.close()
+
+    def _forecast(self, job: Job) -> Job:
+        """The job, which nobody expects to start where no service would start it."""
+        if job.expected_start_ns is None or self.served():
+            return job
+        return job.model_copy(update={"expected_start_ns": None})
 
     def _own(self, job_id: int) -> int:
         owner = self.get(job_id).user

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from hven.batch.chores import make_chores
+from hven.batch.heartbeat import heartbeat_file
 from hven.batch.launcher import DirectLauncher, Launcher
 from hven.batch.lease import JobQueue
 from hven.batch.service import BatchService
@@ -20,7 +21,7 @@ def make_service(settings: Settings, database: Database, *, site: Path | None = 
     return BatchService(
         queue,
         make_launcher(settings, site_file(site) or SYSTEM_SITE, queue),
-        heartbeat=settings.state / "heartbeats" / "batch",
+        heartbeat=heartbeat_file(settings),
         chores=make_chores(settings, database),
     )
 

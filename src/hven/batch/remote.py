@@ -7,6 +7,7 @@ from collections.abc import Collection
 from functools import cached_property
 from typing import Any
 
+from hven.batch.heartbeat import SILENT_S
 from hven.batch.jobs import LOG_LINES
 from hven.batch.model import Again, Estimate, Failure, Job, JobClass, JobRequest, JobState
 from hven.batch.profile import JobProfile
@@ -43,6 +44,11 @@ class RemoteJobs:
     def operator(self) -> bool:
         """Whether the token allows to operate."""
         return "custom:hven:operate" in self._api.ask("GET", "/whoami")["scopes"]
+
+    def served(self) -> bool:
+        """Whether the batch service was heard of lately."""
+        ages = self._api.ask("GET", "/status")["heartbeat_age_s"]
+        return bool(ages.get("batch", SILENT_S + 1) <= SILENT_S)
 
     def estimate(self, request: JobRequest) -> Estimate:
         """What a job would take."""

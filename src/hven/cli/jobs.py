@@ -62,13 +62,14 @@ def show(number: Number, *, as_json: Json = False, site: Site = None) -> None:
 
     with connect(site) as obs:
         job, failures = obs.jobs.get(number), obs.jobs.failures(number)
+        nobody = unserved(obs.jobs, job)
         products = obs.jobs.products(number)
         born = job.run in {c.name for c in obs.registry.collections()}
     if as_json:
         failed = [failure.model_dump(mode="json") for failure in failures]
         print(json.dumps({**job.model_dump(mode="json"), "failures": failed, "products": products}, indent=1))
         return
-    _tell(job, failures, len(products))
+    _tell(job, failures, len(products), nobody)
     if born:
         print(f"  `hven find --collection {job.run}` lists what it made")
 
@@ -172,7 +173,7 @@ def _row(job: Job) -> tuple[str, ...]:
         str(counts.failed or ""),
         job.user,
         format_utc(job.submitted_ns // NS * NS),
-        waits(job) if job.position is not None else job.error or job.message,
+        waits(job) if job.position is not None else job.error or ("" if job.state.ended else job.message),
     )
 
 
@@ -186,16 +187,22 @@ def waits(job: Job) -> str:
     return f"{place}, starts about {format_utc(job.expected_start_ns // NS * NS)}"
 
 
-def _tell(job: Job, failures: list[Failure], products: int) -> None:
+def unserved(jobs: Jobs, job: Job) -> str:
+    """What to say of a job that waits while no batch service runs; empty otherwise."""
+    if job.position is None or job.expected_start_ns is not None or jobs.served():
+        return ""
+    return "the batch service is not running; `hven up` starts it"
+
+
+def _tell(job: Job, failures: list[Failure], products: int, unserved: str) -> None:
     from hven.core.clock import NS, format_utc
 
     request, counts = job.request, job.counts
-    chosen = ", ".join(f"{k}={'|'.join(map(str, v))}" for k, v in request.values.items())
-    print(f"job {job.id}: {job.state}  {request.pipeline}  {chosen} {request.where}".rstrip())
+    print(f"job {job.id}: {job.state}  {request.pipeline}  {request.query}")
     print(f"  by {job.user}, class {request.job_class}, runners {job.attempt}, run {job.run}")
     print(f"  takes {job.cores} cores, {job.memory_gb:g} GB")
     if job.position is not None:
-        print(f"  waits: {waits(job)}")
+        print(f"  waits: {waits(job)}{unserved and f'; {unserved}'}")
     if job.retries:
         print("  tried again: " + ", ".join(f"{count} times ({flavour})" for flavour, count in job.retries.items()))
     for name, when in (("submitted", job.submitted_ns), ("began", job.started_ns), ("ended", job.ended_ns)):

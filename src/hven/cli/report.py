@@ -36,10 +36,14 @@ def report(
 
 def profile(number: Number, *, as_json: Json = False, site: Site = None) -> None:
     """Print where a sampled job's time went, as lines `step;outer;...;inner microseconds` for flame graphs."""
+    from hven.core.errors import NotFoundError
     from hven.observatory import connect
 
     with connect(site) as obs:
-        found = obs.jobs.profile(number)
+        found, job = obs.jobs.profile(number), obs.jobs.get(number)
+    if not found.steps and not as_json:
+        what = "nothing has been sampled yet of" if job.request.sample else "nothing was sampled of"
+        raise NotFoundError(f"{what} job {number}", hint="`hven submit --sample` has a job's time looked at.")
     print(found.model_dump_json(indent=1) if as_json else found.folded())
 
 

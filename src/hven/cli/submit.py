@@ -22,6 +22,7 @@ from hven.cli.options import (
 
 if TYPE_CHECKING:
     from hven.batch.handle import JobHandle
+    from hven.batch.jobs import Jobs
     from hven.batch.model import Job
 
 
@@ -55,6 +56,7 @@ def submit(
     site: Site = None,
 ) -> None:
     """Hand a pipeline to the batch service."""
+    from hven.cli.jobs import unserved
     from hven.core.logging import configure
     from hven.observatory import connect
 
@@ -65,30 +67,34 @@ def submit(
         whose: dict[str, Any] = {"job_class": job_class, "shared": shared, "project": project}
         where_it_runs: dict[str, Any] = {"profile": profile, "environment": environment, "sample": sample}
         handle = obs.submit(pipeline, where=where, config=changes, **whose, **where_it_runs, **chosen)
-        job = _follow(handle) if wait else handle.progress()
+        job = _follow(handle, obs.jobs) if wait else handle.progress()
         if as_json:
             print(job.model_dump_json(indent=1))
         else:
-            _tell(job)
+            _tell(job, unserved(obs.jobs, job))
         if wait:
             handle.result().raise_for_failures()
 
 
-def _follow(handle: JobHandle) -> Job:
+def _follow(handle: JobHandle, jobs: Jobs) -> Job:
     import time
 
     from hven.cli.console import bar
+    from hven.cli.jobs import unserved
 
+    told = ""
     with bar() as shown:
         line = shown.add_task(f"job {handle.id}", total=None)
         while not (job := handle.progress()).state.ended:
+            if not told and (told := unserved(jobs, job)):
+                shown.console.print(f"job {handle.id} waits: {told}", highlight=False, soft_wrap=True)
             text = job.message or str(job.state)
             shown.update(line, completed=job.counts.ended, total=job.counts.total or None, description=text)
             time.sleep(0.5)
     return job
 
 
-def _tell(job: Job) -> None:
+def _tell(job: Job, unserved: str) -> None:
     from hven.cli.jobs import waits
 
     counts, expected = job.counts, job.estimate
@@ -97,3 +103,5 @@ def _tell(job: Job) -> None:
         return
     quanta = f"{expected.to_do} of {expected.quanta} quanta to do" if expected else ""
     print(f"job {job.id}: {quanta}, {waits(job)}; `hven jobs show {job.id}` follows it")
+    if unserved:
+        print(f"  {unserved}")

@@ -25,10 +25,17 @@ class DataQuery:
     --------
     >>> DataQuery.of(day_obs=20251021, detector=[1, 3]).values
     {'day_obs': (20251021,), 'detector': (1, 3)}
+    >>> print(DataQuery.of("day_obs > 20251001", detector=[1, 3]))
+    detector=1|3, day_obs > 20251001
     """
 
     values: Mapping[str, tuple[Value, ...]] = field(default_factory=dict)
     where: str = ""
+
+    def __str__(self) -> str:
+        """As people read it, ``day_obs=20251021, detector=1|3``."""
+        values = [f"{key}={'|'.join(map(str, allowed))}" for key, allowed in self.values.items()]
+        return ", ".join([*values, *filter(None, [self.where])]) or "any data ID"
 
     @classmethod
     def of(cls, where: str = "", **values: object) -> DataQuery:

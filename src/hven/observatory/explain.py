@@ -62,7 +62,7 @@ def explain(obs: View, declared: DatasetType, query: DataQuery) -> Explanation:
     """Follow the chain back from a dataset type until a link holds."""
     asked = f"{declared.type_name}"
     if query.values:
-        asked += " with " + ", ".join(f"{k}={'|'.join(map(str, v))}" for k, v in query.values.items())
+        asked += f" with {DataQuery(query.values)}"
     return Explanation(asked, tuple(_Chain(obs, obs.instruments[declared.instrument], query).follow(declared)))
 
 

@@ -30,10 +30,8 @@ def not_there(
 
 def nothing_fits(what: str, query: DataQuery, collection: str, reason: str = "") -> DatasetNotFoundError:
     """Nothing fits."""
-    values = [f"{key}={'|'.join(map(str, allowed))}" for key, allowed in query.values.items()]
-    keys = ", ".join([*values, *([query.where] if query.where else [])]) or "any data ID"
     where = f" in {collection}" if collection else ""
-    return DatasetNotFoundError(f"there is no {what} with {keys}{where}{reason}", hint=_HINT)
+    return DatasetNotFoundError(f"there is no {what} with {query}{where}{reason}", hint=_HINT)
 
 
 def several(found: list[Product]) -> AmbiguousNameError:

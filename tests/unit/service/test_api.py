@@ -13,6 +13,7 @@ import httpx
 import pytest
 import yaml
 
+from hven.batch.heartbeat import heartbeat_file
 from hven.batch.model import Again, JobClass, JobRequest, JobState
 from hven.batch.remote import RemoteJobs
 from hven.core.errors import (
@@ -365,6 +366,19 @@ def test_status_tells_of_services_queue_and_disks(hub, reader):
     assert found["heartbeat_age_s"]["ingest"] < 60
     assert found["disks"]["root"]["free_bytes"] > 0
     assert found["site"] == "tryout"
+
+
+def test_whether_the_batch_service_lives_is_told_to_people_without_its_files(hub, reader):
+    beat, jobs = heartbeat_file(hub.obs.settings), RemoteJobs(hub.url, reader)
+    beat.parent.mkdir(exist_ok=True)
+
+    assert not jobs.served()
+    beat.touch()
+    assert jobs.served()
+    os.utime(beat, (1, 1))
+    assert not jobs.served()
+    beat.unlink()
+    jobs.close()
 
 
 def test_an_unknown_address_is_an_error_like_any_other(hub, reader):
