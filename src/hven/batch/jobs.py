@@ -22,13 +22,13 @@ from hven.batch.visible import visible
 from hven.cluster.make import find_profile
 from hven.core.errors import (
     AccessDeniedError,
-    DatasetNotFoundError,
     UnknownNameError,
 )
 from hven.core.settings import Settings
 from hven.model.access import Viewer
 from hven.model.collection import home_of
 from hven.pipeline.load import load_pipeline
+from hven.pipeline.report import nothing_fits
 from hven.registry.protocol import Registry
 from hven.retention.quota import check_quota
 
@@ -190,10 +190,7 @@ class DirectJobs:
             refuse_blocked(load_pipeline(instrument, request.pipeline), self.triage.decisions())
         expected = self.estimate(request)
         if not expected.quanta:
-            raise DatasetNotFoundError(
-                f"no data fit {request.pipeline} with {request.query}",
-                hint="`hven find` shows what there is, `hven explain` why something is not.",
-            )
+            raise nothing_fits(request.pipeline, request.query)
         profile = find_profile(self.settings.engine, request.profile)
         job = self.store.submit(
             request,

@@ -12,7 +12,7 @@ from hven.calibration.stale import Stale, find_stale
 from hven.calibration.take import Taken, take
 from hven.calibration.verify import Verdict, ancestors, build, verify
 from hven.calibration.workshop import Workshop
-from hven.core.errors import ConfigurationError
+from hven.core.errors import ConfigurationError, DatasetNotFoundError
 from hven.model.collection import Certification, Validity
 from hven.model.product import Product
 from hven.model.query import DataQuery
@@ -180,7 +180,10 @@ class CalibrationDesk:
 
         def process(pipeline: str, query: DataQuery, collection: str) -> Sequence[Product]:
             chosen: dict[str, Any] = {"where": query.where, "collection": collection, **query.values}
-            return obs.process(pipeline, shared=shared, progress=progress, **chosen).products
+            try:
+                return obs.process(pipeline, shared=shared, progress=progress, **chosen).products
+            except DatasetNotFoundError:  # what is missing is told by who needs it
+                return ()
 
         owner = "" if shared else obs.user
         return Workshop(obs.root, obs.registry, obs.instrument_of(name), process, obs.user, owner)

@@ -119,8 +119,11 @@ class Processing(Operations):
             For shared products of somebody who may not operate.
         QuotaExceededError
             When one's own space is full; nothing was begun.
+        DatasetNotFoundError
+            When no data fit.
         """
         from hven.pipeline.load import load_pipeline
+        from hven.pipeline.report import nothing_fits
         from hven.pipeline.run import run_pipeline
 
         if shared and self._jobs is not None and not self._jobs.operator:
@@ -131,7 +134,7 @@ class Processing(Operations):
         query = DataQuery.of(where, **data_id)
         engine = self._engine(client)
         try:
-            return run_pipeline(
+            report = run_pipeline(
                 loaded,
                 instrument=instrument,
                 registry=self.registry,
@@ -146,6 +149,9 @@ class Processing(Operations):
             )
         finally:
             engine.close()
+        if not report.records:
+            raise nothing_fits(pipeline, query)
+        return report
 
     def _engine(self, client: Client | None) -> Engine:
         if client is None:

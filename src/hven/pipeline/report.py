@@ -5,11 +5,20 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-from hven.core.errors import QuantumError
+from hven.core.errors import DatasetNotFoundError, QuantumError
 from hven.model.product import Product
 from hven.model.quantum import QuantumRecord, QuantumState
+from hven.model.query import DataQuery
 
 _UNHAPPY = (QuantumState.FAILED, QuantumState.BLOCKED)
+
+
+def nothing_fits(pipeline: str, query: DataQuery) -> DatasetNotFoundError:
+    """A pipeline would have nothing to do for this choice of data."""
+    return DatasetNotFoundError(
+        f"no data fit {pipeline} with {query}",
+        hint="`hven find` shows what there is, `hven explain` why something is not.",
+    )
 
 
 @dataclass(frozen=True, slots=True)

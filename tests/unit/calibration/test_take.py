@@ -139,6 +139,8 @@ def test_one_observation_leaves_nothing_to_verify_on(obs):
         obs.calib.take(FLAT, shared=True)
     with pytest.raises(DatasetNotFoundError, match=r"no L1/panoseti\.img16\.pedestals to make flat from"):
         obs.calib.build(FLAT, observation="none")
+    with pytest.raises(DatasetNotFoundError, match=r"no L1/panoseti\.img16\.pedestals to make flat from"):
+        obs.calib.take(FLAT, observation="none")
 
 
 def test_a_calibration_is_not_verified_on_frames_that_made_it(obs):

@@ -9,7 +9,7 @@ from small_products import publish, ref
 from typer.testing import CliRunner
 
 from hven.cli.main import app
-from hven.core.errors import AmbiguousNameError, DataError, QuantumError, UnknownNameError
+from hven.core.errors import AmbiguousNameError, DataError, DatasetNotFoundError, QuantumError, UnknownNameError
 from hven.core.settings import Settings
 from hven.model.quantum import QuantumState
 from hven.observatory import connect
@@ -105,6 +105,16 @@ def test_process_reports_quanta_and_fails_with_them(made):
     assert states["ph1024.pedestals"] == QuantumState.FAILED  # the small product has none of the declared variables
     assert states["ph1024.signal"] == QuantumState.BLOCKED
     assert isinstance(done.exception, QuantumError)
+
+
+def test_process_of_what_no_data_fit_is_an_error_as_for_a_job(made):
+    chosen = ("panoseti/showers", "--observation", "nope")
+    errors = [CliRunner().invoke(app, [verb, *chosen]).exception for verb in ("process", "submit")]
+
+    for error in errors:
+        assert isinstance(error, DatasetNotFoundError)
+        assert error.message == "no data fit panoseti/showers with observation=nope"
+        assert "`hven explain`" in error.hint
 
 
 def test_process_takes_options_of_steps(made):
