@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,11 +32,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """One link of the chain: what it is about, whether it holds, and what is the matter."""
+    """One link of the chain: what it is about, whether it holds, and what is the matter.
+
+    Parameters
+    ----------
+    command
+        What would make it; empty where no command would, or it is there.
+    """
 
     about: str
     ok: bool
     text: str
+    command: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +56,7 @@ class Explanation:
     @property
     def broken(self) -> Link | None:
         """Link that is the cause; None where the product is there."""
-        return next((link for link in reversed(self.links) if not link.ok), None)
+        return _cause(self.links)
 
     def __str__(self) -> str:
         """The cause, then the chain."""
@@ -56,6 +64,10 @@ class Explanation:
         head = f"{self.asked}: {cause.about}: {cause.text}" if cause else f"{self.asked}: {self.links[0].text}"
         chain = "\n".join(f"  {'✔' if link.ok else '✖'} {link.about}: {link.text}" for link in self.links)
         return f"{head}\n{chain}"
+
+
+def _cause(links: Sequence[Link]) -> Link | None:
+    return next((link for link in reversed(links) if not link.ok), None)
 
 
 def explain(obs: View, declared: DatasetType, query: DataQuery) -> Explanation:
@@ -105,27 +117,29 @@ class _Chain:
         return DataQuery({k: v for k, v in self.query.values.items() if k in declared.keys})
 
     def _made(self, about: str, declared: DatasetType, query: DataQuery) -> Iterator[Link]:
-        makers = list(self._makers(declared.type_name))
-        if not makers:
+        maker = self._maker(declared.type_name)
+        if maker is None:
             yield Link(about, False, "no pipeline makes it; it has to be saved or certified by a person")
             return
-        pipeline, step = makers[0]
+        pipeline, step = maker
         records = self.obs.registry.quanta(output=about, query=query)
         last = records[0] if records else None
         if last is not None and last.state not in {QuantumState.BLOCKED, QuantumState.NOT_RUN}:
             yield Link(about, False, _ended(last))
             return
         inputs = list(self._inputs(step))
-        yield Link(about, False, _not_made(last, self._command(about, pipeline), ready=all(link.ok for link in inputs)))
+        cause = _cause(inputs)
+        command = self._command(about, pipeline, query) if cause is None or cause.command else ""
+        yield Link(about, False, _not_made(last, command, ready=cause is None), command)
         yield from inputs
 
-    def _command(self, about: str, pipeline: str) -> str:
-        """What would make datasets of a type."""
+    def _command(self, about: str, pipeline: str, query: DataQuery) -> str:
+        """What would make datasets of a type that fit a query."""
         known = load_calibrations(self.instrument)
         calibration = next((name for name, c in known.items() if about in {c.type, c.table}), "")
         if calibration:
-            return f"hven calib take {self.instrument.name}/{calibration} --shared"
-        return f"hven process {pipeline} --shared"
+            return f"hven calib take {self.instrument.name}/{calibration}{_options(query)} --shared"
+        return f"hven process {pipeline}{_options(query)} --shared"
 
     def _inputs(self, step: BoundStep) -> Iterator[Link]:
         """Links of the required inputs that are missing; of all of them where nothing is."""
@@ -137,7 +151,7 @@ class _Chain:
                 chains.append(self._calibration(step, slot))
             else:
                 options = [self._refused(step, slot, t) or list(self.follow(t)) for t in step.inputs[slot.name]]
-                chains.append(next((c for c in options if c[0].ok), options[0]))
+                chains.append(max(options, key=lambda chain: (chain[0].ok, bool(chain[0].command))))
         broken = [chain for chain in chains if not all(link.ok for link in chain)]
         for chain in broken[:1] or chains:
             yield from chain
@@ -163,11 +177,14 @@ class _Chain:
             return [Link(about, False, f"calibration missing: {missing[0]}{more}")]
         return [Link(about, True, "calibrations are valid")] if quanta else []
 
-    def _makers(self, type_name: TypeName) -> Iterator[tuple[str, BoundStep]]:
-        for name in pipeline_names(self.instrument):
-            for step in bind(load_pipeline(self.instrument, name), self.instrument):
+    def _maker(self, type_name: TypeName) -> tuple[str, BoundStep] | None:
+        """The smallest pipeline that makes a type, and its step; None where there is none."""
+        pipelines = [load_pipeline(self.instrument, name) for name in pipeline_names(self.instrument)]
+        for pipeline in sorted(pipelines, key=lambda p: len(p.steps)):
+            for step in bind(pipeline, self.instrument):
                 if type_name in {t.type_name for t in step.outputs.values()}:
-                    yield name, step
+                    return pipeline.name, step
+        return None
 
     def _raw(self, about: str, query: DataQuery) -> Link:
         refused = list(_quarantined(self.obs.root, self.instrument.name, query))
@@ -220,14 +237,35 @@ def _running(record: QuantumRecord) -> str:
 def _not_made(last: QuantumRecord | None, command: str, *, ready: bool) -> str:
     if last is not None and last.state == QuantumState.BLOCKED and not ready:
         return f"blocked: {' '.join(last.error.split()) or 'an input is missing'}"
-    return f"not run: `{command}` would make it"
+    return f"not run: `{command}` would make it" if command else "not run: what it is made from is missing"
+
+
+_OPTIONS = {"day_obs": "--day-obs", "observation": "--observation", "detector": "--detector"}
+
+
+def _options(query: DataQuery) -> str:
+    """Options of the command line that choose the same data."""
+    words, others = [], []
+    for key, values in query.values.items():
+        if key in _OPTIONS:
+            words += [f" {_OPTIONS[key]} {shlex.quote(str(value))}" for value in values]
+        else:
+            others.append(f"{key} in ({', '.join(map(json.dumps, values))},)")
+    where = f" --where {shlex.quote(' and '.join(others))}" if others else ""
+    return "".join(words) + where
 
 
 def _quarantined(root: Path, instrument: str, query: DataQuery) -> Iterator[str]:
     for folder in _observations(root / "quarantine" / instrument, query):
         for file in sorted(folder.glob("*.json")):
             record = json.loads(file.read_text())
-            yield f"{record['path']}: {record['reason']}"
+            yield f"{record['path']}: {_without_path(record['reason'], record['path'])}"
+
+
+def _without_path(reason: str, path: str) -> str:
+    """A reason that does not begin with the file which it is about, in whatever folder it was read."""
+    named, _, rest = reason.partition(": ")
+    return rest if rest and Path(named).name == Path(path).name else reason
 
 
 def _archived(root: Path, instrument: str, query: DataQuery) -> bool:

@@ -45,6 +45,31 @@ def test_no_raw_file(obs):
     assert cause(obs, observation=OBSERVATION) == "L0/panoseti.ph1024: no raw file has arrived"
 
 
+def test_no_command_is_offered_that_would_make_nothing(obs):
+    chain = str(obs.explain("panoseti.showers", observation="nope"))
+
+    assert "hven process" not in chain
+    assert "L2/panoseti.showers: not run: what it is made from is missing" in chain
+
+
+def test_the_command_is_of_the_smallest_pipeline_for_the_data_that_were_asked_for(obs, raw):
+    chain = str(obs.explain("panoseti.showers", day_obs=20251021, observation=OBSERVATION, detector=[1, 2]))
+    others = str(obs.explain("panoseti.showers", instrument="panoseti"))
+
+    chosen = f"--day-obs 20251021 --observation {OBSERVATION} --detector 1 --detector 2"
+    assert f"not run: `hven process panoseti/showers {chosen} --shared` would make it" in chain
+    assert f"not run: `hven process panoseti/calibrate {chosen} --shared` would make it" in chain
+    assert """`hven process panoseti/showers --where 'instrument in ("panoseti",)' --shared`""" in others
+    obs.find("panoseti.showers", where='instrument in ("panoseti",)')
+
+
+def test_of_several_inputs_that_would_do_the_one_with_raw_files_is_followed(obs):
+    made = publish(obs.root, "L0/panoseti.ph256", run="panoseti/raw/all")
+    obs.registry.register([made], inputs={})
+
+    assert cause(obs).startswith("L1/panoseti.ph256.pedestals: not run: `hven process panoseti/calibrate")
+
+
 def test_a_raw_file_that_waits(obs, tmp_path):
     instruments.load("panoseti").simulate(tmp_path / "raw", night=20251021, seed=1, scale=0.01)
     run = next((tmp_path / "raw").rglob("*.pff")).parent
@@ -57,9 +82,10 @@ def test_a_raw_file_that_waits(obs, tmp_path):
 def test_a_raw_file_in_quarantine_and_why(obs):
     folder = obs.root / "quarantine" / "panoseti" / "20251021" / OBSERVATION
     folder.mkdir(parents=True)
-    (folder / "a.json").write_text(json.dumps({"path": "/in/a.pff", "reason": "frame 3: no marker"}))
+    for reason in ("frame 3: no marker", "/in/a.pff: frame 3: no marker", "a.pff: frame 3: no marker"):
+        (folder / "a.json").write_text(json.dumps({"path": "/in/a.pff", "reason": reason}))
 
-    assert cause(obs, observation=OBSERVATION).endswith("quarantined: /in/a.pff: frame 3: no marker")
+        assert cause(obs, observation=OBSERVATION).endswith("quarantined: /in/a.pff: frame 3: no marker")
     assert "no raw file" in cause(obs, observation="another")
 
 
@@ -146,7 +172,13 @@ def test_what_only_people_make(obs):
 
 
 def test_what_is_certified_for_a_time_is_made_by_its_own_command(obs):
-    assert "`hven calib take panoseti/gain --shared` would make it" in str(obs.explain("panoseti.gain"))
+    assert "hven calib" not in str(obs.explain("panoseti.gain"))
+    made = publish(obs.root, "L0/panoseti.ph1024", run="panoseti/raw/all")
+    obs.registry.register([made], inputs={})
+
+    chain = str(obs.explain("panoseti.gain", detector=1))
+
+    assert "`hven calib take panoseti/gain --detector 1 --shared` would make it" in chain
 
 
 def test_a_calibration_that_is_missing_until_it_is_certified(strict_night):
@@ -170,7 +202,7 @@ def test_a_calibration_that_is_missing_until_it_is_certified(strict_night):
 
     assert (
         cause(obs, detector=1)
-        == "L1/panoseti.ph1024: not run: `hven process panoseti/calibrate --shared` would make it"
+        == "L1/panoseti.ph1024: not run: `hven process panoseti/calibrate --detector 1 --shared` would make it"
     )
     assert "calibrations are valid" in str(obs.explain("panoseti.showers", detector=1))
     assert "detector=3" in cause(obs, detector=3)
