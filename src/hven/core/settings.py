@@ -11,6 +11,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from hven.core.errors import SettingsError
+from hven.core.invalid import problems_of
 from hven.core.notify_settings import NotifySettings
 from hven.core.retention_settings import RetentionSettings
 from hven.core.yaml_file import read_yaml
@@ -349,8 +350,8 @@ def load_settings(site: Path | str | None = None, *, environ: Mapping[str, str] 
     try:
         settings = Settings.model_validate({**values, **paths})
     except ValidationError as error:
-        problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-        raise SettingsError(f"{file or 'settings'}: {problems}") from None
+        problems = problems_of(error, Settings, "key")
+        raise SettingsError(f"{file or 'settings'}: {problems.text}", hint=problems.hint) from None
     chosen = environ.get("HVEN_PROFILE", settings.engine.default_profile)
     return settings.model_copy(update={"engine": settings.engine.model_copy(update={"default_profile": chosen})})
 

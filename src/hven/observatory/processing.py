@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from hven.core.clock import format_utc, now_ns
-from hven.core.errors import AccessDeniedError
+from hven.core.errors import AccessDeniedError, ConfigurationError
 from hven.model.collection import run_name
 from hven.model.pipeline import Pipeline, Step
 from hven.model.query import DataQuery
@@ -143,7 +143,7 @@ class Processing(Operations):
                 query=query,
                 run=run_name(loaded.name, _stamp(), owner=owner),
                 user=self.user,
-                config=config,
+                config=_changes(config),
                 collection=collection,
                 progress=progress,
             )
@@ -160,6 +160,8 @@ class Processing(Operations):
             return make_engine(self.settings.engine, slurm=self.settings.slurm)
         from hven.cluster.client import ClientEngine
 
+        if not hasattr(client, "scheduler_info"):
+            raise ConfigurationError(f"client={client!r} is no Dask client", hint="`obs.client()` gives one.")
         return ClientEngine(client)
 
     def client(self, profile: str = "") -> Client:
@@ -259,12 +261,24 @@ def _stamp() -> str:
     return format_utc(now - now % 1_000_000).translate(str.maketrans("", "", "-:."))
 
 
+def _changes(config: Changes | None) -> dict[str, dict[str, Any]]:
+    """Options by step, of what somebody has written; ConfigurationError where it is something else."""
+    given = {} if config is None else config
+    wrong = [given] if not hasattr(given, "items") else [v for v in given.values() if not hasattr(v, "items")]
+    if wrong:
+        raise ConfigurationError(
+            f"config has {wrong[0]!r} where options of a step belong",
+            hint='Write it as config={"showers": {"pixel_deg": 0.3}}.',
+        )
+    return {step: dict(values) for step, values in given.items()}
+
+
 def _request(
     pipeline: str, where: str, config: Changes | None, data_id: Mapping[str, Any], *, job_class: str, **more: Any
 ) -> JobRequest:
     from hven.batch.model import JobRequest, job_class_of
 
-    changes = {step: dict(values) for step, values in (config or {}).items()}
+    changes = _changes(config)
     chosen = dict(DataQuery.of(**data_id).values)
     return JobRequest(
         pipeline=pipeline, values=chosen, where=where, config=changes, job_class=job_class_of(job_class), **more

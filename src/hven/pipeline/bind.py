@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from hven.core.errors import ConfigurationError, HvenError, UnknownNameError
+from hven.core.invalid import problems_of
 from hven.model.data_id import TypeName
 from hven.model.dataset_type import DatasetType
 from hven.model.instrument import Instrument
@@ -120,10 +121,9 @@ def _config(task: Task, values: Mapping[str, Any]) -> Config:
     try:
         return task.config.model_validate(values)
     except ValidationError as error:
-        problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-        raise ConfigurationError(
-            f"config of {task.name}: {problems}", hint=f"It has: {', '.join(task.config.model_fields) or 'nothing'}."
-        ) from None
+        problems = problems_of(error, task.config, "option")
+        hint = problems.hint or f"It has: {', '.join(task.config.model_fields)}."
+        raise ConfigurationError(f"config of {task.name}: {problems.text}", hint=hint) from None
 
 
 def _bind_slot(slot: Slot, task: Task, step: Step, types: Mapping[TypeName, DatasetType]) -> tuple[DatasetType, ...]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from hven.core.errors import ConfigurationError
 from hven.model.metric import Threshold
 from hven.qc.processing import PROCESSING
 from hven.qc.thresholds import evaluate, load_thresholds
@@ -15,6 +16,7 @@ __all__ = ["LIMITS", "PROCESSING", "UNLIMITED", "judged", "thresholds"]
 
 UNLIMITED = "unlimited"
 """Status of a value for which there are no limits."""
+_COLUMNS = ("metric", "unit", "begin", "end", "grain", "value")
 LIMITS = ("lower", "upper", "lower_err", "upper_err")
 
 
@@ -35,7 +37,17 @@ def judged(metrics: pd.DataFrame, file: Path, dataset_type: str) -> pd.DataFrame
         The instrument's ``thresholds.yaml``.
     dataset_type
         What was measured, e.g. ``panoseti.img16``.
+
+    Raises
+    ------
+    ConfigurationError
+        When it is no table of metrics.
     """
+    if missing := [column for column in _COLUMNS if column not in metrics]:
+        raise ConfigurationError(
+            f"{dataset_type} is no table of metrics: it has no {', '.join(missing)}",
+            hint="Metrics are in products of types that end in .qc; `hven find` lists them.",
+        )
     found = evaluate(metrics, thresholds(file), dataset_type)
     free = found[list(LIMITS)].isna().all(axis=1)
     return found.assign(status=found["status"].mask(free, UNLIMITED))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -52,3 +53,17 @@ def test_a_path_that_is_none_is_an_error_that_names_file_and_key(site):
 
     with pytest.raises(SettingsError, match=r"site\.yaml: root"):
         load_settings(site, environ={})
+
+
+def test_an_unknown_key_is_named_with_those_that_there_are_and_the_nearest(site):
+    wrong = {
+        "instrument: [panoseti]": r"site\.yaml: unknown key 'instrument'\n  Did you mean 'instruments'\? Known: ala",
+        "hub: {prot: 1}": r"site\.yaml: hub: unknown key 'prot'\n  Did you mean 'port'\? Known: guests, ",
+        "engine: {profiles: {small: {worker: 1}}}": r"\.small: unknown key 'worker'\n  Did you mean 'workers'\?",
+        "server: {oidc: {token: x}}": r"server\.oidc: unknown key 'token'\n  Did you mean 'token_url'\?",
+    }
+    for text, said in wrong.items():
+        site.write_text(f"root: data\nstate: state\n{text}\n")
+        with pytest.raises(SettingsError) as error:
+            load_settings(site, environ={})
+        assert re.search(said, str(error.value)), str(error.value)

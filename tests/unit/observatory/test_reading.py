@@ -231,6 +231,23 @@ def test_processing_again_makes_nothing_new(night):
         night.process("nothing/calibrate")
 
 
+@pytest.mark.parametrize("config", [{"ph1024.signal": 5}, 5])
+def test_a_config_that_holds_no_options_is_refused_alike_everywhere(night, config):
+    for verb in (night.process, night.estimate, night.submit):
+        with pytest.raises(ConfigurationError, match="config has 5 where options of a step belong"):
+            verb("panoseti/calibrate", config=config)
+
+
+def test_an_address_is_no_client(night):
+    with pytest.raises(ConfigurationError, match=r"client='tcp://127\.0\.0\.1:8786' is no Dask client"):
+        night.process("panoseti/calibrate", client="tcp://127.0.0.1:8786")
+
+
+def test_the_quality_of_what_holds_no_metrics_is_refused(obs, two):
+    with pytest.raises(ConfigurationError, match=r"panoseti\.ph1024 is no table of metrics: it has no metric, unit"):
+        obs.quality(two[0])
+
+
 def test_an_estimate_counts_what_is_done(night):
     found = night.estimate("panoseti/calibrate")
 

@@ -110,7 +110,7 @@ def test_what_does_not_fit_names_pipeline_step_and_slot(tmp_path, old, new, word
 
 
 def test_unknown_and_wrong_config_is_refused(tmp_path):
-    with pytest.raises(ConfigurationError, match="cell: Extra inputs"):
+    with pytest.raises(ConfigurationError, match=r"unknown option 'cell'\n  Did you mean 'cell_s'\? Known: "):
         bound(tmp_path, LEVELS, {"levels": {"cell": 3}})
     with pytest.raises(UnknownNameError, match="level"):
         bound(tmp_path, LEVELS, {"level": {"cell_s": 3}})
