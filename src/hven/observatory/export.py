@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
-from hven.core.errors import ConfigurationError, ConflictError, SchemaError, UnknownNameError
+from hven.core.errors import ConfigurationError, ConflictError, UnknownNameError
 from hven.model.product import Product
 from hven.store.records import read_provenance
 
@@ -42,7 +42,7 @@ def export(root: Path, product: Product, dataset: xr.Dataset, file_format: str, 
         For another format.
     ConflictError
         When the target is there already.
-    SchemaError
+    ConfigurationError
         When the dataset does not fit into the format.
     """
     writers: dict[str, Callable[[xr.Dataset, Path, dict[str, str]], None]] = {
@@ -92,7 +92,7 @@ def _parquet(dataset: xr.Dataset, target: Path, facts: dict[str, str]) -> None:
 
     wide = [str(n) for n, v in dataset.variables.items() if v.ndim != 1]
     if wide or len(dataset.dims) != 1:
-        raise SchemaError(
+        raise ConfigurationError(
             f"{facts['dataset_type']} is no table: {', '.join(wide) or 'it has several dims'}",
             hint="Use --format fits or zarr.",
         )
@@ -154,7 +154,7 @@ def _fits_values(name: str, variable: xr.Variable) -> tuple[np.ndarray[Any, Any]
     if values.dtype.kind == "U":
         values = np.char.encode(values, "utf-8")
         if variable.ndim != 1:
-            raise SchemaError(f"{name}: FITS images hold no text", hint="Use --format zarr.")
+            raise ConfigurationError(f"{name}: FITS images hold no text", hint="Use --format zarr.")
     if values.dtype == np.bool_ and variable.ndim != 1:
         values = values.astype(np.uint8)
     return values, str(variable.attrs.get("units", ""))
@@ -170,6 +170,6 @@ def _column(fits: Any, name: str, values: np.ndarray[Any, Any], unit: str) -> fi
         return fits.Column(name, f"{max(1, values.dtype.itemsize)}A", array=values, unit=unit)
     wider = _WIDER.get(values.dtype.str[1:])
     if values.dtype == np.uint64 and values.size and values.max() > np.iinfo(np.int64).max:
-        raise SchemaError(f"{name}: FITS has no integers so large", hint="Use --format zarr.")
+        raise ConfigurationError(f"{name}: FITS has no integers so large", hint="Use --format zarr.")
     fitting = values.astype(wider) if wider else values
     return fits.Column(name, _CODES[fitting.dtype.str[1:]], array=fitting, unit=unit)

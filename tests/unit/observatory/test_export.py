@@ -8,7 +8,7 @@ import pytest
 import xarray as xr
 from small_products import NIGHT, publish
 
-from hven.core.errors import ConflictError, SchemaError, UnknownNameError
+from hven.core.errors import ConfigurationError, ConflictError, UnknownNameError
 from hven.observatory.export import export
 
 
@@ -65,7 +65,7 @@ def test_parquet_holds_a_table_with_units_and_provenance(obs, made, wide, tmp_pa
 
 
 def test_parquet_refuses_images(obs, made, wide, tmp_path):
-    with pytest.raises(SchemaError, match="i_bool"):
+    with pytest.raises(ConfigurationError, match="i_bool"):
         export(obs.root, made, wide, "parquet", tmp_path / "x.parquet")
 
 
