@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from hven.cli.options import Json, Site, choose_site
+
 _COLOURS = {"ok": "green", "warning": "yellow", "problem": "red"}
 
 
@@ -14,7 +16,8 @@ def doctor(
     server: Annotated[
         bool, typer.Option("--server", help="What an installation for many users needs; see it as root.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
+    as_json: Json = False,
+    site: Site = None,
 ) -> None:
     """Say in words what is wrong with this installation, and how to mend it; exit code 1 when something is."""
     import json
@@ -27,6 +30,7 @@ def doctor(
     from hven.hub.doctor import doctor as examine
     from hven.hub.machine.checks import examine as examine_server
 
+    choose_site(site)
     settings = load_settings()
     findings = list(examine_server(settings, site_file() or SYSTEM_SITE)) if server else examine(settings)
     if as_json:

@@ -31,6 +31,14 @@ Changes = Annotated[
 ]
 
 
+def choose_site(site: Path | None) -> None:
+    """Let this process, and all that it starts, find a site file that somebody has named."""
+    import os
+
+    if site is not None:
+        os.environ["HVEN_SITE"] = str(site.absolute())
+
+
 def data_id(day_obs: list[int] | None, observation: list[str] | None, detector: list[int] | None) -> dict[str, Any]:
     """Keywords of `find` and its kin from options."""
     given = {"day_obs": day_obs, "observation": observation, "detector": detector}

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 import typer
 
+from hven.cli.options import Json, Site, choose_site
 
-def status(*, as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False) -> None:
+
+def status(*, as_json: Json = False, site: Site = None) -> None:
     """Show what runs, where, and when it last gave a sign of life; exit code 7 unless all is well."""
     import json
     from dataclasses import asdict
@@ -18,6 +18,7 @@ def status(*, as_json: Annotated[bool, typer.Option("--json", help="For machines
     from hven.core.settings import load_settings
     from hven.hub.status import status as look
 
+    choose_site(site)
     found = look(load_settings())
     if as_json:
         print(json.dumps(asdict(found), indent=1))

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from hven.cli.options import Site, choose_site
+
 
 def up(
     raw: Annotated[
@@ -15,6 +17,7 @@ def up(
     port: Annotated[int | None, typer.Option(min=1, max=65535, help="Port of the one address people use.")] = None,
     detach: Annotated[bool, typer.Option("--detach", help="Return once everything answers.")] = False,
     no_data: Annotated[bool, typer.Option("--no-data", help="Leave a new observatory empty.")] = False,
+    site: Site = None,
 ) -> None:
     """Bring the platform up; Ctrl-C or `hven down` ends it. Where the site file has a section `server`, root does it.
 
@@ -24,13 +27,16 @@ def up(
     from rich.text import Text
 
     from hven.cli.console import output
+    from hven.core.errors import ConflictError
     from hven.core.settings import load_settings
     from hven.hub.detached import up_detached
     from hven.hub.layout import Layout
     from hven.hub.mode import mode_of
+    from hven.hub.ports import read_ports
     from hven.hub.run_record import RunRecord, is_running, read_run
     from hven.hub.up import up as bring_up
 
+    choose_site(site)
     settings = load_settings()
     if port is not None:
         settings = settings.with_port(port)
@@ -44,6 +50,8 @@ def up(
 
     running = read_run(layout)
     if running is not None and is_running(layout):
+        if port not in {None, taken := read_ports(layout.ports).public}:
+            raise ConflictError(f"the platform runs already, on port {taken}", hint="`hven down` ends it first.")
         console.print("The platform is running already.")
         welcome(running)
         return
