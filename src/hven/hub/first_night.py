@@ -13,7 +13,7 @@ from pathlib import Path
 
 import psutil
 
-from hven.core.errors import CancelledError, ConfigurationError, DataError, HvenError, QuantumError
+from hven.core.errors import CancelledError, ConfigurationError, DataError, HvenError, NotFoundError, QuantumError
 from hven.core.settings import Settings
 from hven.hub.layout import Layout, last_lines
 from hven.hub.processes import end
@@ -26,6 +26,8 @@ PIPELINE = "panoseti/nightly"
 _DEVICES = ("--topic", "weather", "--topic", "dome", "--hours", "4")
 """What the telescopes have no readings of themselves, until after the last run of the night."""
 _SIMULATED_BY = "panoseti"
+_NOT_ALL = {DataError.exit_code, QuantumError.exit_code, NotFoundError.exit_code}
+"""Some of the data are bad, or there are none of what the pipeline processes."""
 _LOOK_S = 0.2
 _GRACE_S = 10.0
 
@@ -214,7 +216,7 @@ def run(step: Step, settings: Settings, stop: threading.Event) -> str:
                 end([psutil.Process(process.pid)], _GRACE_S)
                 process.wait()
                 raise CancelledError("stopped on request")
-    if process.returncode in {DataError.exit_code, QuantumError.exit_code}:
+    if process.returncode in _NOT_ALL:
         return f"{step.title}: not all of it worked, {log} says what did not"
     if process.returncode:
         raise HvenError(
