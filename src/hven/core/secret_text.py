@@ -41,7 +41,8 @@ _ASSIGNMENT = (rf"({_LABEL}{_QUOTE}?(?:\s*[=:]\s*|\s+(?:is|was)\s+)){_VALUE}", r
 _SPACED = (rf"({_SPACED_LABEL}{_QUOTE}?\s+(?!(?:is|was|for|of)\s|[=:])){_VALUE}", rf"\1{HIDDEN}")
 _LOGIN_OPTION = (
     (
-        rf"((?:(?<![\w-])(?:-u|--(?:proxy-)?user)(?:{_QUOTE},)?[\s=]+|\bcurl\b[^\r\n]{0, 300}?\s-u)(?!{_QUOTE}?\d+[:-]\d))"
+        rf"((?:(?<![\w-])(?:-u|--(?:proxy-)?user)(?:{_QUOTE},)?[\s=]+|\bcurl\b[^\r\n]{{0,300}}?\s-u)"
+        rf"(?!{_QUOTE}?\d+[:-]\d))"
         r"""(?:\\?"[^":\r\n]+:[^"\r\n]*"|'[^':\r\n]+:[^'\r\n]*'|[\w.@-]+:(?!//)\S+)"""
     ),
     rf"\1{HIDDEN}",

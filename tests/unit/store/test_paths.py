@@ -22,7 +22,7 @@ VERSION = "0198c0de-0000-7000-8000-000000000000"
 @st.composite
 def refs(draw: st.DrawFn) -> DatasetRef:
     keys = draw(st.sets(st.sampled_from(KEYS)))
-    values = {k: draw(st.integers() if k in INTEGER_KEYS else TEXT) for k in keys}
+    values = {k: draw(st.integers(-(2**63), 2**63 - 1) if k in INTEGER_KEYS else TEXT) for k in keys}
     return DatasetRef(TypeName(draw(st.sampled_from(Level)), draw(TEXT)), DataId(values))
 
 

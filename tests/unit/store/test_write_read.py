@@ -130,7 +130,7 @@ def test_an_unknown_variable_is_an_error_that_lists_the_known_ones(publish, tmp_
 )
 def test_a_damaged_product_is_named_with_what_makes_it_good(publish, tmp_path: Path, ref, kind, make):
     folder = tmp_path / publish(ref, kind, make()).path
-    damaged, *_ = folder.glob("data.zarr/images/c/*/*/*" if kind is FRAMES else "data.parquet")
+    damaged, *_ = sorted(folder.glob("data.zarr/images/c/*/*/*" if kind is FRAMES else "data.parquet"))
     damaged.chmod(0o600)
     damaged.write_bytes(damaged.read_bytes()[: damaged.stat().st_size // 2])
 

@@ -65,7 +65,7 @@ def test_the_system_page_says_why_a_file_was_not_taken(tmp_path, put):
 def test_the_newest_come_first_and_how_many_are_left_out_is_said(tmp_path, put, monkeypatch):
     monkeypatch.setattr(system_quarantine, "SHOWN", 2)
     for minute in (1, 3, 0, 2):
-        put(f"{minute}.pff", "broken")
+        put(f"{minute}.pff", "broken", minute)
     text = shown(tmp_path)
     assert [row[0].rsplit("/", 1)[1] for row in rows(text)] == ["3.pff", "2.pff"]
     assert "4 files" in text
