@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
-from bokeh.models import BoxAnnotation, HBar, HoverTool, Image, Line, Scatter, VArea
+from bokeh.models import BoxAnnotation, HBar, HoverTool, Image, Line, LinearScale, Scatter, VArea
 
-from hven.views.figures import images, nightline, series, spark, spectra, style
+from hven.views.figures import alarm_marks, images, nightline, series, spark, spectra, style
 
 BEGIN = np.datetime64("2025-10-22T07:00", "ns")
 
@@ -180,6 +182,18 @@ def test_a_short_cell_can_still_be_hit():
     plot = nightline.nightline(table)
     data = next(r.data_source.data for r in plot.renderers if isinstance(r.glyph, HBar))
     assert np.all(data["right"] - data["left"] >= nightline.MIN_WIDTH * 1e13 / 1e6 * 0.99)
+
+
+def test_alarms_of_the_night_stand_at_its_foot_below_cells_that_have_names():
+    begin = int(BEGIN.astype("int64"))
+    row = {"observation": "a", "detector": 1, "what": "img16", "begin_ns": begin, "end_ns": begin + 10**12, "rows": 1}
+    plot = nightline.nightline(pd.DataFrame([{**row, "state": "ok"}]))
+    alarm = SimpleNamespace(cause="", since_ns=begin, cleared_ns=0, rule="disk", text="full")
+
+    alarm_marks.mark_alarms(plot, [alarm], begin + 10**12)
+
+    assert {type(scale) for scale in plot.extra_y_scales.values()} == {LinearScale}  # a browser draws nothing otherwise
+    assert plot.extra_y_scales.keys() == plot.extra_y_ranges.keys()
 
 
 def test_histogram_counts_every_finite_value():

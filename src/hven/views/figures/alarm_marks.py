@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from bokeh.models import BoxAnnotation, ColumnDataSource, Range1d
+from bokeh.models import BoxAnnotation, ColumnDataSource, LinearScale, Range1d
 from bokeh.plotting import figure
 
 from hven.views import theme
@@ -30,6 +30,7 @@ def mark_alarms(plot: figure, alarms: Sequence[Any], now_ns: int) -> None:
         "text": [alarm.text for alarm in shown], "height": [0.04] * len(shown),
     }, name="alarms")  # fmt: skip
     plot.extra_y_ranges = {_FOOT: Range1d(0, 1)}
+    plot.extra_y_scales = {_FOOT: LinearScale()}  # the plot's own may be one of names
     dots = plot.scatter("time", "height", source=source, marker="triangle", size=10, color=theme.VERMILION,
                         y_range_name=_FOOT)  # fmt: skip
     hover(plot, [("alarm", "@rule"), ("", "@text"), ("since", "@time{%F %T}")], formatters={"@time": "datetime"},
