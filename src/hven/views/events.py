@@ -15,6 +15,7 @@ from hven.model.product import Product
 from hven.observatory import Observatory
 from hven.tasks.showers.queries import kept_pixels
 from hven.views import formats, markup, queries, theme
+from hven.views.event_marks import RANK
 from hven.views.figures.images import event_image
 from hven.views.figures.spectra import event_scatter
 from hven.views.frame import section
@@ -38,11 +39,11 @@ class Kind:
 KINDS = {
     "showers": Kind(
         ("time", "size", "length", "width", "psi", "n_pixels", "leakage", "frame"),
-        ("size", "size (adu)"), ("length", "length (deg)"), "size",
+        ("size", "size (adu)"), ("length", "length (deg)"), RANK["showers"],
     ),
     "pulses": Kind(
         ("time", "nsigma", "amplitude", "duration", "y", "x", "frame"),
-        ("duration", "duration (s)"), ("nsigma", "significance"), "nsigma",
+        ("duration", "duration (s)"), ("nsigma", "significance"), RANK["pulses"],
     ),
 }  # fmt: skip
 

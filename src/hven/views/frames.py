@@ -15,7 +15,7 @@ from hven.core.errors import DatasetNotFoundError
 from hven.model.data_id import Level
 from hven.model.product import Product
 from hven.observatory import Observatory
-from hven.views import formats, markup, placed, queries, theme
+from hven.views import event_marks, formats, markup, placed, queries, theme
 from hven.views.figures.images import pixel_map
 from hven.views.figures.series import light_curves, waterfall, waterfall_data
 from hven.views.frame import section
@@ -24,6 +24,7 @@ from hven.views.take import Take, plotted
 RAW = "images"
 SHOWN_PIXELS = 3
 FROM_FRAMES = {"mean of frames": "mean", "smallest": "min", "largest": "max"}
+RATE, EXPOSURE = "rate", "integration_time_s"
 FROM_CELLS = {"pedestal": "pedestal", "noise": "noise", "excess variance": "excess_variance"}
 FROM_SIGNAL = {"pixel mask": "pixel_mask", "gain": "gain"}
 
@@ -54,12 +55,15 @@ class Frames:
             )
         }  # fmt: skip
         self.raw = self._need("raw")
-        self._single = placed.single(queries.read(observatory, self.raw))
+        frames = queries.read(observatory, self.raw)
+        self._single = placed.single(frames)
+        self._exposure_s = frames.attrs.get(EXPOSURE)
         self._whole = queries.look(observatory, self.raw, RAW)
         self.cells = self._whole
         self.units = formats.unit(str(self.cells["mean"].attrs.get("units", "")))
         self.pixels = queries.brightest(self.cells, SHOWN_PIXELS)
         self._held = what.startswith("ph")
+        self._events = event_marks.events_of(observatory, found, what, detector)
         self._waterfall = waterfall(self.cells, units=self.units, held=self._held)
         self._waterfall.on_event(RangesUpdate, self._zoomed)
         self._curves = pn.pane.Bokeh(sizing_mode="stretch_width", margin=0)
@@ -110,6 +114,8 @@ class Frames:
 
     def _statistics(self) -> dict[str, str]:
         options = {name: f"raw.{v}" for name, v in FROM_FRAMES.items()}
+        if self._exposure_s is not None:
+            options[RATE] = f"raw.{RATE}"
         if self._products["cells"] is not None:
             options |= {name: f"cells.{v}" for name, v in FROM_CELLS.items()}
         if self._products["signal"] is not None:
@@ -130,12 +136,17 @@ class Frames:
         self._map_take.show(self._map_line(product, key, variable))
 
     def _map_line(self, product: Product, key: str, variable: str) -> str:
+        if variable == RATE:
+            return f'{queries.opening(product)}\nds["{RAW}"].mean("time") / ds.attrs["{EXPOSURE}"]'
         if key == "raw" and self._single:
             return f'{queries.looking(product, RAW, single=True)}\nplaced.overall(look, "{variable}")'
         shown = f'ds["{RAW}"].{variable}("time")' if key == "raw" else f'ds["{variable}"]'
         return f"{queries.opening(product)}\n{shown}"
 
     def _read_map(self, key: str, variable: str) -> xr.DataArray:
+        if variable == RATE:
+            rate = placed.overall(self._whole, "mean") / self._exposure_s
+            return rate.assign_attrs(units="count / s")
         if key == "raw":
             return placed.overall(self._whole, variable)
         array = queries.read(self._observatory, self._need(key))[variable].load()
@@ -165,8 +176,11 @@ class Frames:
             self._draw_curves()
 
     def _draw_curves(self) -> None:
-        curves = light_curves(self.cells, self.pixels, units=self.units, x_range=self._waterfall.x_range)
-        self._curves.object = curves
+        begin, end = self.cells["time"].to_numpy()[[0, -1]]
+        self._curves.object = light_curves(
+            self.cells, self.pixels, units=self.units, x_range=self._waterfall.x_range,
+            events=event_marks.marked(self._events, self.pixels, begin, end),
+        )  # fmt: skip
 
     def _zoomed(self, event: Any) -> None:
         begin, end = int(event.x0 * 1e6), int(event.x1 * 1e6)

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from bokeh.models import BoxAnnotation, ColumnDataSource, FactorRange, Range1d
+from bokeh.models import BoxAnnotation, ColumnDataSource
 from bokeh.plotting import figure
 
 from hven.views import theme
-from hven.views.figures.style import hover
+from hven.views.figures.foot_marks import mark_foot
 
 _MOST = 50
-_FOOT = "foot"
 
 
 def mark_alarms(plot: figure, alarms: Sequence[Any], now_ns: int) -> None:
@@ -25,18 +24,9 @@ def mark_alarms(plot: figure, alarms: Sequence[Any], now_ns: int) -> None:
             BoxAnnotation(left=alarm.since_ns / 1e6, right=(alarm.cleared_ns or now_ns) / 1e6, level="underlay",
                           fill_color=theme.VERMILION, fill_alpha=0.06, line_width=0)
         )  # fmt: skip
-    foot, height = _foot(named=isinstance(plot.y_range, FactorRange))
     source = ColumnDataSource({
         "time": [alarm.since_ns / 1e6 for alarm in shown], "rule": [alarm.rule for alarm in shown],
-        "text": [alarm.text for alarm in shown], "height": [height] * len(shown),
+        "text": [alarm.text for alarm in shown],
     }, name="alarms")  # fmt: skip
-    plot.extra_y_ranges = {_FOOT: foot}
-    dots = plot.scatter("time", "height", source=source, marker="triangle", size=10, color=theme.VERMILION,
-                        y_range_name=_FOOT)  # fmt: skip
-    hover(plot, [("alarm", "@rule"), ("", "@text"), ("since", "@time{%F %T}")], formatters={"@time": "datetime"},
-          renderers=[dots])  # fmt: skip
-
-
-def _foot(*, named: bool) -> tuple[Range1d | FactorRange, Any]:
-    """A range of its own for what stands just above the axis, and where; Bokeh draws none of names beside numbers."""
-    return (FactorRange(_FOOT), (_FOOT, -0.46)) if named else (Range1d(0, 1), 0.04)
+    tips = [("alarm", "@rule"), ("", "@text"), ("since", "@time{%F %T}")]
+    mark_foot(plot, source, marker="triangle", colour=theme.VERMILION, tips=tips)

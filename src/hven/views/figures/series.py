@@ -13,6 +13,7 @@ from bokeh.models import ColorBar, ColumnDataSource, LinearColorMapper, Range1d
 from bokeh.plotting import figure
 
 from hven.views import states, theme
+from hven.views.figures.foot_marks import mark_foot
 from hven.views.figures.images import stretch
 from hven.views.figures.style import (
     BAR,
@@ -108,8 +109,15 @@ def on_grid(
     return picture, left, right
 
 
-def light_curves(cells: xr.Dataset, pixels: Sequence[tuple[int, int]], *, units: str, x_range: Any) -> figure:
-    """Light curves of some pixels (y, x): mean as a line, min to max as a band."""
+def light_curves(
+    cells: xr.Dataset,
+    pixels: Sequence[tuple[int, int]],
+    *,
+    units: str,
+    x_range: Any,
+    events: pd.DataFrame | None = None,
+) -> figure:
+    """Light curves of some pixels (y, x): mean as a line, min to max as a band; events (`time`, `text`) at the foot."""
     plot = time_figure(height=220, label=units, x_range=x_range, min_border_left=LEFT, min_border_right=BAR)
     times = milliseconds(cells["time"].to_numpy())
     for colour, (y, x) in zip(theme.SERIES, pixels, strict=False):
@@ -121,6 +129,10 @@ def light_curves(cells: xr.Dataset, pixels: Sequence[tuple[int, int]], *, units:
         plot.line("time", "mean", source=source, line_color=colour, line_width=1.5, legend_label=name)
     hover(plot, [("time", "@time{%F %T}"), ("mean", "@mean"), ("min to max", "@min to @max")],
           formatters={"@time": "datetime"}, mode="vline", renderers=list(plot.renderers[1:2]))  # fmt: skip
+    if events is not None and len(events):
+        source = ColumnDataSource({"time": milliseconds(events["time"].to_numpy()), "text": list(events["text"])})
+        tips = [("", "@text"), ("time", "@time{%F %T.%3N}")]
+        mark_foot(plot, source, marker="triangle", colour=theme.VERMILION, tips=tips)
     legend_above(plot)
     return plot
 

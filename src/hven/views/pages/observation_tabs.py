@@ -1,4 +1,4 @@
-"""Tabs of the observation page: quality, events, housekeeping, distribution, provenance."""
+"""Tabs of the observation page: quality, events, housekeeping, distribution, provenance, log."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from hven.model.data_id import Level
 from hven.model.metric import SEVERITY
 from hven.model.product import Product
 from hven.observatory import Observatory
-from hven.views import formats, markup, queries, states, theme, verdict
+from hven.views import formats, markup, observation_log, queries, states, theme, verdict
+from hven.views.event_marks import kind_of
 from hven.views.events import Events
 from hven.views.figures.series import readings
 from hven.views.figures.spectra import counts, histogram
@@ -56,6 +57,7 @@ def everything(
         "Housekeeping": partial(_housekeeping, observatory, found, detector, source),
         "Distribution": partial(_distribution, observatory, found, what, detector, source),
         "Provenance": partial(provenance, observatory, found, what, detector),
+        "Log": partial(_log, observatory, found, what, detector),
     }
     names = list(makers)
     active = names.index(url.get("tab")) if url.get("tab") in names else 0
@@ -118,7 +120,7 @@ def _tiny(hours: pd.DataFrame | None) -> str:
 
 
 def _events(observatory: Observatory, found: pd.DataFrame, what: str, detector: int, source: str) -> Any:
-    kind = "pulses" if what.startswith("img") else "showers"
+    kind = kind_of(what)
     product = queries.pick(found, Level.L2, kind, detector)
     frames = queries.pick(found, Level.L1, what, detector)
     if product is None:
@@ -167,6 +169,12 @@ def _readings(table: pd.DataFrame, title: str, units: str, columns: list[str], *
     shown = plotted(pane, lambda: curves, **take)
     return pn.Column(markup.html(f"<b>{title}, {units}</b>"), shown, styles={"flex": "1 1 460px"}, min_width=320,
                      margin=0)  # fmt: skip
+
+
+def _log(observatory: Observatory, found: pd.DataFrame, what: str, detector: int) -> Any:
+    raw = queries.pick(found, Level.L0, what, detector)
+    assert raw is not None  # noqa: S101 - the page has shown its frames
+    return markup.html(observation_log.shown(observatory.root, raw))
 
 
 def _distribution(observatory: Observatory, found: pd.DataFrame, what: str, detector: int, source: str) -> Any:

@@ -9,6 +9,8 @@ from typing import Any
 
 import panel as pn
 
+from hven.batch import queries as batch
+from hven.batch.model import JobState
 from hven.core.clock import now_ns
 from hven.hub.status import ServiceStatus, status
 from hven.observatory import Observatory
@@ -16,7 +18,7 @@ from hven.observatory.quanta import count_quanta
 from hven.views import formats, markup, queries, states, theme
 from hven.views.following import keep_fresh
 from hven.views.frame import Content, guarded, section
-from hven.views.pages import system_quarantine
+from hven.views.pages import system_clusters, system_quarantine
 from hven.views.url import Url
 from hven.views.verdict import Verdict
 
@@ -49,7 +51,11 @@ def _parts(observatory: Observatory) -> list[str]:
     disks = {"data": observatory.root, "state": observatory.settings.state}
     quarantined = system_quarantine.records(observatory.root)
     judged = judge(services, {name: shutil.disk_usage(p) for name, p in disks.items()}, len(quarantined))
-    return [markup.banner(judged), _services(services), _disks(disks), system_quarantine.shown(quarantined)]
+    running = batch.jobs(observatory.settings, observatory.viewer, states=(JobState.RUNNING,))
+    return [
+        markup.banner(judged), _services(services), _disks(disks), system_clusters.shown(running),
+        system_quarantine.shown(quarantined),
+    ]  # fmt: skip
 
 
 def condition(service: ServiceStatus) -> str:
