@@ -114,7 +114,7 @@ class Frames:
 
     def _statistics(self) -> dict[str, str]:
         options = {name: f"raw.{v}" for name, v in FROM_FRAMES.items()}
-        if self._exposure_s is not None:
+        if self._exposure_s:
             options[RATE] = f"raw.{RATE}"
         if self._products["cells"] is not None:
             options |= {name: f"cells.{v}" for name, v in FROM_CELLS.items()}
@@ -144,8 +144,8 @@ class Frames:
         return f"{queries.opening(product)}\n{shown}"
 
     def _read_map(self, key: str, variable: str) -> xr.DataArray:
-        if variable == RATE:
-            rate = placed.overall(self._whole, "mean") / self._exposure_s
+        if variable == RATE and self._exposure_s:
+            rate: xr.DataArray = placed.overall(self._whole, "mean") / float(self._exposure_s)
             return rate.assign_attrs(units="count / s")
         if key == "raw":
             return placed.overall(self._whole, variable)
