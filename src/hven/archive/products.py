@@ -29,6 +29,7 @@ from hven.model.instrument import Inspection, Instrument
 from hven.model.product import Product
 from hven.model.provenance import InputRecord, Provenance
 from hven.model.quantum import QuantumRecord, QuantumState
+from hven.model.query import DataQuery
 from hven.pipeline.identity import software
 from hven.registry.protocol import Registry
 from hven.store.current import set_current
@@ -91,7 +92,8 @@ class ProductMaker:
                 raise
             except Exception as error:  # noqa: BLE001 - one dataset never stops the rest
                 _log.error("an L0 product could not be made", dataset=str(ref), **words(error))
-                self.registry.record_quanta([_failure(ref, key_of(ref, files, manifest), error)])
+                key = key_of(ref, files, manifest)
+                self.registry.record_quanta([_record(ref, key, QuantumState.FAILED, told(error))])
                 results.append(ProductResult(str(ref), error=told(error), files=tuple(f.name for f in files)))
         return results
 
@@ -121,7 +123,15 @@ class ProductMaker:
             return ProductResult(str(ref), error="")
         self.registry.register([product], inputs={product.id: []})
         set_current(self.root, product)
+        if not reused:
+            self._mend(ref, key_of(ref, files, manifest))
         return ProductResult(str(ref), product.id, str(product.path), product.rows, reused, product.flags)
+
+    def _mend(self, ref: DatasetRef, key: str) -> None:
+        """Where an earlier conversion has failed, say that it is over."""
+        query = DataQuery({key: (value,) for key, value in ref.data_id.items()})
+        if self.registry.quanta(run=raw_run(ref.type.instrument), state=QuantumState.FAILED, query=query):
+            self.registry.record_quanta([_record(ref, key, QuantumState.DONE)])
 
     @contextmanager
     def _raw_files(
@@ -224,7 +234,7 @@ def together(files: list[RawRecord]) -> Inspection:
     return Inspection(begins[-1], tuple(begins[:-1]), tuple(f.tail_bytes for f in files))
 
 
-def _failure(ref: DatasetRef, key: str, error: Exception) -> QuantumRecord:
+def _record(ref: DatasetRef, key: str, state: QuantumState, error: str = "") -> QuantumRecord:
     return QuantumRecord(
         run=raw_run(ref.type.instrument),
         step="convert",
@@ -232,9 +242,9 @@ def _failure(ref: DatasetRef, key: str, error: Exception) -> QuantumRecord:
         task_version=TASK_VERSION,
         data_id=ref.data_id,
         quantum_key=key,
-        state=QuantumState.FAILED,
+        state=state,
         outputs=(str(ref.type),),
-        error=told(error),
+        error=error,
         ended_ns=now_ns(),
     )
 

@@ -157,6 +157,18 @@ def test_what_nobody_expected_of_one_observation_is_told_and_does_not_stop_the_o
     assert all("OverflowError" in r.error for r in failed)
 
 
+def test_a_conversion_that_failed_and_was_made_good_counts_as_done(archive, tmp_path):
+    archive.instruments = (replace(INSTRUMENT, formats=BREAKING["formats"]),)
+    run = make_run(tmp_path / "in" / "broken.tiny", files=1)
+    archive.ingest([run])
+    assert [r.state for r in archive.registry.quanta()] == [QuantumState.FAILED] * 2
+
+    archive.instruments = (INSTRUMENT,)
+    assert archive.ingest([run]).exit_code == 0
+
+    assert [r.state for r in archive.registry.quanta()] == [QuantumState.DONE] * 2
+
+
 def test_a_configuration_nested_too_deeply_goes_to_quarantine(archive: Archive, tmp_path: Path):
     def redact(_name, content):
         if b"[[" in content:
