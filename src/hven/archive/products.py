@@ -130,7 +130,8 @@ class ProductMaker:
     def _mend(self, ref: DatasetRef, key: str) -> None:
         """Where an earlier conversion has failed, say that it is over."""
         query = DataQuery({key: (value,) for key, value in ref.data_id.items()})
-        if self.registry.quanta(run=raw_run(ref.type.instrument), state=QuantumState.FAILED, query=query):
+        run, output = raw_run(ref.type.instrument), str(ref.type)
+        if self.registry.quanta(run=run, state=QuantumState.FAILED, output=output, query=query):
             self.registry.record_quanta([_record(ref, key, QuantumState.DONE)])
 
     @contextmanager
@@ -237,7 +238,7 @@ def together(files: list[RawRecord]) -> Inspection:
 def _record(ref: DatasetRef, key: str, state: QuantumState, error: str = "") -> QuantumRecord:
     return QuantumRecord(
         run=raw_run(ref.type.instrument),
-        step="convert",
+        step=ref.type.name,
         task=TASK,
         task_version=TASK_VERSION,
         data_id=ref.data_id,

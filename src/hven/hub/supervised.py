@@ -11,11 +11,12 @@ from pathlib import Path
 import httpx
 import psutil
 
+from hven.batch.heartbeat import heartbeat_file
 from hven.core.settings import Settings
 from hven.core.trust import trusted
 from hven.hub.as_account import as_account, environment_of
 from hven.hub.hub_services import HubService, hub_services
-from hven.hub.layout import Layout, source_folder
+from hven.hub.layout import source_folder
 from hven.hub.mode import mode_of
 from hven.hub.ports import LOOPBACK, Ports
 from hven.hub.priority import first
@@ -125,7 +126,7 @@ def workers(settings: Settings) -> tuple[Supervised, ...]:
         Supervised(
             "batch",
             (*as_account(batch), hven, "batch"),
-            heartbeat=Layout.of(settings).heartbeats / "batch",
+            heartbeat=heartbeat_file(settings),
             environment=environment_of(batch, mode.home(batch)),
         ),
     )

@@ -52,7 +52,7 @@ class DataId(Mapping[str, Value]):
     UnknownNameError
         For a key that is not in `KEYS`.
     ConfigurationError
-        For a value of the wrong type.
+        For a value of the wrong type, or a number beyond 64 bits.
 
     Examples
     --------

@@ -33,6 +33,16 @@ def events_of(observatory: Observatory, found: pd.DataFrame, what: str, detector
     return table.assign(text=text)[[n for n in ("time", "text", "y", "x") if n in {"text", *table.columns}]]
 
 
+def not_all(found: pd.DataFrame, what: str, detector: int) -> str:
+    """What is not marked, in words; empty where everything is."""
+    product = queries.pick(found, Level.L2, kind_of(what), detector)
+    if product is None or product.rows <= MOST_SHOWN:
+        return ""
+    if product.rows > MOST_READ:
+        return f" None of the {product.rows:,} {kind_of(what)} is marked: they are too many."
+    return f" Of the {kind_of(what)} that fall into the curves the {MOST_SHOWN} strongest are marked."
+
+
 def _pulses(table: pd.DataFrame) -> pd.Series:
     strength = table["nsigma"].map("{:.1f}".format)
     return "pulse of " + strength + " sigma, x " + table["x"].astype(str) + ", y " + table["y"].astype(str)

@@ -64,6 +64,7 @@ class Frames:
         self.pixels = queries.brightest(self.cells, SHOWN_PIXELS)
         self._held = what.startswith("ph")
         self._events = event_marks.events_of(observatory, found, what, detector)
+        self._not_all = event_marks.not_all(found, what, detector)
         self._waterfall = waterfall(self.cells, units=self.units, held=self._held)
         self._waterfall.on_event(RangesUpdate, self._zoomed)
         self._curves = pn.pane.Bokeh(sizing_mode="stretch_width", margin=0)
@@ -98,7 +99,8 @@ class Frames:
     def _tell(self) -> None:
         count = self.cells.attrs["rows_per_point"]
         stands = "is one frame" if count == 1 else f"stands for {count:,} frames; zoom for more"
-        markup.change(self._note, f"<p class='quiet'>Every point {stands}.{self._looked_at(self.cells)}</p>")
+        text = f"Every point {stands}.{self._looked_at(self.cells)}{self._not_all}"
+        markup.change(self._note, f"<p class='quiet'>{text}</p>")
 
     @staticmethod
     def _looked_at(cells: xr.Dataset) -> str:

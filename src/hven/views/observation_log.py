@@ -27,7 +27,7 @@ def shown(root: Path, raw: Product) -> str:
 
 
 def _log(name: str, size: int, file: Path) -> str:
-    note = f"{size:,} bytes, without secrets" + (", the end" if size > LAST_BYTES else "")
+    note = f"{size:,} bytes, redacted" + (", the end" if size > LAST_BYTES else "")
     return markup.heading(name, note) + f"<pre>{escape(_end(file))}</pre>"
 
 

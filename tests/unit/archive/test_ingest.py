@@ -166,7 +166,7 @@ def test_a_conversion_that_failed_and_was_made_good_counts_as_done(archive, tmp_
     archive.instruments = (INSTRUMENT,)
     assert archive.ingest([run]).exit_code == 0
 
-    assert [r.state for r in archive.registry.quanta()] == [QuantumState.DONE] * 2
+    assert [(r.state, r.step) for r in archive.registry.quanta()] == [(QuantumState.DONE, "tiny.frames")] * 2
 
 
 def test_a_configuration_nested_too_deeply_goes_to_quarantine(archive: Archive, tmp_path: Path):

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
+import pytest
 import xarray as xr
 from bokeh.models import Range1d
 
@@ -57,6 +58,23 @@ def test_pulses_say_how_strong_they_are_and_where(night, monkeypatch):
     found = event_marks.events_of(night, table, "img16", 1)
 
     assert list(found["text"]) == ["pulse of 9.0 sigma, x 4, y 6", "pulse of 5.2 sigma, x 3, y 5"]
+
+
+@pytest.mark.parametrize(
+    ("rows", "says"),
+    [
+        (event_marks.MOST_SHOWN, ""),
+        (event_marks.MOST_SHOWN + 1, "200 strongest"),
+        (500_001, "None of the 500,001 pulses"),
+    ],
+)
+def test_what_is_not_marked_is_said(monkeypatch, rows, says):
+    monkeypatch.setattr(queries, "pick", lambda *_args: SimpleNamespace(rows=rows))
+
+    said = event_marks.not_all(pd.DataFrame(), "img16", 1)
+
+    assert says in said
+    assert bool(said) == bool(says)
 
 
 def test_a_detector_without_events_has_no_marks(night):
