@@ -13,7 +13,7 @@ import xarray as xr
 from hven.core.errors import UnknownNameError
 from hven.store import arrays
 from hven.store.opened import open_array
-from hven.store.overviews import BASE, OVERVIEWS, STATISTICS, STEP, TIME
+from hven.store.overviews import BASE, COUNT, OVERVIEWS, STATISTICS, STEP, TIME
 from hven.store.read import read_rows, variable_names
 
 RAW_BYTES = 64 << 20
@@ -52,8 +52,9 @@ def read_overview(
     Returns
     -------
     xr.Dataset
-        `min`, `max` and `mean` with the dims of the variable, `time` (first of each point) and `time_end` (last of
-        each); attribute `rows_per_point`. Rows must be nearly in time order for the range to be tight.
+        `min`, `max` and `mean` with the dims of the variable, `count` of the values that each mean stands for, `time`
+        (first of each point) and `time_end` (last of each); attribute `rows_per_point`. Rows must be nearly in time
+        order for the range to be tight.
 
     Raises
     ------
@@ -73,7 +74,7 @@ def read_overview(
     reduced = {
         "min": _fold(np.fmin, cells["min"], edges),
         "max": _fold(np.fmax, cells["max"], edges),
-        "mean": _means(cells["mean"], edges, _rows_of(window, shape[0])),
+        **_means(cells["mean"], edges, _counts(folder, variable, window, shape)),
     }
     coords = {
         "time": (dims[0], _fold(np.fmin, window.begin, edges).view("datetime64[ns]")),
@@ -125,21 +126,24 @@ def _fold(function: np.ufunc, values: np.ndarray[Any, Any], edges: np.ndarray[An
     return function.reduceat(values, edges, axis=0) if edges.size else values[:0]
 
 
-def _rows_of(window: _Window, rows: int) -> np.ndarray[Any, Any]:
-    """Rows in each cell: the product's last one may have fewer."""
-    return np.minimum(window.factor, rows - np.arange(window.first, window.last) * window.factor)
+def _counts(folder: Path, variable: str, window: _Window, shape: tuple[int, ...]) -> np.ndarray[Any, Any]:
+    """Rows that each cell's mean stands for; where they are all its rows the product's last cell may have fewer."""
+    if (folder / OVERVIEWS / variable / str(window.factor) / COUNT).is_dir():
+        return _cells(folder, variable, COUNT, window)
+    rows = np.minimum(window.factor, shape[0] - np.arange(window.first, window.last) * window.factor)
+    return rows.reshape(-1, *[1] * (len(shape) - 1))
 
 
 def _means(
-    values: np.ndarray[Any, Any], edges: np.ndarray[Any, Any], rows: np.ndarray[Any, Any]
-) -> np.ndarray[Any, Any]:
-    """Means weighted by rows; cells that are not-a-number do not count."""
+    values: np.ndarray[Any, Any], edges: np.ndarray[Any, Any], counts: np.ndarray[Any, Any]
+) -> dict[str, np.ndarray[Any, Any]]:
+    """Means weighted by counts, and the counts; cells that are not-a-number do not count."""
     good = np.isfinite(values)
-    weights = np.where(good, rows.reshape(-1, *[1] * (values.ndim - 1)), 0)
+    weights = np.where(good, counts, 0)
     total = _fold(np.add, np.where(good, values, 0) * weights.astype(np.float64), edges)
     count = _fold(np.add, weights, edges)
     with np.errstate(invalid="ignore"):
-        return total / count  # type: ignore[no-any-return]
+        return {"mean": total / count, "count": count}
 
 
 def _declared(folder: Path) -> list[str]:

@@ -25,12 +25,13 @@ from hven.store.shard_files import ShardFiles
 
 OVERVIEWS = "overviews.zarr"
 STATISTICS = ("min", "max", "mean")
+COUNT = "count"
+"""Rows that a cell's mean stands for, kept where some can be not-a-number."""
 BASE = 256
 STEP = 16
 TIME = "time"
 _PARTS = "overviews.parts"
 _FEWEST_CELLS = 16
-_NARROW = 2
 
 Cells = dict[str, np.ndarray[Any, Any]]
 
@@ -99,7 +100,7 @@ def reduce_rows(values: np.ndarray[Any, Any], factor: int = BASE) -> Cells:
     reduce = reduce_floats if flat.dtype.kind == "f" else reduce_integers
     reduce(flat, factor, low, high, total, count)
     with np.errstate(invalid="ignore"):
-        mean = (total / count).astype(np.float32 if flat.dtype.itemsize <= _NARROW else np.float64)
+        mean = (total / count).astype(np.result_type(flat.dtype, np.float32))
     cells = {"min": low, "max": high, "mean": mean, "count": count}
     return {k: v.reshape(shape[0], *values.shape[1:]) for k, v in cells.items()}
 
@@ -119,7 +120,7 @@ def _write_levels(folder: Path, cells: Cells) -> None:
     factor = BASE
     while len(cells["count"]) >= _FEWEST_CELLS:
         lay_out_group(folder / str(factor))
-        for statistic in STATISTICS:
+        for statistic in (*STATISTICS, COUNT) if cells["min"].dtype.kind == "f" else STATISTICS:
             _write_level(folder / str(factor) / statistic, cells[statistic])
         cells, factor = _coarser(cells), factor * STEP
 

@@ -21,16 +21,19 @@ from hven.views.figures.series import light_curves, waterfall, waterfall_data
 from hven.views.frame import section
 from hven.views.take import Take, plotted
 
-RAW = "images"
+VARIABLE = {Level.L0: "images", Level.L1: "signal"}
+"""What the frames of a level hold."""
+CALLED = {Level.L0: "as recorded", Level.L1: "calibrated"}
 SHOWN_PIXELS = 3
 FROM_FRAMES = {"mean of frames": "mean", "smallest": "min", "largest": "max"}
+FRAMES = "frames"
 RATE, EXPOSURE = "rate", "integration_time_s"
 FROM_CELLS = {"pedestal": "pedestal", "noise": "noise", "excess variance": "excess_variance"}
 FROM_SIGNAL = {"pixel mask": "pixel_mask", "gain": "gain"}
 
 
 class Frames:
-    """Views of the frames of one detector that know of each other.
+    """Views of the frames of one detector at a level that know of each other.
 
     Parameters
     ----------
@@ -42,23 +45,28 @@ class Frames:
         Kind of frames, e.g. ``ph1024``.
     detector
         Number of the detector.
+    level
+        L0 shows frames as recorded, L1 calibrated ones.
     source
         Address of the provenance records.
     """
 
-    def __init__(self, observatory: Observatory, found: pd.DataFrame, what: str, detector: int, source: str) -> None:
-        self._observatory, self._source = observatory, source
+    def __init__(
+        self, observatory: Observatory, found: pd.DataFrame, what: str, detector: int, *, level: Level, source: str
+    ) -> None:
+        self._observatory, self._source, self._level = observatory, source, level
+        self.variable = VARIABLE[level]
         self._products = {
-            key: queries.pick(found, level, name, detector)
-            for key, level, name in (
-                ("raw", Level.L0, what), ("cells", Level.L1, f"{what}.pedestals"), ("signal", Level.L1, what)
+            key: queries.pick(found, of_level, name, detector)
+            for key, of_level, name in (
+                (FRAMES, level, what), ("cells", Level.L1, f"{what}.pedestals"), ("signal", Level.L1, what)
             )
         }  # fmt: skip
-        self.raw = self._need("raw")
-        frames = queries.read(observatory, self.raw)
+        self.product = self._need(FRAMES)
+        frames = queries.read(observatory, self.product)
         self._single = placed.single(frames)
-        self._exposure_s = frames.attrs.get(EXPOSURE)
-        self._whole = queries.look(observatory, self.raw, RAW)
+        self._exposure_s = frames.attrs.get(EXPOSURE) if level is Level.L0 else None
+        self._whole = queries.look(observatory, self.product, self.variable)
         self.cells = self._whole
         self.units = formats.unit(str(self.cells["mean"].attrs.get("units", "")))
         self.pixels = queries.brightest(self.cells, SHOWN_PIXELS)
@@ -70,7 +78,7 @@ class Frames:
         self._curves = pn.pane.Bokeh(sizing_mode="stretch_width", margin=0)
         self._map = pn.pane.Bokeh(margin=0)
         self._image: xr.DataArray | None = None
-        self._map_take = Take(self._pixels, self._map, file=queries.file_stem(self.raw, "map"), source=source)
+        self._map_take = Take(self._pixels, self._map, file=queries.file_stem(self.product, "map"), source=source)
         self._note = markup.html("", margin=(0, 0, theme.SPACE, 0))
 
     def panel(self) -> pn.Column:
@@ -90,11 +98,11 @@ class Frames:
         both.styles = {"align-items": "flex-start"}
         right.styles = {"flex": "1 1 480px"}
         self._tell()
-        return section("Frames", self._note, both, note=str(self.raw.ref.type))
+        return section("Frames", self._note, both, note=f"{self.product.ref.type}, {CALLED[self._level]}")
 
     def _plotted(self, pane: pn.pane.Bokeh, table: Callable[[], pd.DataFrame], what: str) -> pn.Column:
-        line = queries.looking(self.raw, RAW, single=self._single)
-        return plotted(pane, table, file=queries.file_stem(self.raw, what), line=line, source=self._source)
+        line = queries.looking(self.product, self.variable, single=self._single)
+        return plotted(pane, table, file=queries.file_stem(self.product, what), line=line, source=self._source)
 
     def _tell(self) -> None:
         count = self.cells.attrs["rows_per_point"]
@@ -111,13 +119,13 @@ class Frames:
     def _need(self, key: str) -> Product:
         product = self._products[key]
         if product is None:
-            raise DatasetNotFoundError(f"there are no {key} frames", hint="`hven explain` says why.")
+            raise DatasetNotFoundError(f"there are no {key}", hint="`hven explain` says why.")
         return product
 
     def _statistics(self) -> dict[str, str]:
-        options = {name: f"raw.{v}" for name, v in FROM_FRAMES.items()}
+        options = {name: f"{FRAMES}.{v}" for name, v in FROM_FRAMES.items()}
         if self._exposure_s:
-            options[RATE] = f"raw.{RATE}"
+            options[RATE] = f"{FRAMES}.{RATE}"
         if self._products["cells"] is not None:
             options |= {name: f"cells.{v}" for name, v in FROM_CELLS.items()}
         if self._products["signal"] is not None:
@@ -128,9 +136,9 @@ class Frames:
         key, _, variable = choice.partition(".")
         product = self._need(key)
         image = self._read_map(key, variable)
-        units = formats.unit(str(image.attrs.get("units", self.units if key == "raw" else "")))
+        units = formats.unit(str(image.attrs.get("units", self.units if key == FRAMES else "")))
         name = next(n for n, v in self._statistics().items() if v == choice)
-        whole = self._looked_at(self._whole) if key == "raw" else ""
+        whole = self._looked_at(self._whole) if key == FRAMES else ""
         plot = pixel_map(image, title=f"{name}, {'part of the' if whole else 'whole'} observation", units=units)
         source = plot.select_one({"name": "pixels"})
         source.selected.on_change("indices", lambda _a, _o, new: self._choose(new, image.sizes["x"]))
@@ -139,17 +147,17 @@ class Frames:
 
     def _map_line(self, product: Product, key: str, variable: str) -> str:
         if variable == RATE:
-            return f'{queries.opening(product)}\nds["{RAW}"].mean("time") / ds.attrs["{EXPOSURE}"]'
-        if key == "raw" and self._single:
-            return f'{queries.looking(product, RAW, single=True)}\nplaced.overall(look, "{variable}")'
-        shown = f'ds["{RAW}"].{variable}("time")' if key == "raw" else f'ds["{variable}"]'
+            return f'{queries.opening(product)}\nds["{self.variable}"].mean("time") / ds.attrs["{EXPOSURE}"]'
+        if key == FRAMES and self._single:
+            return f'{queries.looking(product, self.variable, single=True)}\nplaced.overall(look, "{variable}")'
+        shown = f'ds["{self.variable}"].{variable}("time")' if key == FRAMES else f'ds["{variable}"]'
         return f"{queries.opening(product)}\n{shown}"
 
     def _read_map(self, key: str, variable: str) -> xr.DataArray:
         if variable == RATE and self._exposure_s:
             rate: xr.DataArray = placed.overall(self._whole, "mean") / float(self._exposure_s)
             return rate.assign_attrs(units="count / s")
-        if key == "raw":
+        if key == FRAMES:
             return placed.overall(self._whole, variable)
         array = queries.read(self._observatory, self._need(key))[variable].load()
         return array.median("cell", keep_attrs=True) if "cell" in array.dims else array
@@ -186,7 +194,7 @@ class Frames:
 
     def _zoomed(self, event: Any) -> None:
         begin, end = int(event.x0 * 1e6), int(event.x1 * 1e6)
-        cells = queries.look(self._observatory, self.raw, RAW, begin, end)
+        cells = queries.look(self._observatory, self.product, self.variable, begin, end)
         if cells.sizes["time"] > 1:
             self.cells = cells
             self._tell()
@@ -194,9 +202,8 @@ class Frames:
             self._draw_curves()
 
     def player(self) -> pn.Column:
-        """Step through the frames one by one, calibrated ones where there are some."""
-        level = "signal" if self._products["signal"] is not None else "raw"
-        product, variable = self._need(level), {"signal": "signal", "raw": RAW}[level]
+        """Step through the frames one by one."""
+        product = self.product
         player = pn.ui.Player(start=0, end=max(product.rows - 1, 0), value=0, interval=200, show_loop_controls=False,
                               width=420, margin=0)  # fmt: skip
         picture = pn.pane.Bokeh(margin=0)
@@ -205,21 +212,21 @@ class Frames:
                     source=self._source)  # fmt: skip
 
         def step(index: int | None) -> None:
-            shown["frame"] = queries.frame(self._observatory, product, variable, index or 0)
+            shown["frame"] = queries.frame(self._observatory, product, self.variable, index or 0)
             picture.object = _frame(shown["frame"], index or 0)
-            take.show(self._frame_line(product, variable, index or 0))
+            take.show(self._frame_line(index or 0))
 
         step(0)
         player.param.watch(lambda event: step(event.new), "value_throttled")
         return section("Player", pn.Column(player, picture, take, margin=0), note=f"frame by frame, {product.ref.type}")
 
-    def _frame_line(self, product: Product, variable: str, index: int) -> str:
-        line = queries.opening(product, every_row=True)
-        if variable == RAW and self._single:
+    def _frame_line(self, index: int) -> str:
+        line = queries.opening(self.product, every_row=True)
+        if self._single:
             return (
                 f"{line}\nfrom hven.views import placed\nplaced.place(ds.isel(time=[{index}]))[0].plot(yincrease=False)"
             )
-        return f'{line}\nds["{variable}"].isel(time={index}).plot(yincrease=False)'
+        return f'{line}\nds["{self.variable}"].isel(time={index}).plot(yincrease=False)'
 
 
 def _frame(image: xr.DataArray, index: int) -> Any:

@@ -56,7 +56,7 @@ def look(
     Returns
     -------
     xr.Dataset
-        `mean, min, max` (time, y, x), NaN where a quadrant has no frame; `frames` tells how many it has; `time` and
+        `mean, min, max` (time, y, x), NaN where a quadrant has no frame; `count` tells how many it has; `time` and
         `time_end`. Attributes `rows_per_point`, `rows`, and `rows_read`, which are less where there are too many.
     """
     dataset = observatory.open_product(product, chunks=None)[["images", "quabo"]]
@@ -72,8 +72,8 @@ def look(
 
 def overall(seen: xr.Dataset, statistic: str) -> xr.DataArray:
     """Map (y, x) of a statistic of all the frames that a look has seen."""
-    if statistic == "mean" and "frames" in seen:
-        return seen["mean"].weighted(seen["frames"]).mean("time", keep_attrs=True)
+    if statistic == "mean":
+        return seen["mean"].weighted(seen["count"]).mean("time", keep_attrs=True)
     return getattr(seen[statistic], statistic)("time")  # type: ignore[no-any-return]
 
 
@@ -115,7 +115,7 @@ def _joined(found: list[tuple[Any, ...]], images: xr.DataArray) -> xr.Dataset:
     half = images.shape[1]
     quadrant = quadrant_map(2 * half)
     y, x = np.indices(quadrant.shape) % half
-    begin, end, frames, *values = (np.array(column) for column in zip(*found, strict=True))
+    begin, end, counts, *values = (np.array(column) for column in zip(*found, strict=True))
     dims = ("time", "y", "x")
     variables = {name: (dims, v[:, quadrant, y, x], images.attrs) for name, v in zip(STATISTICS, values, strict=True)}
-    return xr.Dataset({**variables, "frames": (dims, frames[:, quadrant])}, {"time": begin, "time_end": ("time", end)})
+    return xr.Dataset({**variables, "count": (dims, counts[:, quadrant])}, {"time": begin, "time_end": ("time", end)})

@@ -53,7 +53,7 @@ def test_a_plot_gets_as_many_points_as_it_wants_and_no_extreme_is_lost(folder: P
     assert found["max"].max() == np.nanmax(values)
     step = found.attrs["rows_per_point"]
     expected = [np.nanmean(values[i : i + step], axis=0, dtype=float) for i in range(0, ROWS, step)]
-    np.testing.assert_allclose(found["mean"], expected, rtol=1e-3, atol=3e-3)
+    np.testing.assert_allclose(found["mean"], expected, rtol=1e-5)
 
 
 def test_zooming_in_reaches_the_rows_themselves(folder: Path):

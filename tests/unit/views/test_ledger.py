@@ -50,3 +50,19 @@ def test_nights_datasets_and_findings_are_shown(night, store):
     text = shown(night, night="20251021")
     for words in ("Night 2025-10-21", "crab.20251022T071822Z", "(detector=254)", "All nights", ">yes<", ">no<"):
         assert words in text
+
+
+def test_tonight_says_how_much_was_announced(night, store):
+    house = Line(**{**RAW, "dataset_type": "panoseti.housekeeping"}, data_id="()", announced=5)
+    more = [Line(**RAW, data_id=f"(detector={n})", announced=9) for n in range(2, 7)]
+    store.put(NIGHT, fingerprint="2", logged=True, lines=[*LINES, *more, house])
+    page = frame.page("tonight", warm.PAGES["tonight"], night, Url())
+    text = " ".join(str(p.object) for p in page.select(pn.pane.HTML))
+    assert "<b>7</b>announced" in text
+    assert "<b>4 of 7</b>on disk, verified (L0)" in text
+
+    store.put(NIGHT, fingerprint="3", logged=False, lines=LINES)
+    page = frame.page("tonight", warm.PAGES["tonight"], night, Url())
+    text = " ".join(str(p.object) for p in page.select(pn.pane.HTML))
+    assert "announced" not in text
+    assert "<b>4</b>on disk" in text

@@ -6,6 +6,7 @@ import html
 import re
 import shlex
 
+import numpy as np
 import panel as pn
 import pytest
 from bokeh.document import Document
@@ -57,3 +58,45 @@ def test_the_command_that_says_why_an_observation_has_no_frames_can_be_run(night
     told = night.explain(name, asked.pop("--level", None), observation=asked.pop("--observation"))
     assert not asked
     assert told.asked.startswith("L0/panoseti.ph1024")
+
+
+def page_of(observatory, url):
+    page = frame.page("observation", warm.PAGES["observation"], observatory, url)
+    page.get_root(Document())
+    return page
+
+
+def picture_of(page):
+    """Map of the camera that a page shows, dims (y, x)."""
+    [shown] = [f for p in page.select(pn.pane.Bokeh) if "mean of" in str((f := p.object).title.text)]
+    return shown.select_one({"name": "pixels"}).data["value"].reshape(32, 32)
+
+
+def mean_of(observatory, level, variable):
+    product = queries.pick(queries.products(observatory), level, "img16", 254)
+    return queries.read(observatory, product)[variable].mean("time").to_numpy()
+
+
+@pytest.mark.parametrize(("level", "variable"), [("L0", "images"), ("L1", "signal")])
+def test_the_frames_of_the_level_in_the_address_are_shown(night, level, variable):
+    shown = picture_of(page_of(night, Url(dataset="254.img16", level=level)))
+    np.testing.assert_allclose(shown, mean_of(night, level, variable), rtol=1e-5)
+
+
+def test_another_level_shows_its_frames_and_stands_in_the_address(night):
+    url = Url(dataset="254.img16")
+    page = page_of(night, url)
+    [level] = [w for w in page.select(pn.ui.Select) if w.label == "Level"]
+    assert level.options == {"L0 · as recorded": "L0", "L1 · calibrated": "L1"}
+    assert level.value == "L1"
+    level.value = level.options["L0 · as recorded"]
+    assert url.get("level") == "L0"
+    np.testing.assert_allclose(picture_of(page), mean_of(night, "L0", "images"), rtol=1e-5)
+
+
+def test_what_is_not_calibrated_is_shown_as_recorded(night, shown):
+    shown(lambda found: found[~((found["level"] == "L1") & (found["what"] == "img16"))])
+    page = page_of(night, Url(dataset="254.img16", level="L1"))
+    [level] = [w for w in page.select(pn.ui.Select) if w.label == "Level"]
+    assert list(level.options.values()) == ["L0"]
+    np.testing.assert_allclose(picture_of(page), mean_of(night, "L0", "images"), rtol=1e-5)

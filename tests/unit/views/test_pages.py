@@ -74,8 +74,9 @@ def test_no_part_of_a_page_fails(night, name):
 
 @pytest.mark.parametrize("tab", ["Quality", "Player", "Events", "Housekeeping", "Distribution", "Provenance"])
 @pytest.mark.parametrize("dataset", ["254.ph1024", "1.img16"])
-def test_no_tab_fails(night, tab, dataset):
-    assert "This part of the page failed" not in text_of(night, "observation", tab=tab, dataset=dataset)
+@pytest.mark.parametrize("level", ["L0", "L1"])
+def test_no_tab_fails(night, tab, dataset, level):
+    assert "This part of the page failed" not in text_of(night, "observation", tab=tab, dataset=dataset, level=level)
 
 
 def test_tonight_begins_with_the_verdict(night):
@@ -122,6 +123,7 @@ def test_every_plot_can_be_taken_along(night):
     for name, values in (
         ("tonight", {}), ("trends", {}),
         *(("observation", {"tab": t, "dataset": "1.ph1024"}) for t in ("Player", "Events", "Distribution")),
+        ("observation", {"tab": "Distribution", "dataset": "1.ph1024", "level": "L0"}),
     ):  # fmt: skip
         page = made(night, name, **values)
         plots = {id(pane) for pane in page.select(pn.pane.Bokeh)}
@@ -132,21 +134,24 @@ def test_every_plot_can_be_taken_along(night):
             assert pd.read_csv(StringIO(take.csv()), comment="#").shape[0] > 0
 
 
-def test_the_lines_below_plots_run_as_they_stand(night, monkeypatch):
+@pytest.mark.parametrize("level", ["L0", "L1"])
+def test_the_lines_below_plots_run_as_they_stand(night, monkeypatch, level):
     import hven
 
     monkeypatch.setattr(hven, "connect", lambda: night)
-    page = made(night, "observation", tab="Distribution", dataset="1.ph1024")
+    page = made(night, "observation", tab="Distribution", dataset="1.ph1024", level=level)
     for take in [*page.select(Take), *made(night, "tonight").select(Take)]:
         exec(re.sub(r"[.]plot.*", "", take.line), {})  # noqa: S102 - as somebody would in a notebook
 
 
-def test_the_numbers_come_with_the_lines_that_open_them(night):
-    take = next(t for t in made(night, "observation", dataset="1.ph1024").select(Take) if t.file.endswith("map"))
+@pytest.mark.parametrize("level", ["L0", "L1"])
+def test_the_numbers_come_with_the_lines_that_open_them(night, level):
+    page = made(night, "observation", dataset="1.ph1024", level=level)
+    take = next(t for t in page.select(Take) if t.file.endswith("map"))
     head = take.csv().splitlines()
-    assert head[2].startswith('# ds = obs.open("panoseti.ph1024", level="L0"')
+    assert head[2].startswith(f'# ds = obs.open("panoseti.ph1024", level="{level}"')
     assert head[4] == "y,x,value"
-    assert take.file == "L0-panoseti.ph1024-crab.20251022T040000Z-1-map"
+    assert take.file == f"{level}-panoseti.ph1024-crab.20251022T040000Z-1-map"
     assert "tab=Provenance" in take.source
 
 

@@ -56,7 +56,7 @@ def test_every_pixel_is_that_of_its_quadrant(single, product):
     seen = queries.look(single, product, "images")
     for statistic in placed.STATISTICS:
         np.testing.assert_allclose(placed.overall(seen, statistic), truth())
-    assert int(seen["frames"].sum() / 16**2) == ROWS
+    assert int(seen["count"].sum() / 16**2) == ROWS
     assert seen.attrs["rows_read"] == seen.attrs["rows"] == ROWS
 
 

@@ -40,8 +40,9 @@ def _signal(product: DataProduct) -> DatasetType:
         keys=_KEYS,
         variables=_with_units(own, product.units),
         doc=f"Calibrated frames in time order, pedestal subtracted, not thresholded, with quality bits.{what}",
+        schema=(("1.1", "Overviews of the signal."), ("1.0", "First version.")),
         coordinates=("time", "begin", "end"),
-        overviews=("frame_mean", "brightness"),
+        overviews=("signal", "frame_mean", "brightness"),
     )
 
 

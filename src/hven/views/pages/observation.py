@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from html import escape
 from typing import Any
 
@@ -17,7 +18,7 @@ from hven.views import formats, frame, markup, queries, theme, verdict
 from hven.views.actions import Actions
 from hven.views.annotation_actions import on_data
 from hven.views.frame import Content, guarded
-from hven.views.frames import Frames
+from hven.views.frames import CALLED, VARIABLE, Frames
 from hven.views.pages import observation_tabs as tabs
 from hven.views.url import Url
 
@@ -35,33 +36,44 @@ def page(observatory: Observatory, url: Url) -> Content:
     choose = pn.ui.AutocompleteInput(label="Observation", options=names, value=asked, width=360, size="small", margin=0,
                                      min_characters=0, restrict=False)  # fmt: skip
     chosen = pn.ui.Select(label="Detector · product", width=190, size="small", margin=0)
+    level = pn.ui.Select(label="Level", width=160, size="small", margin=0)
     body = pn.Column(sizing_mode="stretch_width", margin=0)
 
     def fill(_event: Any = None) -> None:
         of_one = found[found["observation"] == choose.value]
         frame.entitle(_about(choose.value, chosen.value), "Observation")
-        body.objects = _body(observatory, url, of_one, str(choose.value), chosen.value)
+        shown = {"dataset": chosen.value, "level": level.value}
+        body.objects = _body(observatory, url, of_one, str(choose.value), **shown)
         say()
 
     def say(_event: Any = None) -> None:
         if buttons and chosen.value:
             buttons.offer(on_data(*_sayable(observatory, found, str(choose.value), str(chosen.value))))
 
+    def offer_levels(_event: Any = None) -> None:
+        options = _levels(found[found["observation"] == choose.value], chosen.value)
+        _offer(level, options, _asked_level(url, options), fill)
+
     def restart(_event: Any = None) -> None:
         options = _datasets(found[found["observation"] == choose.value])
-        value = _asked(url, options)
-        changed = chosen.value != value
-        chosen.param.update(options=options, value=value)
-        if not changed:
-            fill()
+        _offer(chosen, options, _asked(url, options), offer_levels)
 
     buttons = Actions(ask, fill) if (ask := frame.asking()) else None
-    chosen.param.watch(fill, "value")
+    level.param.watch(fill, "value")
+    chosen.param.watch(offer_levels, "value")
     choose.param.watch(restart, "value")
     restart()
-    controls = [url.follow(choose, "observation"), url.follow(chosen, "dataset")]
+    controls = [url.follow(choose, "observation"), url.follow(chosen, "dataset"), url.follow(level, "level")]
     said = [buttons.view] if buttons else []
     return Content("Observation", [*said, body], controls, about=_about(choose.value, chosen.value))
+
+
+def _offer(choice: Any, options: dict[str, Any], value: Any, then: Callable[[], None]) -> None:
+    """Let people choose among other options, and go on as if they had chosen."""
+    changed = choice.value != value
+    choice.param.update(options=options, value=value)
+    if not changed:
+        then()
 
 
 def _sayable(
@@ -103,8 +115,25 @@ def _asked(url: Url, options: dict[str, str]) -> str | None:
     return next(iter(fitting or options.values()), None)
 
 
-def _body(observatory: Observatory, url: Url, of_one: pd.DataFrame, name: str, dataset: str | None) -> list[Any]:
+def _levels(of_one: pd.DataFrame, dataset: str | None) -> dict[str, Level]:
+    """Levels at which there are frames of a detector."""
     if dataset is None:
+        return {}
+    detector, _, what = dataset.partition(".")
+    there = [level for level in VARIABLE if queries.pick(of_one, level, what, int(detector)) is not None]
+    return {f"{level} · {CALLED[level]}": level for level in there}
+
+
+def _asked_level(url: Url, options: dict[str, Level]) -> Level | None:
+    """The level of the address, else the highest."""
+    there = list(options.values())
+    return next((level for level in there if level == url.get("level")), there[-1] if there else None)
+
+
+def _body(
+    observatory: Observatory, url: Url, of_one: pd.DataFrame, name: str, *, dataset: str | None, level: Level | None
+) -> list[Any]:
+    if dataset is None or level is None:
         text = markup.empty(f"No frames of observation {name}", "Nothing of this name holds frames of a detector.",
                             f'hven explain panoseti.ph1024 --level L0 --observation "{name}"')  # fmt: skip
         return [markup.html(text)]
@@ -117,7 +146,7 @@ def _body(observatory: Observatory, url: Url, of_one: pd.DataFrame, name: str, d
     judged = verdict.judge(f"{name}, detector {detector}", measured, observations=1, failures=failed,
                            measure=f'hven submit panoseti/nightly --shared --observation "{name}"')  # fmt: skip
     source = url.to("observation", observation=name, detector=detector, what=what, tab="Provenance")
-    frames = Frames(observatory, mine, what, detector, source)
+    frames = Frames(observatory, mine, what, detector, level=level, source=source)
     return [
         markup.html(markup.banner(judged) + _said(observatory, raw)),
         pn.Spacer(height=2 * theme.SPACE),

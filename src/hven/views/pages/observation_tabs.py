@@ -21,6 +21,7 @@ from hven.views.events import Events
 from hven.views.figures.series import readings
 from hven.views.figures.spectra import counts, histogram
 from hven.views.frame import guarded, section
+from hven.views.frames import Frames
 from hven.views.provenance import provenance
 from hven.views.take import Take, plotted
 from hven.views.url import Url
@@ -46,7 +47,7 @@ def everything(
     detector: int,
     *,
     measured: pd.DataFrame,
-    frames: Any,
+    frames: Frames,
     source: str,
 ) -> pn.ui.Tabs:
     """Tabs; each is made when it is first opened, and the open one is in the address."""
@@ -55,7 +56,7 @@ def everything(
         "Player": frames.player,
         "Events": partial(_events, observatory, found, what, detector, source),
         "Housekeeping": partial(_housekeeping, observatory, found, detector, source),
-        "Distribution": partial(_distribution, observatory, found, what, detector, source),
+        "Distribution": partial(_distribution, observatory, frames, source),
         "Provenance": partial(provenance, observatory, found, what, detector),
         "Log": partial(_log, observatory, found, what, detector),
     }
@@ -177,10 +178,8 @@ def _log(observatory: Observatory, found: pd.DataFrame, what: str, detector: int
     return markup.html(observation_log.shown(observatory.root, raw))
 
 
-def _distribution(observatory: Observatory, found: pd.DataFrame, what: str, detector: int, source: str) -> Any:
-    product = queries.pick(found, Level.L1, what, detector) or queries.pick(found, Level.L0, what, detector)
-    assert product is not None  # noqa: S101 - the page has shown its frames
-    variable = "signal" if product.ref.type.level == Level.L1 else "images"
+def _distribution(observatory: Observatory, frames: Frames, source: str) -> Any:
+    product, variable = frames.product, frames.variable
     dataset = queries.read(observatory, product)[variable]
     per_frame = int(np.prod(dataset.shape[1:]))
     count = max(1, min(product.rows, SAMPLE // per_frame))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from html import escape
 from typing import Any
 
 import pandas as pd
@@ -13,7 +12,6 @@ import panel as pn
 from hven.alarms import queries as of_alarms
 from hven.core.clock import day_obs, now_ns
 from hven.model.annotation import Annotation, bad, mark_of, marked_times
-from hven.model.data_id import Level
 from hven.model.product import Product
 from hven.observatory import Observatory
 from hven.views import formats, frame, markup, night_parts, queries, states, theme, verdict
@@ -22,20 +20,18 @@ from hven.views.annotation_actions import in_log
 from hven.views.conditions import TOPIC, conditions
 from hven.views.figures.alarm_marks import mark_alarms
 from hven.views.figures.nightline import nightline
-from hven.views.figures.spark import sparkline
 from hven.views.following import keep_fresh
 from hven.views.frame import Content, guarded, section
 from hven.views.night import shades
 from hven.views.pages.alarms import tree_of
-from hven.views.take import Take, plotted
+from hven.views.pages.tonight_metrics import metrics
+from hven.views.pages.tonight_steps import completeness
+from hven.views.take import plotted
 from hven.views.url import Url
 
 POLL_MS = 5000
 NIGHT = ("day_obs", "observation", "detector", "what", "begin_ns", "end_ns", "rows", "state", "marks", "flags", "id")
 """Columns of the night's table to take along."""
-SPARKS = 8
-EXPLAINED = 10
-"""So many missing datasets are explained."""
 FACTS = 2
 """Place of the facts among the sections of a night that has some."""
 
@@ -124,8 +120,8 @@ def _sections(observatory: Observatory, url: Url, found: pd.DataFrame, night: in
         guarded(partial(_conditions, observatory, url, raw, night)),
         looked,
         guarded(partial(_timeline, observatory, url, raw, measured)),
-        guarded(partial(_completeness, observatory, of_night)),
-        guarded(partial(_sparks, measured, url)),
+        guarded(partial(completeness, observatory, of_night, night)),
+        guarded(partial(metrics, measured, url)),
     ]
 
 
@@ -179,99 +175,3 @@ def _marked(marks: Sequence[Annotation], product: Product) -> tuple[str, str]:
         return "bad", str(mark)
     times = (f"{formats.clock(begin)} to {formats.clock(end)}" for begin, end in marked_times(found, product))
     return "partly bad", f"{', '.join(times)}: {'; '.join(map(str, found))}"
-
-
-def _completeness(observatory: Observatory, of_night: pd.DataFrame) -> pn.Column:
-    raw = queries.frames(of_night)
-    whole = len(raw)
-    calibrated = len(queries.frames(of_night, Level.L1))
-    measured = len(of_night[(of_night["level"] == Level.L2) & of_night["what"].str.endswith(".qc")])
-    partial_files = sum("partial" in flags for flags in raw["flags"])
-    steps = {
-        "on disk, verified (L0)": (f"{whole}", "partial" if partial_files else "done"),
-        "calibrated (L1)": _step(calibrated, whole),
-        "measured (L2 quality)": _step(measured, whole),
-    }
-    cells = "".join(f"<div>{states.chip(s)}<b>{n}</b>{name}</div>" for name, (n, s) in steps.items())
-    parts = [markup.html(f'<div class="steps">{cells}</div>')]
-    if calibrated < whole:
-        parts.append(_missing(observatory, of_night))
-    return section("Completeness", *parts, note="datasets of frames")
-
-
-def _missing(observatory: Observatory, of_night: pd.DataFrame) -> pn.Column:
-    """What is missing and why; looked up when somebody asks."""
-    answer = markup.html("")
-
-    def tell(_event: Any) -> None:
-        ask.loading = True
-        texts = queries.explanations(observatory, of_night, EXPLAINED)
-        answer.object = "".join(_because(*group) for group in _grouped(texts)) + _unexplained(of_night, len(texts))
-        ask.param.update(loading=False, visible=False)
-
-    ask = pn.ui.Button(label="What is missing, and why?", on_click=tell, size="small", variant="outlined",
-                       margin=(theme.SPACE, 0))  # fmt: skip
-    return pn.Column(ask, answer, sizing_mode="stretch_width", margin=0)
-
-
-def _grouped(texts: list[str]) -> list[tuple[str, str, list[str]]]:
-    """Explanations by their reason: the reason, the chain that leads to it, and the datasets that miss for it."""
-    groups: dict[tuple[str, str], list[str]] = {}
-    for text in texts:
-        first, _, chain = text.partition("\n")
-        what, _, reason = first.partition(": ")
-        groups.setdefault((reason, chain), []).append(what)
-    return [(reason, chain, what) for (reason, chain), what in groups.items()]
-
-
-def _because(reason: str, chain: str, what: list[str]) -> str:
-    items = "".join(f"<li>{escape(one)}</li>" for one in what)
-    return f"<div class='missing'><b>{escape(reason)}</b><ul>{items}</ul><pre>{escape(chain)}</pre></div>"
-
-
-def _unexplained(of_night: pd.DataFrame, told: int) -> str:
-    left = len(queries.frames(of_night)) - len(queries.frames(of_night, Level.L1)) - told
-    return f"<p class='quiet'>{left} more are missing; these were the first {told}.</p>" if left > 0 else ""
-
-
-def _step(count: int, whole: int) -> tuple[str, str]:
-    state = "done" if count >= whole else "partial" if count else "not run"
-    return f"{count} of {whole}", state
-
-
-def _sparks(measured: pd.DataFrame, url: Url) -> pn.Column:
-    limited = measured[measured["status"] != "unlimited"]
-    if not len(limited):
-        text = markup.empty("No quality metrics yet", "They are made by the step that measures each observation.")
-        return section("Metrics", markup.html(text))
-    ranked = sorted(limited.groupby(["what", "metric"], sort=True), key=lambda item: _rank(item[1]), reverse=True)
-    cards = [_spark(str(what), str(metric), rows, url) for (what, metric), rows in ranked[:SPARKS]]
-    grid = markup.html(f'<div class="cards">{"".join(cards)}</div>')
-    night = int(limited["day_obs"].iloc[0])
-    take = Take(lambda: limited, file=f"metrics-{night}", line=queries.judging_night(night))
-    key = markup.key({theme.SERIES[n % len(theme.SERIES)]: f"detector {d}" for n, d in enumerate(_detectors(limited))})
-    note = "the worst first; a point for each observation or hour; orange beyond warning, red beyond error"
-    return section("Metrics", markup.html(key), grid, take, note=note)
-
-
-def _detectors(measured: pd.DataFrame) -> list[int]:
-    return sorted({int(d) for d in measured["detector"].dropna()})
-
-
-def _rank(rows: pd.DataFrame) -> tuple[int, float]:
-    order = {"error": 3, "warning": 2, "ok": 1}
-    records = rows.to_dict("records")
-    return max(order.get(r["status"], 0) for r in records), max(verdict.excess(r) for r in records)
-
-
-def _spark(what: str, metric: str, rows: pd.DataFrame, url: Url) -> str:
-    last = rows.sort_values("begin").iloc[-1]
-    status = queries.worst_of(rows, ["metric"])[(metric,)]
-    values = rows[rows["grain"] == "hour"] if (rows["grain"] == "hour").any() else rows
-    last_value = formats.quantity(float(last["value"]), last["unit"])
-    trend = markup.link("trend", url.to("trends", metric=metric, what=what))
-    curve = sparkline(values.assign(time=values["begin"]), last.to_dict())
-    return (
-        f'<div class="card"><div class="between"><b>{escape(formats.words(metric))}</b>{states.chip(status)}</div>'
-        f'<div class="quiet">{escape(what)} · last {escape(last_value)} · {trend}</div>{curve}</div>'
-    )
