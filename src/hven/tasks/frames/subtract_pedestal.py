@@ -223,7 +223,7 @@ def _attrs(dataset: xr.Dataset, inputs: Inputs) -> dict[str, Any]:
 
 TASK = Task(
     name="frames.subtract_pedestal",
-    version="3",
+    version="4",
     doc="Signal over pedestal in units of the gain, quality bits and lost packets of frames in time order.",
     inputs=(
         Slot(
