@@ -45,7 +45,7 @@ def test_what_is_beyond_a_limit_comes_first_and_the_worst_before_all():
     assert sorted(names[3:]) == sorted(n.replace("_", " ") for n in ALWAYS if n != "host_lag")
 
 
-def test_of_several_kinds_of_frames_the_worst_is_shown():
+def test_of_several_kinds_of_frames_the_worst_is_shown_once():
     _, text = cards(row("noise", value=2, what="img16"), row("noise", value=40, status="warning", what="ph1024"))
     assert re.findall(r">(img16|ph1024) ·", text) == ["ph1024"]
 

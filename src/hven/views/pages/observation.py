@@ -36,7 +36,7 @@ def page(observatory: Observatory, url: Url) -> Content:
     choose = pn.ui.AutocompleteInput(label="Observation", options=names, value=asked, width=360, size="small", margin=0,
                                      min_characters=0, restrict=False)  # fmt: skip
     chosen = pn.ui.Select(label="Detector · product", width=190, size="small", margin=0)
-    level = pn.ui.Select(label="Level", width=160, size="small", margin=0)
+    level = pn.ui.Select(label="Level", width=180, size="small", margin=0)
     body = pn.Column(sizing_mode="stretch_width", margin=0)
 
     def fill(_event: Any = None) -> None:

@@ -45,14 +45,13 @@ def metrics(measured: pd.DataFrame, url: Url) -> pn.Column:
 
 
 def _chosen(ranked: list[Group]) -> Iterator[Group]:
-    """Metrics beyond a limit, the worst first, then the rest of those that are always shown, each once."""
-    beyond = [group for group in ranked if _rank(group)[0]][:BEYOND]
-    yield from beyond
-    shown = {name for _, name, _ in beyond}
-    for name in ALWAYS:
-        of_name = [group for group in ranked if group[1] == name]
-        if of_name and name not in shown:
-            yield of_name[0]
+    """Metrics beyond a limit, the worst first, then the rest of those that are always shown: of each its worst kind."""
+    worst: dict[str, Group] = {}
+    for group in ranked:
+        worst.setdefault(group[1], group)
+    beyond = [name for name, group in worst.items() if _rank(group)[0]][:BEYOND]
+    for name in (*beyond, *(n for n in ALWAYS if n in worst and n not in beyond)):
+        yield worst[name]
 
 
 def _detectors(measured: pd.DataFrame) -> list[int]:

@@ -49,7 +49,7 @@ def _archived(raw: pd.DataFrame, expected: int | None) -> dict[str, tuple[str, s
     broken = any("partial" in flags for flags in raw["flags"])
     step = _step(len(raw), expected) if expected is not None and expected > len(raw) else (f"{len(raw)}", "done")
     there = {"on disk, verified (L0)": (step[0], "partial") if broken else step}
-    return there if expected is None else {"announced": (f"{expected}", "event"), **there}
+    return there if expected is None else {"announced": (f"{expected}", "done"), **there}
 
 
 def _missing(observatory: Observatory, of_night: pd.DataFrame) -> pn.Column:
