@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from hven.hub.proxy import proxy_command
-from hven.hub.roles import DASHBOARD, SCOPES, USE_API, USE_DASHBOARDS
+from hven.hub.roles import DASHBOARD, SCOPES, USE_API, USE_DASHBOARDS, roles
 
 c = get_config()  # noqa: F821 - JupyterHub defines it
 public, hub, proxy_api, service, api = os.environ["TEST_PORTS"].split(",")
@@ -23,6 +23,9 @@ c.JupyterHub.authenticator_class = "shared-password"
 c.SharedPasswordAuthenticator.user_password = os.environ["TEST_PASSWORD"]
 c.Authenticator.allowed_users = {"alice", "bob", "carol", "olga"}
 c.JupyterHub.spawner_class = "simple"
+c.Spawner.cmd = [sys.executable, str(Path(__file__).with_name("quiet_service.py"))]
+c.Spawner.notebook_dir = str(state)
+c.Spawner.environment = {"JUPYTERHUB_SERVICE_NAME": "quiet"}
 environment = {
     **kept,
     "HVEN_PUBLIC_URL": f"http://127.0.0.1:{public}",
@@ -40,9 +43,11 @@ c.JupyterHub.services = [
     }
     for name, port in (("dashboards", service), ("api", api))
 ]
+c.JupyterHub.services[0]["api_token"] = os.environ["TEST_DASHBOARDS_TOKEN"]
 c.JupyterHub.custom_scopes = SCOPES
 c.JupyterHub.load_roles = [
     {"name": "viewers", "users": ["alice", "carol", "olga"], "scopes": [USE_DASHBOARDS, USE_API, "custom:hven:read"]},
     {"name": "submitters", "users": ["alice"], "scopes": ["custom:hven:submit"]},
     {"name": "operators", "users": ["olga"], "scopes": ["custom:hven:operate"]},
+    *(role for role in roles({}) if role.get("services") == ["dashboards"]),
 ]

@@ -209,6 +209,15 @@ class Silence:
 
 
 @dataclass(frozen=True, slots=True)
+class Over:
+    """How many `alarms` of a rule are over, and when the last of them ended."""
+
+    rule: str
+    alarms: int
+    last_ns: int
+
+
+@dataclass(frozen=True, slots=True)
 class Case:
     """An alarm with its history and the alarms that hang beneath it."""
 

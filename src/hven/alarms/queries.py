@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from hven.alarms.message import Message, Severity
-from hven.alarms.model import Alarm, Case, Happening, Silence
+from hven.alarms.model import Alarm, Case, Happening, Over, Silence
 from hven.alarms.outbox import Delivery
 from hven.alarms.store import AlarmStore
 from hven.alarms.tables import METADATA, NAME, OUTBOX, VERSION
@@ -44,6 +44,11 @@ def notifications(settings: Settings, *, limit: int) -> list[Told]:
 def alarms(settings: Settings, *, open_only: bool = True, since_ns: int = 0, limit: int | None = None) -> list[Alarm]:
     """Alarms, the newest first; those that were over before a time are left out."""
     return _alarms(settings.platform_url).find(open_only=open_only, since_ns=since_ns, limit=limit)
+
+
+def over(settings: Settings, *, since_ns: int) -> list[Over]:
+    """How many alarms ended since a time, by rule, the most frequent first."""
+    return _alarms(settings.platform_url).over(since_ns)
 
 
 def case(settings: Settings, alarm_id: str) -> Case:

@@ -11,7 +11,7 @@ from hven.alarms.alarm_rows import alarm_of, alarm_row, happening_of, watch_of, 
 from hven.alarms.alarm_tables import ALARM, EVENT, METADATA, NAME, ROUND, SILENCE, VERSION, WATCH
 from hven.alarms.evaluate import evaluate, to_tell
 from hven.alarms.message import Message, Severity
-from hven.alarms.model import FAMILY, NOTHING, Alarm, AlarmState, Book, Case, Deed, Happening, Round, Silence
+from hven.alarms.model import FAMILY, NOTHING, Alarm, AlarmState, Book, Case, Deed, Happening, Over, Round, Silence
 from hven.alarms.outbox import Outbox
 from hven.alarms.rules import Rule
 from hven.core.errors import ConflictError, UnknownNameError
@@ -58,6 +58,16 @@ class AlarmStore:
         query = query.where((ALARM.c.cleared_ns == 0) | (ALARM.c.cleared_ns >= since_ns)) if since_ns else query
         with self.database.read() as connection:
             return [alarm_of(row) for row in connection.execute(query).mappings()]
+
+    def over(self, since_ns: int) -> list[Over]:
+        """Alarms that ended since a time, counted by rule, the most frequent first."""
+        count = sa.func.count()
+        query = sa.select(ALARM.c.rule, count, sa.func.max(ALARM.c.cleared_ns)).where(
+            ALARM.c.state == _CLOSED, ALARM.c.cleared_ns >= since_ns
+        )
+        with self.database.read() as connection:
+            rows = connection.execute(query.group_by(ALARM.c.rule).order_by(count.desc(), ALARM.c.rule))
+            return [Over(*row) for row in rows]
 
     def get(self, alarm_id: str) -> Case:
         """An alarm with its history and what hangs beneath it; UnknownNameError lists those that are open."""

@@ -26,10 +26,10 @@ def status(*, as_json: Json = False, site: Site = None) -> None:
         console = output()
         at = f" at {found.address}, user {found.user}" if found.address else ""
         console.print(Text.assemble("The platform is ", (found.phase, "bold"), at))
-        shown = table("service", "state", "pid", "heartbeat", "restarts", "address")
+        shown = table("service", "state", "pid", "heartbeat", "restarts", "version", "address")
         for row in found.services:
             beat = "" if row.heartbeat_age_s is None else f"{row.heartbeat_age_s:.0f} s ago"
-            shown.add_row(row.name, row.state, str(row.pid or ""), beat, str(row.restarts), row.address)
+            shown.add_row(row.name, row.state, str(row.pid or ""), beat, str(row.restarts), row.version, row.address)
         if found.services:
             console.print(shown)
     if found.phase != "ready" or any(row.state != "running" for row in found.services):

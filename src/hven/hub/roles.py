@@ -14,6 +14,9 @@ USE_API = "access:services!service=api"
 USE_DASHBOARDS = "access:services!service=dashboards"
 KERNEL = ["users:activity!user", "access:servers!server", "custom:hven:read", "custom:hven:submit", USE_API]
 DASHBOARD = [*SCOPES, USE_API]
+"""What the pages may do for a visitor, at most."""
+SEE_PEOPLE = ["list:users", "read:servers"]
+"""What the pages ask in their own name: who there is, and whose servers run; names and times, nothing to change."""
 
 
 def roles(operators: Mapping[str, list[str]]) -> list[dict[str, Any]]:
@@ -30,6 +33,7 @@ def roles(operators: Mapping[str, list[str]]) -> list[dict[str, Any]]:
         {"name": "operator", **operators, "scopes": ["custom:hven:operate"]},
         {"name": "server", "scopes": KERNEL},
         {"name": "batch", "services": ["batch"], "scopes": ["custom:hven:read", USE_API, USE_DASHBOARDS]},
+        {"name": "dashboards", "services": ["dashboards"], "scopes": SEE_PEOPLE},
         {
             "name": "idle-culler",
             "services": ["idle-culler"],

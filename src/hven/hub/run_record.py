@@ -19,7 +19,13 @@ ServiceState = Literal["starting", "running", "restarting", "stopped"]
 
 
 class ServiceRecord(BaseModel):
-    """One supervised process."""
+    """One supervised process.
+
+    Parameters
+    ----------
+    version
+        Of hven as it was installed when the process was started; empty where that was not recorded.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
@@ -29,6 +35,7 @@ class ServiceRecord(BaseModel):
     created: float | None = None
     restarts: int = 0
     heartbeat: Path | None = None
+    version: str = ""
 
 
 class RunRecord(BaseModel):

@@ -28,6 +28,8 @@ class ServiceStatus:
         Seconds since its last sign of life; None for a service that gives none.
     address
         Where it listens; empty for one that does not.
+    version
+        Of hven with which it was started; for a service of the hub that with which the hub was. Empty if not recorded.
     """
 
     name: str
@@ -36,6 +38,7 @@ class ServiceStatus:
     heartbeat_age_s: float | None = None
     address: str = ""
     restarts: int = 0
+    version: str = ""
 
 
 @dataclass(frozen=True)
@@ -71,19 +74,19 @@ def _supervised(service: ServiceRecord, record: RunRecord) -> ServiceStatus:
     state = "lost" if service.state == "running" and not alive else service.state
     age = age_s(service.heartbeat)
     address = record.address if service.name == "hub" else ""
-    return ServiceStatus(service.name, state, service.pid, age, address, service.restarts)
+    return ServiceStatus(service.name, state, service.pid, age, address, service.restarts, service.version)
 
 
 def _managed(settings: Settings, ports: Ports, record: RunRecord) -> list[ServiceStatus]:
     """Services of the hub: those with a port by who listens there, others by the hub's own processes."""
-    hub = next((s.pid for s in record.services if s.name == "hub" and s.pid), None)
-    children = descendants(hub) if hub else []
+    hub = next((s for s in record.services if s.name == "hub"), ServiceRecord(name="hub"))
+    children = descendants(hub.pid) if hub.pid else []
     rows = []
     for service in hub_services(settings.hub.idle_timeout_s):
         process = holder(getattr(ports, service.port)) if service.port else _runs(service.command, children)
         address = f"{record.address}/services/{service.name}/" if service.port else ""
         state = "running" if process else "stopped"
-        rows.append(ServiceStatus(service.name, state, process and process.pid, None, address))
+        rows.append(ServiceStatus(service.name, state, process and process.pid, None, address, version=hub.version))
     return rows
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import psutil
 
+import hven
 from hven.core.errors import ServiceUnavailableError
 from hven.core.logging import get_logger
 from hven.hub.layout import Layout, last_lines
@@ -153,6 +154,6 @@ class Supervisor:
                 start_new_session=True,
             )
         life.started = time.monotonic()
-        life.record.state = "starting"
+        life.record.state, life.record.version = "starting", hven.__version__
         life.record.pid = life.process.pid
         life.record.created = psutil.Process(life.process.pid).create_time()

@@ -16,6 +16,7 @@ from tornado.web import RedirectHandler
 from hven.core.errors import SettingsError
 from hven.core.logging import get_logger
 from hven.core.settings import load_settings
+from hven.hub.hub_users import AskHub, HubUsers
 from hven.hub.layout import source_folder
 from hven.observatory import Observatory, connect
 from hven.service.page_actions import PageActions
@@ -75,6 +76,7 @@ def make_server(
     keys: Keys,
     act: PageActions | None = None,
     seen_by: Callable[[str], Observatory] | None = None,
+    hub_users: Callable[[], HubUsers] | None = None,
 ) -> Any:
     """Make a Panel server that listens; its `io_loop` is still to be started.
 
@@ -98,6 +100,8 @@ def make_server(
         Changes things for the pages; without it they have no buttons.
     seen_by
         Gives the observatory as a visitor sees it; without it all of it is shown.
+    hub_users
+        Tells of the hub's users and their servers; pages show of them what a visitor may see.
     """
     import panel as pn
     from bokeh.settings import settings as bokeh_settings
@@ -108,7 +112,8 @@ def make_server(
     pn.io.server.bundle_resources = gathered_once(pn.io.resources.bundle_resources, lambda: pn.state.rel_path)
     where, base = urlparse(url), prefix.rstrip("/")
     pn.extension()
-    pn.state.cache.update({frame.OBSERVATORY: observatory, frame.ACTIONS: act, frame.SEEN_BY: seen_by})
+    pn.state.cache.update({frame.OBSERVATORY: observatory, frame.ACTIONS: act, frame.SEEN_BY: seen_by,
+                           frame.HUB_USERS: hub_users})  # fmt: skip
     home = (r"/?", RedirectHandler, {"url": f"{base}/{FIRST_PAGE}", "permanent": False})
     place = (
         {"unix_socket": where.path} if where.scheme == "unix" else {"address": where.hostname, "port": where.port or 0}
@@ -166,6 +171,7 @@ def serve_pages(url: str, keys: Keys, listening: Callable[[], None]) -> None:
         pages, observatory, url=url, prefix=os.environ["JUPYTERHUB_SERVICE_PREFIX"], keys=keys,
         public=urlparse(os.environ["HVEN_PUBLIC_URL"]).netloc, auth=auth,
         act=PageActions(os.environ["HVEN_API_URL"], auth.tokens), seen_by=Visitors(observatory, auth.may_operate),
+        hub_users=AskHub(os.environ["JUPYTERHUB_API_URL"], os.environ["JUPYTERHUB_API_TOKEN"]),
     )  # fmt: skip
     threading.Thread(target=warm_up, args=(observatory,), name="warm-up", daemon=True).start()
     listening()

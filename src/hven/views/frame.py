@@ -52,6 +52,9 @@ SEEN_BY = "seen by"
 ACTIONS = "actions"
 """Key in Panel's cache under which the server keeps what asks the API: a callable of user, path and body."""
 
+HUB_USERS = "hub users"
+"""Key in Panel's cache under which the server keeps what tells of the hub's users; nothing where there is no hub."""
+
 THEME = "hven-theme"
 """Cookie with the theme that somebody chose."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 
 import psutil
@@ -15,7 +16,7 @@ from hven.core.settings import Settings, load_settings
 from hven.hub.layout import Layout
 from hven.hub.password import ensure_password
 from hven.hub.ports import claim_ports, free_port
-from hven.hub.run_record import RunRecord
+from hven.hub.run_record import RunRecord, ServiceRecord, read_run
 
 
 @pytest.fixture
@@ -48,6 +49,25 @@ def test_the_site_that_is_named_is_the_one_whose_platform_is_looked_at(site):
     assert "The platform is down" in hven("status", "--site", site).stdout
     assert "Nothing was running" in hven("down", "--site", site).stdout
     assert "data root" in hven("doctor", "--site", site).stdout
+
+
+def test_status_says_which_version_each_service_was_started_with(site, running):
+    layout = Layout.of(load_settings(site))
+    record = read_run(layout)
+    record.services = [ServiceRecord(name="hub", version="0.9"), ServiceRecord(name="batch", version="0.8")]
+    record.write(layout)
+
+    rows = json.loads(hven("status", "--site", site, "--json").stdout)["services"]
+    shown = {row["name"]: row["version"] for row in rows}
+
+    assert shown == {"hub": "0.9", "batch": "0.8", "api": "0.9", "dashboards": "0.9", "idle-culler": "0.9"}
+
+
+def test_a_record_of_a_platform_that_kept_no_versions_is_read(site, running):
+    layout = Layout.of(load_settings(site))
+    layout.run.write_text(layout.run.read_text().replace('"services": []', '"services": [{"name": "batch"}]'))
+
+    assert [service.version for service in read_run(layout).services] == [""]
 
 
 def test_what_is_started_finds_the_site_that_was_named(site, running, tmp_path, monkeypatch):

@@ -83,6 +83,13 @@ def test_nobody_administers_the_hub(configured):
     assert "admin_users" not in configured.Authenticator
 
 
+def test_roles_of_services_are_for_services_that_the_hub_has(configured):
+    given = {name for role in configured.JupyterHub.load_roles for name in role.get("services", [])}
+
+    assert given == {"batch", "dashboards", "idle-culler"}
+    assert given <= {service["name"] for service in configured.JupyterHub.services}
+
+
 def test_peoples_environment_holds_no_secret_and_no_state(configured, settings):
     environment = dict(configured.Spawner.environment)
 

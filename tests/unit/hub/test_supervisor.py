@@ -9,6 +9,7 @@ import uuid
 import psutil
 import pytest
 
+import hven
 from hven.hub.layout import Layout
 from hven.hub.processes import marked
 from hven.hub.run_record import RunRecord, read_run
@@ -55,6 +56,17 @@ def test_record_says_what_runs(supervisor, layout):
     assert psutil.Process(found.pid).create_time() == pytest.approx(found.created)
     supervisor.stop()
     assert marked(read_run(layout).mark) == []
+
+
+def test_record_says_which_version_was_installed_when_a_service_was_started(supervisor, layout, monkeypatch):
+    monkeypatch.setattr(hven, "__version__", "1.0")
+    supervisor.start([Supervised("batch", SLEEP), Supervised("ingest", SLEEP)])
+    monkeypatch.setattr(hven, "__version__", "1.1")
+    psutil.Process(service(layout, "ingest").pid).kill()
+    watch_until(supervisor, lambda: service(layout, "ingest").restarts and service(layout, "ingest").pid)
+
+    assert service(layout, "batch").version == "1.0"
+    assert service(layout, "ingest").version == "1.1"
 
 
 def test_service_that_ends_is_started_again_after_a_pause_that_grows(supervisor, layout):

@@ -32,6 +32,7 @@ from hven.registry.direct import DirectRegistry
 
 SUPPORT = Path(__file__).parents[2] / "support"
 PASSWORD = "a-password-for-tests"
+OWN_TOKEN = secrets.token_hex(32)
 PREFIX = "/services/dashboards"
 GUARDED = ("/tonight", "/jobs", "/tonight/autoload.js?bokeh-autoload-element=1", "/tonight/metadata")
 
@@ -67,6 +68,7 @@ def hub(folder):
         "HVEN_STATE": str(folder / "state"),
         "TEST_PORTS": ",".join(map(str, ports)),
         "TEST_PASSWORD": PASSWORD,
+        "TEST_DASHBOARDS_TOKEN": OWN_TOKEN,
     }
     command = [sys.executable, "-m", "jupyterhub", "-f", str(SUPPORT / "dashboards_hub_config.py")]
     with (folder / "hub.log").open("w") as log:
@@ -321,6 +323,73 @@ def test_the_visitors_token_stays_in_the_service(hub, alice, folder, submit):
     for text in (page, str(carried), (folder / "hub.log").read_text()):
         assert secret not in text
         assert signed.strip('"') not in text
+
+
+def _hub_api(hub, method, path, **more):
+    """Ask the hub as the dashboards do in their own name."""
+    headers = {"Authorization": f"token {OWN_TOKEN}"}
+    return httpx.request(method, f"{hub}/hub/api{path}", headers=headers, timeout=60, verify=trusted(), **more)
+
+
+@pytest.fixture
+def alices_server(hub, alice):
+    """A notebook server, which Alice's login has started."""
+    end = time.monotonic() + SAY_S
+    while not (server := _users(hub)["alice"]["servers"].get("", {})).get("ready"):
+        assert time.monotonic() < end, server
+        time.sleep(0.2)
+    return server
+
+
+def _users(hub):
+    return {user["name"]: user for user in _hub_api(hub, "GET", "/users").json()}
+
+
+def test_the_system_page_says_whose_servers_run(hub, login, alices_server):
+    def is_listed(text):
+        return "4 users known to the hub" in text and re.search(r"(>|&gt;|\\u003e)alice(<|&lt;|\\u003c)", text)
+
+    with _Page(hub, login("olga"), "system") as page:
+        end = time.monotonic() + SAY_S
+        while not any(map(is_listed, page._frames)):  # an answer from before Alice's login holds for some seconds
+            assert time.monotonic() < end
+            page._receive()
+
+
+def test_the_pages_learn_of_users_their_names_and_servers_only(hub, alices_server):
+    users = _users(hub)
+    assert set(users) == {"alice", "bob", "carol", "olga"}
+    assert {key for user in users.values() for key in user} == {"kind", "name", "user_info", "admin", "servers"}
+    assert "state" not in alices_server
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("POST", "/users/alice/server"),
+        ("DELETE", "/users/alice/server"),
+        ("POST", "/users/alice/tokens"),
+        ("GET", "/users/alice/tokens"),
+        ("POST", "/users/mallory"),
+        ("DELETE", "/users/alice"),
+        ("PATCH", "/users/alice"),
+        ("POST", "/users/alice/activity"),
+        ("GET", "/groups"),
+        ("GET", "/services"),
+        ("GET", "/proxy"),
+        ("POST", "/shutdown"),
+    ],
+)
+def test_the_pages_own_token_does_nothing_else(hub, alices_server, method, path):
+    assert _hub_api(hub, method, path, json={}).status_code in {403, 404}
+    assert set(_users(hub)) == {"alice", "bob", "carol", "olga"}
+    assert _users(hub)["alice"]["servers"][""]["ready"]
+
+
+@pytest.mark.parametrize("place", ["/services/api/whoami", f"{PREFIX}/tonight"])
+def test_the_pages_own_token_opens_nothing(hub, alices_server, place):
+    answer = httpx.get(f"{hub}{place}", headers={"Authorization": f"token {OWN_TOKEN}"}, verify=trusted())
+    assert answer.status_code in {302, 401, 403}
 
 
 def _shown(hub, browser, page):

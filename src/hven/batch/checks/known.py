@@ -31,6 +31,9 @@ CHECKS = {
 }
 """Where each check is."""
 
+SELF_TESTS = ("pipeline_check", "canary_api", "canary_page", "canary_notebook")
+"""Those that look at the platform itself."""
+
 
 def find_check(name: str) -> Check:
     """Check by name; raises UnknownNameError."""

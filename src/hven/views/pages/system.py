@@ -9,65 +9,76 @@ from typing import Any
 
 import panel as pn
 
+import hven
 from hven.batch import queries as batch
 from hven.batch.model import JobState
 from hven.core.clock import now_ns
-from hven.hub.status import ServiceStatus, status
+from hven.hub.status import ServiceStatus
 from hven.observatory import Observatory
 from hven.observatory.quanta import count_quanta
-from hven.views import formats, markup, queries, states, theme
+from hven.views import formats, frame, markup, queries, states, theme
 from hven.views.following import keep_fresh
-from hven.views.frame import Content, guarded, section
-from hven.views.pages import system_clusters, system_quarantine
+from hven.views.pages import (
+    system_alarms,
+    system_clusters,
+    system_quarantine,
+    system_selftest,
+    system_services,
+    system_users,
+)
+from hven.views.pages.system_services import condition
 from hven.views.url import Url
-from hven.views.verdict import Verdict
+from hven.views.verdict import Verdict, worst_of
 
 POLL_MS = 5000
-LATE_S = 60.0
-"""A service that gives signs of life and has been silent for so long is late."""
-BEAT_S = 5
-"""Ages of signs of life are shown in steps, so that the page does not change all the time."""
 NEARLY_FULL = 0.9
+NOT_STARTED = "The platform was not started with hven up; its services are unknown."
 
 
-def page(observatory: Observatory, url: Url) -> Content:  # noqa: ARG001 - this page has no state of its own
-    """Services with their signs of life, disks, quarantine, and what is in the registry."""
-    body = pn.Column(sizing_mode="stretch_width", margin=0)
-    seen: dict[str, list[str]] = {}
+def page(observatory: Observatory, url: Url) -> frame.Content:
+    """Verdict, services, self-tests, users, alarms, what jobs take, disks, quarantine, and what is in the registry."""
+    panes: list[pn.pane.HTML] = []
 
     def refresh() -> None:
-        parts = _parts(observatory)
-        if seen.get("parts") != parts:
-            seen["parts"] = parts
-            body.objects = [markup.html(p, margin=(0, 0, 3 * theme.SPACE, 0)) for p in parts]
+        parts = _parts(observatory, url)
+        panes.extend(markup.html("", margin=(0, 0, 3 * theme.SPACE, 0)) for _ in parts[len(panes) :])
+        for pane, body in zip(panes, parts, strict=True):
+            markup.change(pane, body)
+            pane.visible = bool(body)
 
     refresh()
     keep_fresh(refresh, POLL_MS)
-    return Content("System", [body, guarded(lambda: _registry(observatory))])
+    return frame.Content("System", [*panes, frame.guarded(lambda: _registry(observatory))])
 
 
-def _parts(observatory: Observatory) -> list[str]:
-    services = list(status(observatory.settings).services)
-    disks = {"data": observatory.root, "state": observatory.settings.state}
-    quarantined = system_quarantine.records(observatory.root)
-    judged = judge(services, {name: shutil.disk_usage(p) for name, p in disks.items()}, len(quarantined))
-    running = batch.jobs(observatory.settings, observatory.viewer, states=(JobState.RUNNING,))
+def _parts(observatory: Observatory, url: Url) -> list[str]:
+    settings, viewer, installed = observatory.settings, observatory.viewer, hven.__version__
+    services, closed = system_services.known(settings)
+    disks = {"data": observatory.root, "state": settings.state}
+    quarantined, tests = system_quarantine.records(observatory.root), system_selftest.known(settings)
+    judged = judge(
+        services, {name: shutil.disk_usage(p) for name, p in disks.items()}, len(quarantined),
+        unknown=f"How the services are is not known here: {closed.message}." if closed else NOT_STARTED,
+    )  # fmt: skip
+    running = batch.jobs(settings, viewer, states=(JobState.RUNNING,))
     return [
-        markup.banner(judged), _services(services), _disks(disks), system_clusters.shown(running),
+        markup.banner(
+            worst_of([judged, system_services.judge_versions(services, installed), system_selftest.judge(tests)])
+        ),
+        system_services.shown(services, installed, closed),
+        system_selftest.shown(tests, url),
+        system_users.shown(pn.state.cache.get(frame.HUB_USERS), viewer, settings),
+        system_alarms.shown(settings, url),
+        system_clusters.shown(running),
+        _disks(disks),
         system_quarantine.shown(quarantined),
-    ]  # fmt: skip
+    ]
 
 
-def condition(service: ServiceStatus) -> str:
-    """`up`, `late` or `down`, or the state it is passing through."""
-    if service.state == "running":
-        silent = service.heartbeat_age_s is not None and service.heartbeat_age_s > LATE_S
-        return "late" if silent else "up"
-    return "down" if service.state in {"lost", "stopped"} else service.state
-
-
-def judge(services: list[ServiceStatus], disks: dict[str, Any], quarantined: int) -> Verdict:
-    """Judge the platform: services first, then disks, then files in quarantine."""
+def judge(
+    services: list[ServiceStatus], disks: dict[str, Any], quarantined: int, *, unknown: str = NOT_STARTED
+) -> Verdict:
+    """Judge the platform: services first, then disks, then files in quarantine; `unknown` is why there are none."""
     down = [s.name for s in services if condition(s) == "down"]
     if down:
         return Verdict("FAIL", f"Not running: {', '.join(down)}.", "Find out why:", "hven doctor")
@@ -80,28 +91,8 @@ def judge(services: list[ServiceStatus], disks: dict[str, Any], quarantined: int
     if quarantined:
         return Verdict("WARN", f"{quarantined} raw files are in quarantine.", "Look at the list below.")
     if not services:
-        return Verdict("NO DATA", "The platform was not started with hven up; its services are unknown.")
+        return Verdict("NO DATA", unknown)
     return Verdict("PASS", f"All {len(services)} services are up; disks have room; nothing is in quarantine.")
-
-
-def _services(services: list[ServiceStatus]) -> str:
-    if not services:
-        return markup.heading("Services") + markup.empty("No supervised platform here", "", "hven up")
-    rows = [
-        [(escape(s.name), ""), (states.chip(condition(s)), ""), (str(s.pid or formats.MISSING), "number"),
-         (_beat(s), "number"), (str(s.restarts), "number"), (escape(s.address), "wrap")]
-        for s in services
-    ]  # fmt: skip
-    return markup.heading("Services") + markup.table(
-        ["Service", "State", "Process", "Last sign of life", "Restarts", "Address"], rows
-    )
-
-
-def _beat(service: ServiceStatus) -> str:
-    if service.heartbeat_age_s is None:
-        return formats.MISSING
-    age = round(service.heartbeat_age_s / BEAT_S) * BEAT_S
-    return f"{formats.duration(age)} ago" if age else "just now"
 
 
 def _disks(disks: dict[str, Path]) -> str:
@@ -127,6 +118,6 @@ def _registry(observatory: Observatory) -> Any:
     ]  # fmt: skip
     counts = count_quanta(observatory.registry.quanta())
     chips = " ".join(states.chip(s, f"{n} {states.mark(s).word}") for s, n in counts.items() if n)
-    return section("Registry", markup.html(f"<p style='margin-bottom:8px'>{chips}</p>"),
+    return frame.section("Registry", markup.html(f"<p style='margin-bottom:8px'>{chips}</p>"),
                    markup.html(markup.table(["Level", "Type", "Products", "Size", "Newest"], rows)),
                    note="current products, and how quanta ended")  # fmt: skip
