@@ -46,6 +46,22 @@ def test_every_product_is_as_its_type_declares_and_knows_where_it_came_from(obs)
         assert record.software.environment
 
 
+def test_every_product_says_its_level_its_run_and_only_raw_ones_their_files(obs):
+    for product in obs.query():
+        own, record = obs.open_product(product).attrs, obs.provenance(product)
+
+        assert own["processing_level"] == product.ref.type.level
+        assert own["schema_version"] == record.schema_version
+        assert own.get("run_id") == product.ref.data_id.get("observation")
+        if product.ref.type.level == "L0":
+            raw = obs.root / product.path.parents[2] / "raw"
+            expected = [(i.slot, i.digest) for i in record.inputs if i.dataset_type]
+            assert [(f["name"], f["sha256"]) for f in own["source_files"]] == expected
+            assert all((raw / f["name"]).stat().st_size == f["bytes"] for f in own["source_files"])
+        else:
+            assert not {"source_files", "source_file_count"} & own.keys()
+
+
 def test_calibrated_frames_say_what_they_are_and_have_overviews_of_their_own(obs):
     product, *_ = obs.query("panoseti.ph1024", level="L1")
     frames = obs.open_product(product)

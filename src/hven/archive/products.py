@@ -21,6 +21,7 @@ from hven.archive.results import ProductResult, told, words
 from hven.core.clock import now_ns
 from hven.core.errors import CancelledError, InfrastructureError
 from hven.core.logging import get_logger
+from hven.model import origin
 from hven.model.collection import raw_run
 from hven.model.data_id import DataId, DatasetRef, Level
 from hven.model.dataset_type import DatasetType
@@ -187,7 +188,7 @@ class ProductMaker:
         raw = self.root / raw_folder(manifest.instrument, manifest.day_obs, manifest.observation)
         format_ = self.instrument.formats[ref.type.name]
         with self._raw_files(ref, files, manifest, delivered) as paths:
-            attrs = format_.attrs(paths, _configurations(raw, manifest))
+            attrs = {**format_.attrs(paths, _configurations(raw, manifest)), **_origin(files, manifest)}
             source = Source(paths, format_, together(files), attrs)
             with stage(self.root, ref, version=version, acl=self.acl) as staging:
                 yield staging, convert(staging.path, self._type(ref), source, check=self.check)
@@ -221,6 +222,10 @@ class ProductMaker:
             software=software(),
             notes={"day_obs_offset_hours": manifest.day_obs_offset_hours, "raw_bytes": _raw_bytes(inputs, manifest)},
         )
+
+
+def _origin(files: list[RawRecord], manifest: RawManifest) -> dict[str, Any]:
+    return {origin.RUN: manifest.observation, **origin.of_files([(f.name, f.bytes, f.sha256) for f in files])}
 
 
 def _raw_bytes(inputs: tuple[InputRecord, ...], manifest: RawManifest) -> int:

@@ -11,6 +11,7 @@ import numpy as np
 from blake3 import blake3
 
 from hven.model.digest import digest_json
+from hven.model.origin import ORIGIN
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -54,7 +55,8 @@ class ArrayDigest:
 def digest_dataset(dataset: xr.Dataset, *, arrays: Mapping[str, str] | None = None, threads: int = 1) -> str:
     """Digest of structure, coordinates, arrays and attributes; lazy data are read a part at a time.
 
-    Attributes named `history` or starting with `hven_` say how and where a product was made and do not count.
+    Attributes named `history`, those of `hven.model.origin` and those starting with `hven_` say how and where a product
+    was made and do not count.
 
     Parameters
     ----------
@@ -111,5 +113,5 @@ def _plain(attrs: Mapping[Any, Any]) -> dict[str, Any]:
     return {
         str(k): v.tolist() if isinstance(v, (np.generic, np.ndarray)) else v
         for k, v in attrs.items()
-        if k != "history" and not str(k).startswith("hven_")
+        if k != "history" and k not in ORIGIN and not str(k).startswith("hven_")
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,9 @@ import numpy as np
 import xarray as xr
 
 from hven.core.errors import ConfigurationError, ConflictError, UnknownNameError
+from hven.model import origin
 from hven.model.product import Product
+from hven.store.arrays import plain
 from hven.store.records import read_provenance
 
 if TYPE_CHECKING:
@@ -97,7 +99,7 @@ def _parquet(dataset: xr.Dataset, target: Path, facts: dict[str, str]) -> None:
             hint="Use --format fits or zarr.",
         )
     columns = {str(n): pa.array(_plain(v.values)) for n, v in dataset.variables.items()}
-    meta = {_PARQUET_META: json.dumps({**facts, "attrs": {k: str(v) for k, v in dataset.attrs.items()}}).encode()}
+    meta = {_PARQUET_META: json.dumps({**facts, "attrs": plain(dataset.attrs)}).encode()}
     fields = [pa.field(n, c.type, metadata={"units": _units(dataset[n])}) for n, c in columns.items()]
     table = pa.Table.from_arrays(list(columns.values()), schema=pa.schema(fields, metadata=meta))
     pq.write_table(table, target, compression="zstd")
@@ -119,6 +121,8 @@ def _fits(dataset: xr.Dataset, target: Path, facts: dict[str, str]) -> None:
     primary = fits.PrimaryHDU()
     for name in ("dataset_type", "id", "data_id", "digest"):
         primary.header[f"HIERARCH HVEN {name.upper()}"] = facts[name]
+    for name in (n for n in (origin.LEVEL, origin.SCHEMA, origin.RUN, origin.FILE_COUNT) if n in dataset.attrs):
+        primary.header[f"HIERARCH HVEN {name.upper()}"] = dataset.attrs[name]
     record = fits.BinTableHDU.from_columns(
         [fits.Column("provenance", f"{len(facts['provenance'].encode())}A", array=[facts["provenance"]])],
         name="PROVENANCE",
@@ -135,7 +139,18 @@ def _fits(dataset: xr.Dataset, target: Path, facts: dict[str, str]) -> None:
     tables = [fits.BinTableHDU.from_columns(c, name=dim.upper()) for dim, c in columns.items()]
     for table in tables:
         table.header.update(TIMESYS="UTC", MJDREFI=UNIX_EPOCH_MJD, MJDREFF=0.0)
-    fits.HDUList([primary, *tables, *images, record]).writeto(target)
+    sources = _source_files(fits, dataset.attrs.get(origin.FILES, []))
+    fits.HDUList([primary, *tables, *images, *sources, record]).writeto(target)
+
+
+def _source_files(fits: Any, files: Sequence[Mapping[str, Any]]) -> list[fits.BinTableHDU]:
+    """Table of the raw files: a header has no place for a list."""
+    if not files:
+        return []
+    values = {name: np.array([file[name] for file in files]) for name in ("name", "bytes", "sha256")}
+    encoded = {n: np.char.encode(v, "utf-8") if v.dtype.kind == "U" else v for n, v in values.items()}
+    columns = [_column(fits, n, v, "byte" if n == "bytes" else "") for n, v in encoded.items()]
+    return [fits.BinTableHDU.from_columns(columns, name=origin.FILES.upper())]
 
 
 def _image(fits: Any, name: str, variable: xr.Variable, values: np.ndarray[Any, Any], unit: str) -> fits.ImageHDU:

@@ -15,6 +15,7 @@ from hven.core.errors import DataError
 from hven.model.annotation import marked_times
 from hven.model.collection import owner_of
 from hven.model.data_id import DatasetRef
+from hven.model.origin import with_run
 from hven.model.product import Product
 from hven.model.provenance import InputRecord, Provenance
 from hven.model.task import Slot
@@ -101,11 +102,12 @@ class Work:
 
     def prepare(self, template: Mapping[str, xr.Dataset]) -> None:
         """Lay out the outputs that workers write in place."""
+        data_id = self.quantum.data_id
         for name in self.in_place:
             if name in template:
                 staging = self._stage(name)
                 dataset_type = self.quantum.step.outputs[name]
-                shard = arrays.create(staging.path, dataset_type, template[name], self._rows())
+                shard = arrays.create(staging.path, dataset_type, with_run(template[name], data_id), self._rows())
                 self.shard = max(self.shard, shard)
 
     def jobs(self) -> list[BlockJob]:
@@ -119,7 +121,8 @@ class Work:
         """Fold the blocks' results, write what is left to write, and publish; empty where a task had no work."""
         began = time.perf_counter()
         step = self.quantum.step
-        outputs = fold(step.task, step.config, [self.results[n].outputs for n in range(self.blocks)])
+        folded = fold(step.task, step.config, [self.results[n].outputs for n in range(self.blocks)])
+        outputs = {name: with_run(dataset, self.quantum.data_id) for name, dataset in folded.items()}
         for name, dataset in outputs.items():
             if name in self.stagings:
                 arrays.write_fixed(self.stagings[name].path, dataset)

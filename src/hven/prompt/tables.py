@@ -11,6 +11,7 @@ from hven.core.clock import now_ns
 from hven.model.data_id import DataId, DatasetRef
 from hven.model.dataset_type import DatasetType
 from hven.model.digest import digest_json
+from hven.model.origin import with_run
 from hven.model.product import Product
 from hven.model.provenance import InputRecord, Provenance
 from hven.pipeline.bind import BoundStep
@@ -77,7 +78,7 @@ class LiveTable:
         """Publish all rows as a product made of these raw files."""
         ref, task = DatasetRef(self.dataset_type.type_name, self.data_id), self.step.task
         with stage(place.root, ref, user=place.owner, acl=place.acl) as staging:
-            write_dataset(staging.path, self.dataset_type, self.dataset())
+            write_dataset(staging.path, self.dataset_type, with_run(self.dataset(), self.data_id))
             record = Provenance(
                 id=staging.id,
                 dataset_type=str(ref.type),

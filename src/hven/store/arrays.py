@@ -11,6 +11,7 @@ import numpy as np
 import zarr
 
 from hven.core.errors import SchemaError
+from hven.model import origin
 from hven.model.data_id import Level
 from hven.model.dataset_type import DatasetType
 from hven.store import codecs, overviews
@@ -100,9 +101,9 @@ def write_fixed(folder: Path, fixed: xr.Dataset) -> None:
 
 
 def update_attrs(folder: Path, attrs: dict[str, Any]) -> None:
-    """Set attributes of the whole dataset; hven's own say how it lies on the disk and stay as they are."""
+    """Set attributes of the whole dataset; those that say what it is and how it lies on the disk stay as they are."""
     head.cache_clear()
-    others = {name: value for name, value in attrs.items() if not name.startswith(_OWN)}
+    others = {n: v for n, v in attrs.items() if not n.startswith(_OWN) and n not in origin.OF_ONE}
     zarr.open_group(folder / DATA, mode="r+").attrs.update(plain(others))
 
 
@@ -138,7 +139,7 @@ def _group_attrs(dataset_type: DatasetType, template: xr.Dataset, shard: int) ->
         "hven_overviews": [overviews.TIME, *dataset_type.overviews] if dataset_type.overviews else [],
         **({"coordinates": " ".join(auxiliary)} if auxiliary else {}),
     }
-    return {**plain(template.attrs), **own}
+    return {**plain(origin.of_product(dataset_type, template.attrs)), **own}
 
 
 def _lay_out(folder: Path, variable: xr.Variable, dataset_type: DatasetType, *, rows: int, shard: int) -> None:

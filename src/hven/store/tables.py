@@ -15,6 +15,7 @@ import xarray as xr
 from xarray.backends import BackendArray
 from xarray.core import indexing
 
+from hven.model import origin
 from hven.model.dataset_type import DatasetType
 from hven.store.arrays import plain
 
@@ -49,7 +50,7 @@ def write_dataset(folder: Path, dataset_type: DatasetType, dataset: xr.Dataset) 
         "dataset_type": str(dataset_type.type_name),
         "row_dim": dataset_type.row_dim,
         "coordinates": [str(n) for n in dataset.coords],
-        "attrs": plain(dataset.attrs),
+        "attrs": plain(origin.of_product(dataset_type, dataset.attrs)),
         "columns": attrs,
     }
     schema = pa.schema(fields, metadata={_META: json.dumps(head).encode()})

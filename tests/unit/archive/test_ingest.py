@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import xarray as xr
 from tiny_instrument import FRAME, INSTRUMENT, TinyFormat, make_frames, make_run
 
 from hven.archive import raw_manifest
@@ -15,6 +16,7 @@ from hven.archive.ingest import Archive
 from hven.archive.ledger import Ledger
 from hven.archive.results import FileState, Report
 from hven.core.errors import ConfigurationError, NotFoundError
+from hven.model.origin import LISTED_FILES
 from hven.model.quantum import QuantumState
 from hven.store.index import iter_products
 from hven.store.read import open_product
@@ -250,6 +252,45 @@ def test_provenance_names_every_raw_file_with_its_digest(archive: Archive, tmp_p
     assert [i.slot for i in record.inputs] == ["cam1.0.raw", "cam1.1.raw", "config.json"]
     assert record.inputs[0].digest == hashlib.sha256(make_frames(100, seed=10)).hexdigest()
     assert record.run == "tiny/raw/all"
+
+
+def test_who_opens_the_zarr_alone_learns_what_it_is_and_of_which_files(archive: Archive, tmp_path: Path):
+    run = make_run(tmp_path / "in" / "night.tiny", files=3)
+    archive.ingest([tmp_path / "in"])
+    product = next(p for p in archive.registry.find() if p.ref.data_id["detector"] == 2)
+
+    own = xr.open_zarr(archive.settings.root / product.path / "data.zarr", consolidated=False).attrs
+
+    files = [run / f"cam2.{number}.raw" for number in range(3)]
+    assert own["source_files"] == [
+        {"name": f.name, "bytes": 4400, "sha256": hashlib.sha256(f.read_bytes()).hexdigest()} for f in files
+    ]
+    assert (own["processing_level"], own["schema_version"], own["run_id"]) == ("L0", "1.0", "night")
+
+
+def test_a_dataset_of_very_many_files_lists_the_first_and_counts_all(archive: Archive, tmp_path: Path):
+    make_run(tmp_path / "in" / "night.tiny", files=LISTED_FILES + 4, frames=1)
+    archive.ingest([tmp_path / "in"])
+    folder = archive.settings.root / archive.registry.find()[0].path
+
+    own = open_product(folder, chunks=None).attrs
+
+    assert own["source_file_count"] == LISTED_FILES + 4 == own["files"]
+    assert [f["name"] for f in own["source_files"]] == [f"cam1.{n}.raw" for n in range(LISTED_FILES)]
+    assert (folder / "data.zarr" / "zarr.json").stat().st_size < 1 << 16
+
+
+def test_equal_frames_of_other_runs_and_files_have_equal_digests(archive: Archive, tmp_path: Path):
+    one = make_run(tmp_path / "in" / "one.tiny", files=1)
+    two = make_run(tmp_path / "in" / "two.tiny", files=1)
+    for camera in (1, 2):
+        (two / f"cam{camera}.0.raw").rename(two / f"cam{camera}.7.raw")
+
+    archive.ingest([one, two])
+
+    found = archive.registry.find()
+    named = {open_product(archive.settings.root / p.path).attrs["source_files"][0]["name"] for p in found}
+    assert (len(found), len({p.digest for p in found}), len(named)) == (4, 2, 4)
 
 
 def test_files_that_may_still_grow_are_left_alone_until_the_run_is_complete(archive: Archive, tmp_path: Path):

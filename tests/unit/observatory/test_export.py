@@ -64,6 +64,48 @@ def test_parquet_holds_a_table_with_units_and_provenance(obs, made, wide, tmp_pa
     assert json.loads(read.schema.metadata[b"hven"])["id"] == made.id
 
 
+@pytest.fixture
+def described(wide):
+    """With attributes as L0 products have them, names longer than a FITS card among them."""
+    names = [f"start_2025-10-22T05_00_00Z.dp_img16.bpp_2.module_254.seqno_{n}{'0' * 40}é.pff" for n in range(300)]
+    files = [{"name": name, "bytes": 2**40 + n, "sha256": f"{n:064x}"} for n, name in enumerate(names)]
+    run = "obs_Palomar.start_2025-10-22T05-00-00Z.runtype_a-very-long-name-indeed.pffd" + "x" * 40
+    return wide.assign_attrs(processing_level="L0", schema_version="1.0", run_id=run, source_file_count=300,
+                             source_files=files)  # fmt: skip
+
+
+@pytest.mark.filterwarnings("error")
+def test_fits_says_level_and_run_and_lists_raw_files(obs, made, described, tmp_path):
+    from astropy.io import fits
+
+    file = export(obs.root, made, described, "fits", tmp_path / "x.fits")
+
+    with fits.open(file) as opened:
+        opened.verify("exception")
+        for name in ("processing_level", "schema_version", "run_id", "source_file_count"):
+            assert opened[0].header[f"HVEN {name.upper()}"] == described.attrs[name]
+        rows = opened["SOURCE_FILES"].data
+        found = [(bytes(r["name"]).decode(), int(r["bytes"]), str(r["sha256"])) for r in rows]
+    assert found == [tuple(f.values()) for f in described.attrs["source_files"]]
+
+
+def test_fits_without_raw_files_has_no_table_of_them(obs, made, wide, tmp_path):
+    from astropy.io import fits
+
+    with fits.open(export(obs.root, made, wide, "fits", tmp_path / "x.fits")) as opened:
+        assert "SOURCE_FILES" not in opened
+
+
+def test_zarr_and_parquet_hold_lists_among_the_attributes_as_they_are(obs, made, described, tmp_path):
+    table = described[[n for n in described if described[n].dims == ("time",)]]
+
+    packed = export(obs.root, made, table, "parquet", tmp_path / "x.parquet")
+    folder = export(obs.root, made, described.drop_vars("name"), "zarr", tmp_path / "x.zarr")
+
+    assert json.loads(pq.read_schema(packed).metadata[b"hven"])["attrs"] == described.attrs
+    assert described.attrs.items() <= xr.open_zarr(folder, consolidated=False).attrs.items()
+
+
 def test_parquet_refuses_images(obs, made, wide, tmp_path):
     with pytest.raises(ConfigurationError, match="i_bool"):
         export(obs.root, made, wide, "parquet", tmp_path / "x.parquet")

@@ -69,6 +69,33 @@ def test_units_and_meanings_are_in_the_product(publish, tmp_path: Path):
     assert events.attrs["note"] == "made here"
 
 
+INHERITED = {"processing_level": "L0", "schema_version": "9", "source_files": [{"name": "a"}], "source_file_count": 1}
+
+
+@pytest.mark.parametrize(
+    ("ref", "kind", "make"), [(FRAMES_REF, FRAMES, make_frames), (EVENTS_REF, EVENTS, make_events)]
+)
+def test_a_product_says_its_own_level_and_not_that_of_what_it_was_made_of(publish, tmp_path: Path, ref, kind, make):
+    product = publish(ref, kind, make(10).assign_attrs(INHERITED, run_id="crab.1"))
+    plain = publish(ref, kind, make(10))
+
+    own = open_product(tmp_path / product.path).attrs
+
+    assert (own["processing_level"], own["schema_version"], own["run_id"]) == (kind.level, "1.0", "crab.1")
+    assert not {"source_files", "source_file_count"} & own.keys()
+    assert product.digest == plain.digest
+
+
+def test_attributes_noted_at_the_end_change_neither_level_nor_schema(tmp_path: Path):
+    arrays.write_dataset(tmp_path, FRAMES, make_frames(10))
+    arrays.update_attrs(tmp_path, {**INHERITED, "noted": 1})
+
+    own = open_product(tmp_path).attrs
+
+    assert (own["processing_level"], own["schema_version"], own["noted"]) == ("L1", "1.0", 1)
+    assert "source_files" not in own
+
+
 def test_dask_chunks_are_whole_shards(publish, tmp_path: Path):
     folder = tmp_path / publish(FRAMES_REF, FRAMES, make_frames()).path
 
