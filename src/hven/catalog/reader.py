@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from intake.readers.entry import Catalog
 from intake.readers.readers import BaseReader
 
+from hven.catalog.entries import Entries
 from hven.catalog.resolve import available, resolve
 from hven.core.errors import SettingsError, UnknownNameError
 from hven.model.data_id import DataId, TypeName
@@ -108,16 +109,13 @@ class InstrumentCatalog(BaseReader):  # type: ignore[misc] # intake has no types
 
     output_instance = "intake.readers.entry:Catalog"
 
-    def _read(self, url: str, **parameters: Any) -> Catalog:
-        return Catalog.from_yaml_file(url)(**parameters)
+    def _read(self, url: str, **parameters: Any) -> Entries:
+        return Entries.of(Catalog.from_yaml_file(url), parameters)
 
     def __iter__(self) -> Iterator[str]:
         """Names of the entries."""
         return iter(self.read())
 
     def __getitem__(self, name: str) -> ProductReader:
-        """Entry of the instrument; UnknownNameError lists those there are."""
-        catalog = self.read()
-        if name not in catalog.entries:
-            raise UnknownNameError("catalog entry", name, catalog.entries)
-        return catalog[name]  # type: ignore[no-any-return]
+        """Entry of the instrument; UnknownEntryError lists those there are."""
+        return self.read()[name]  # type: ignore[no-any-return]

@@ -86,6 +86,26 @@ def test_an_unknown_entry_is_answered_with_those_there_are(repository, root):
         intake.open_catalog(repository / "catalogs" / "main.yaml")["panoseti"]["ph1024"]
 
 
+@pytest.mark.parametrize("given", [{}, GIVEN])
+def test_a_catalog_made_in_python_answers_an_unknown_name_with_those_there_are(root, given):
+    catalog = make_catalog(instruments.load("panoseti").dataset_types, root=str(root))(**given)
+
+    with pytest.raises(UnknownNameError, match=r"unknown catalog entry 'L1/panoseti\.ph124'") as told:
+        catalog["L1/panoseti.ph124"]
+    assert told.value.hint.startswith(f"Did you mean '{NAME}'? Known: L0/panoseti.")
+    assert isinstance(told.value, KeyError)
+    assert not hasattr(catalog, "ph124")
+    assert NAME in catalog
+    assert "L1/panoseti.ph124" not in catalog
+
+
+def test_entries_of_an_instrument_that_were_read_answer_as_it_does(repository, root):
+    entries = intake.open_catalog(repository / "catalogs" / "main.yaml")["panoseti"].read()
+
+    with pytest.raises(UnknownNameError, match=NAME):
+        entries["ph1024"]
+
+
 def test_available_lists_datasets_without_a_registry(entry, root):
     publish(root, detector=3)
     publish(root, detector=3)
