@@ -94,6 +94,7 @@ def _frames(random, what, begin, rows):
         images = images + 60 * np.exp(-(((y - 10) / 2) ** 2 + ((x - 19) / 4) ** 2))
     step = 3600 * NS // rows
     return dataset.assign(images=(("time", "y", "x"), images.astype(dataset["images"].dtype), dataset["images"].attrs),
+                          quabo_valid=xr.ones_like(dataset["quabo_valid"].variable),
                           time=_times(begin, rows, step)).assign_attrs(clock_status="wr-locked")  # fmt: skip
 
 
@@ -101,7 +102,9 @@ def _signal(what, raw, cells):
     dataset = blank(f"L1/panoseti.{what}", time=raw.sizes["time"])
     signal = raw["images"].astype("float32") - (40 if what.startswith("img") else 0)
     measured = dataset.assign({name: cells[name].variable for name in ("begin", "end", "noise")})
-    return measured.assign(signal=signal.assign_attrs(dataset["signal"].attrs), time=raw["time"].to_numpy())
+    means = signal.mean(("y", "x")).assign_attrs(dataset["frame_mean"].attrs)
+    return measured.assign(signal=signal.assign_attrs(dataset["signal"].attrs), frame_mean=means.variable,
+                           time=raw["time"].to_numpy())  # fmt: skip
 
 
 def _cells(what, random, begin):

@@ -72,7 +72,9 @@ def test_no_part_of_a_page_fails(night, name):
     assert "This part of the page failed" not in text_of(night, name)
 
 
-@pytest.mark.parametrize("tab", ["Quality", "Player", "Events", "Housekeeping", "Distribution", "Provenance"])
+@pytest.mark.parametrize(
+    "tab", ["Quality", "Player", "Events", "Housekeeping", "Distribution", "Spectrum", "Provenance"]
+)
 @pytest.mark.parametrize("dataset", ["254.ph1024", "1.img16"])
 @pytest.mark.parametrize("level", ["L0", "L1"])
 def test_no_tab_fails(night, tab, dataset, level):
@@ -122,8 +124,8 @@ def test_the_outline_of_a_shower_is_that_of_the_pixels_that_were_counted(night):
 def test_every_plot_can_be_taken_along(night):
     for name, values in (
         ("tonight", {}), ("trends", {}),
-        *(("observation", {"tab": t, "dataset": "1.ph1024"}) for t in ("Player", "Events", "Distribution")),
-        ("observation", {"tab": "Distribution", "dataset": "1.ph1024", "level": "L0"}),
+        *(("observation", {"tab": t, "dataset": "1.ph1024"}) for t in ("Player", "Events", "Distribution", "Spectrum")),
+        *(("observation", {"tab": t, "dataset": "1.img16", "level": "L0"}) for t in ("Distribution", "Spectrum")),
     ):  # fmt: skip
         page = made(night, name, **values)
         plots = {id(pane) for pane in page.select(pn.pane.Bokeh)}

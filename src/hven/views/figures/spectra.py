@@ -1,4 +1,4 @@
-"""Distributions: histograms and event scatter plots."""
+"""Distributions: histograms, power and size spectra, and event scatter plots."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from bokeh.models import ColumnDataSource, TapTool
+from bokeh.models import ColumnDataSource, LabelSet, TapTool
 from bokeh.plotting import figure
 
-from hven.views import theme
+from hven.views import formats, theme
 from hven.views.figures.style import hover
 
 
@@ -40,6 +40,52 @@ def histogram(counted: pd.DataFrame, *, label: str, height: int = 260) -> figure
     plot.quad(top="number", bottom=0.5, left="left", right="right", source=source, fill_color=theme.BLUE,
               fill_alpha=0.7, line_color=None)  # fmt: skip
     hover(plot, [(label, "@left to @right"), ("number", "@number{0,0}")])
+    return plot
+
+
+def power_against_frequency(
+    density: pd.DataFrame, *, units: str, line: tuple[float, float] | None = None, height: int = 320
+) -> figure:
+    """Power spectral density as `power_density` gives it, the strongest line named."""
+    label = f"power spectral density ({units}²/Hz)"
+    plot = _plain(height, x_axis_label="frequency (Hz)", y_axis_label=label, x_axis_type="log", y_axis_type="log")
+    shown = density[density["density"] > 0]
+    curve = plot.line("frequency", "density", source=ColumnDataSource(shown), line_color=theme.BLUE, line_width=1.2)
+    if line:
+        name = f"{formats.number(line[0], 4)} Hz"
+        marked = ColumnDataSource({"x": [line[0]], "y": [line[1]], "name": [name]}, name="line")
+        plot.scatter("x", "y", source=marked, size=8, marker="inverted_triangle", fill_color=theme.VERMILION,
+                     line_color=None)  # fmt: skip
+        plot.add_layout(LabelSet(x="x", y="y", text="name", source=marked, text_align="right", x_offset=-8, y_offset=-6,
+                                 text_font_size="12px", text_color=theme.VERMILION))  # fmt: skip
+    hover(plot, [("frequency", "@frequency{0.000} Hz"), ("density", "@density{0.00e+0}")], renderers=[curve],
+          mode="vline")  # fmt: skip
+    return plot
+
+
+def sizes(counted: pd.DataFrame, *, units: str, height: int = 320) -> figure:
+    """Events per decade of size as `size_spectrum.counted` gives them, with their errors."""
+    lowest = float((counted["density"] / counted["events"]).iloc[0]) / 2
+    plot = _plain(
+        height,
+        x_axis_label=f"size ({units})",
+        y_axis_label="events per decade of size",
+        x_axis_type="log",
+        y_axis_type="log",
+        y_range=(lowest, 2 * float((counted["density"] + counted["error"]).max())),
+    )
+    table = counted.assign(
+        middle=np.sqrt(counted["low"] * counted["high"]),
+        lower=np.maximum(counted["density"] - counted["error"], lowest),
+        upper=counted["density"] + counted["error"],
+    )  # fmt: skip
+    source = ColumnDataSource(table)
+    plot.segment("low", "density", "high", "density", source=source, line_color=theme.BLUE, line_width=1.5)
+    plot.segment("middle", "lower", "middle", "upper", source=source, line_color=theme.BLUE, line_width=1.5)
+    dots = plot.scatter("middle", "density", source=source, size=6, marker="circle", fill_color=theme.BLUE,
+                        line_color=None)  # fmt: skip
+    hover(plot, [("size", "@low{0,0.0} to @high{0,0.0}"), ("events", "@events{0,0}"), ("or larger", "@above{0,0}")],
+          renderers=[dots])  # fmt: skip
     return plot
 
 

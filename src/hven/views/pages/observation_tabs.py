@@ -1,4 +1,4 @@
-"""Tabs of the observation page: quality, events, housekeeping, distribution, provenance, log."""
+"""Tabs of the observation page: quality, events, housekeeping, distribution, spectrum, provenance, log."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from hven.views.figures.spectra import counts, histogram
 from hven.views.frame import guarded, section
 from hven.views.frames import Frames
 from hven.views.provenance import provenance
+from hven.views.spectrum import spectrum
 from hven.views.take import Take, plotted
 from hven.views.url import Url
 
@@ -57,6 +58,7 @@ def everything(
         "Events": partial(_events, observatory, found, what, detector, source),
         "Housekeeping": partial(_housekeeping, observatory, found, detector, source),
         "Distribution": partial(_distribution, observatory, frames, source),
+        "Spectrum": partial(spectrum, observatory, frames.product, found, source),
         "Provenance": partial(provenance, observatory, found, what, detector),
         "Log": partial(_log, observatory, found, what, detector),
     }
