@@ -293,7 +293,7 @@ def test_of_many_open_alarms_the_first_are_shown_and_the_others_counted(observat
     text = part(text_of(observatory), "Alarms")
     assert "13 open" in text
     assert re.findall(r">(rule\d\d)</a>", text) == [f"rule{place:02}" for place in range(10)]
-    assert "3 more are open" in text
+    assert "and 3 more" in text
 
 
 def test_without_alarms_the_page_says_so(observatory):

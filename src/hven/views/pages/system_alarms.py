@@ -34,7 +34,7 @@ def _open(open_: Sequence[Alarm], url: Url) -> str:
         return "<p class='quiet'>No alarm is open.</p>"
     first = [alarm for alarm, _ in tree(open_)][:SHOWN]
     left = len(open_) - len(first)
-    return tree_of(first, url) + (f"<p class='quiet'>{left:,} more are open.</p>" if left else "")
+    return tree_of(first, url) + (f"<p class='quiet'>and {left:,} more.</p>" if left else "")
 
 
 def _over(over: Sequence[Over], days: int) -> str:
