@@ -56,10 +56,21 @@ def test_every_product_says_its_level_its_run_and_only_raw_ones_their_files(obs)
         if product.ref.type.level == "L0":
             raw = obs.root / product.path.parents[2] / "raw"
             expected = [(i.slot, i.digest) for i in record.inputs if i.dataset_type]
-            assert [(f["name"], f["sha256"]) for f in own["source_files"]] == expected
-            assert all((raw / f["name"]).stat().st_size == f["bytes"] for f in own["source_files"])
+            assert list(zip(own["source_files"], own["source_file_sha256"], strict=True)) == expected
+            assert own["source_file_bytes"] == [(raw / name).stat().st_size for name in own["source_files"]]
         else:
             assert not {"source_files", "source_file_count"} & own.keys()
+
+
+def test_attributes_are_such_as_netcdf_holds(obs):
+    """Text, numbers and lists of either: xarray writes nothing else."""
+    for product in obs.query():
+        dataset = obs.open_product(product)
+        for attrs in (dataset.attrs, *(v.attrs for v in dataset.variables.values())):
+            for name, value in attrs.items():
+                held = np.asarray(value)
+                assert held.dtype.kind in "Uif", (product.ref, name, value)
+                assert held.ndim < 2, (product.ref, name, value)
 
 
 def test_calibrated_frames_say_what_they_are_and_have_overviews_of_their_own(obs):

@@ -12,8 +12,10 @@ if TYPE_CHECKING:
     import xarray as xr
 
 LEVEL, SCHEMA, RUN = "processing_level", "schema_version", "run_id"
-FILES, FILE_COUNT = "source_files", "source_file_count"
-ORIGIN = frozenset({LEVEL, SCHEMA, RUN, FILES, FILE_COUNT})
+FILES, FILE_BYTES, FILE_SHA256 = "source_files", "source_file_bytes", "source_file_sha256"
+FILE_COUNT = "source_file_count"
+OF_FILES = (FILES, FILE_BYTES, FILE_SHA256, FILE_COUNT)
+ORIGIN = frozenset({LEVEL, SCHEMA, RUN, *OF_FILES})
 """All of them; content digests leave them out, because equal data may come from files with other names."""
 OF_ONE = ORIGIN - {RUN}
 """Those that nothing inherits from the data it was made from."""
@@ -31,7 +33,7 @@ def of_product(dataset_type: DatasetType, attrs: Mapping[Any, Any]) -> dict[str,
     >>> of_product(calibrated, {"gain": 2, "processing_level": "L0", "source_files": [], "run_id": "crab"})
     {'gain': 2, 'run_id': 'crab', 'processing_level': 'L1', 'schema_version': '1.0'}
     """
-    raw = {n: attrs[n] for n in (FILES, FILE_COUNT) if n in attrs and dataset_type.level == "L0"}
+    raw = {n: attrs[n] for n in OF_FILES if n in attrs and dataset_type.level == "L0"}
     own = {LEVEL: str(dataset_type.level), SCHEMA: dataset_type.schema_version}
     return {**{str(n): v for n, v in attrs.items() if n not in OF_ONE}, **raw, **own}
 
@@ -56,10 +58,12 @@ def with_run(dataset: xr.Dataset, data_id: DataId) -> xr.Dataset:
 def of_files(files: Sequence[tuple[str, int, str]]) -> dict[str, Any]:
     """Raw files (name, bytes, sha256) in order: how many, and the first `LISTED_FILES` of them.
 
+    Each is a list of its own, for netCDF holds no list of records.
+
     Examples
     --------
-    >>> of_files([("a.pff", 10, "00ff")])
-    {'source_file_count': 1, 'source_files': [{'name': 'a.pff', 'bytes': 10, 'sha256': '00ff'}]}
+    >>> of_files([("a.pff", 10, "00ff")])  # doctest: +NORMALIZE_WHITESPACE
+    {'source_file_count': 1, 'source_files': ['a.pff'], 'source_file_bytes': [10], 'source_file_sha256': ['00ff']}
     """
-    listed = [{"name": name, "bytes": size, "sha256": sha256} for name, size, sha256 in files[:LISTED_FILES]]
-    return {FILE_COUNT: len(files), FILES: listed}
+    listed = zip((FILES, FILE_BYTES, FILE_SHA256), zip(*files[:LISTED_FILES], strict=True), strict=False)
+    return {FILE_COUNT: len(files), **{attribute: list(values) for attribute, values in listed}}

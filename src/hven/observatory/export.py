@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -139,15 +139,16 @@ def _fits(dataset: xr.Dataset, target: Path, facts: dict[str, str]) -> None:
     tables = [fits.BinTableHDU.from_columns(c, name=dim.upper()) for dim, c in columns.items()]
     for table in tables:
         table.header.update(TIMESYS="UTC", MJDREFI=UNIX_EPOCH_MJD, MJDREFF=0.0)
-    sources = _source_files(fits, dataset.attrs.get(origin.FILES, []))
+    sources = _source_files(fits, dataset.attrs)
     fits.HDUList([primary, *tables, *images, *sources, record]).writeto(target)
 
 
-def _source_files(fits: Any, files: Sequence[Mapping[str, Any]]) -> list[fits.BinTableHDU]:
+def _source_files(fits: Any, attrs: Mapping[Any, Any]) -> list[fits.BinTableHDU]:
     """Table of the raw files: a header has no place for a list."""
-    if not files:
+    names = {"name": origin.FILES, "bytes": origin.FILE_BYTES, "sha256": origin.FILE_SHA256}
+    values = {column: np.array(attrs[name]) for column, name in names.items() if name in attrs}
+    if not values:
         return []
-    values = {name: np.array([file[name] for file in files]) for name in ("name", "bytes", "sha256")}
     encoded = {n: np.char.encode(v, "utf-8") if v.dtype.kind == "U" else v for n, v in values.items()}
     columns = [_column(fits, n, v, "byte" if n == "bytes" else "") for n, v in encoded.items()]
     return [fits.BinTableHDU.from_columns(columns, name=origin.FILES.upper())]

@@ -134,7 +134,7 @@ def _group_attrs(dataset_type: DatasetType, template: xr.Dataset, shard: int) ->
         "hven_variables": list(dict.fromkeys([*declared, *map(str, template.variables)])),
         "hven_dataset_type": str(dataset_type.type_name),
         "hven_row_dim": dataset_type.row_dim,
-        "hven_has_rows": dataset_type.row_dim in template.dims,
+        "hven_has_rows": int(dataset_type.row_dim in template.dims),
         "hven_shard_rows": shard,
         "hven_overviews": [overviews.TIME, *dataset_type.overviews] if dataset_type.overviews else [],
         **({"coordinates": " ".join(auxiliary)} if auxiliary else {}),

@@ -68,10 +68,10 @@ def test_parquet_holds_a_table_with_units_and_provenance(obs, made, wide, tmp_pa
 def described(wide):
     """With attributes as L0 products have them, names longer than a FITS card among them."""
     names = [f"start_2025-10-22T05_00_00Z.dp_img16.bpp_2.module_254.seqno_{n}{'0' * 40}é.pff" for n in range(300)]
-    files = [{"name": name, "bytes": 2**40 + n, "sha256": f"{n:064x}"} for n, name in enumerate(names)]
+    sizes, digests = [2**40 + n for n in range(300)], [f"{n:064x}" for n in range(300)]
     run = "obs_Palomar.start_2025-10-22T05-00-00Z.runtype_a-very-long-name-indeed.pffd" + "x" * 40
     return wide.assign_attrs(processing_level="L0", schema_version="1.0", run_id=run, source_file_count=300,
-                             source_files=files)  # fmt: skip
+                             source_files=names, source_file_bytes=sizes, source_file_sha256=digests)  # fmt: skip
 
 
 @pytest.mark.filterwarnings("error")
@@ -86,7 +86,8 @@ def test_fits_says_level_and_run_and_lists_raw_files(obs, made, described, tmp_p
             assert opened[0].header[f"HVEN {name.upper()}"] == described.attrs[name]
         rows = opened["SOURCE_FILES"].data
         found = [(bytes(r["name"]).decode(), int(r["bytes"]), str(r["sha256"])) for r in rows]
-    assert found == [tuple(f.values()) for f in described.attrs["source_files"]]
+    columns = (described.attrs[n] for n in ("source_files", "source_file_bytes", "source_file_sha256"))
+    assert found == list(zip(*columns, strict=True))
 
 
 def test_fits_without_raw_files_has_no_table_of_them(obs, made, wide, tmp_path):

@@ -69,7 +69,7 @@ def test_units_and_meanings_are_in_the_product(publish, tmp_path: Path):
     assert events.attrs["note"] == "made here"
 
 
-INHERITED = {"processing_level": "L0", "schema_version": "9", "source_files": [{"name": "a"}], "source_file_count": 1}
+INHERITED = {"processing_level": "L0", "schema_version": "9", "source_files": ["a"], "source_file_count": 1}
 
 
 @pytest.mark.parametrize(
