@@ -229,6 +229,12 @@ def _frame(dataset: xr.Dataset) -> pd.DataFrame:
     return flat[names].to_dataframe().reset_index(drop=True)
 
 
+@lru_cache(maxsize=4096)
+def has_overview(observatory: Observatory, product: Product, variable: str) -> bool:
+    """Whether a variable can be looked at without reading all of it."""
+    return variable in read(observatory, product).attrs.get("hven_overviews", ())
+
+
 @lru_cache(maxsize=32)
 def look(
     observatory: Observatory, product: Product, variable: str, begin_ns: int | None = None, end_ns: int | None = None

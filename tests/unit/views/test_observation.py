@@ -94,6 +94,18 @@ def test_another_level_shows_its_frames_and_stands_in_the_address(night):
     np.testing.assert_allclose(picture_of(page), mean_of(night, "L0", "images"), rtol=1e-5)
 
 
+def test_calibrated_frames_of_before_without_an_overview_are_not_offered(night, monkeypatch):
+    monkeypatch.setattr(queries, "has_overview", lambda _observatory, _product, variable: variable == "images")
+    [level] = [w for w in page_of(night, Url(dataset="254.img16")).select(pn.ui.Select) if w.label == "Level"]
+    assert list(level.options.values()) == ["L0"]
+
+
+def test_only_what_has_an_overview_can_be_looked_at(night):
+    product = queries.pick(queries.products(night), "L1", "img16", 254)
+    assert queries.has_overview(night, product, "signal")
+    assert not queries.has_overview(night, product, "noise")
+
+
 def test_what_is_not_calibrated_is_shown_as_recorded(night, shown):
     shown(lambda found: found[~((found["level"] == "L1") & (found["what"] == "img16"))])
     page = page_of(night, Url(dataset="254.img16", level="L1"))

@@ -51,7 +51,7 @@ def page(observatory: Observatory, url: Url) -> Content:
             buttons.offer(on_data(*_sayable(observatory, found, str(choose.value), str(chosen.value))))
 
     def offer_levels(_event: Any = None) -> None:
-        options = _levels(found[found["observation"] == choose.value], chosen.value)
+        options = _levels(observatory, found[found["observation"] == choose.value], chosen.value)
         _offer(level, options, _asked_level(url, options), fill)
 
     def restart(_event: Any = None) -> None:
@@ -115,13 +115,17 @@ def _asked(url: Url, options: dict[str, str]) -> str | None:
     return next(iter(fitting or options.values()), None)
 
 
-def _levels(of_one: pd.DataFrame, dataset: str | None) -> dict[str, Level]:
-    """Levels at which there are frames of a detector."""
+def _levels(observatory: Observatory, of_one: pd.DataFrame, dataset: str | None) -> dict[str, Level]:
+    """Levels at which frames of a detector can be looked at: older calibrated ones have no overview of their signal."""
     if dataset is None:
         return {}
     detector, _, what = dataset.partition(".")
-    there = [level for level in VARIABLE if queries.pick(of_one, level, what, int(detector)) is not None]
-    return {f"{level} · {CALLED[level]}": level for level in there}
+    products = {level: queries.pick(of_one, level, what, int(detector)) for level in VARIABLE}
+    return {
+        f"{level} · {CALLED[level]}": level
+        for level, product in products.items()
+        if product is not None and queries.has_overview(observatory, product, VARIABLE[level])
+    }
 
 
 def _asked_level(url: Url, options: dict[str, Level]) -> Level | None:
