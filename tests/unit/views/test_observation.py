@@ -100,6 +100,17 @@ def test_calibrated_frames_of_before_without_an_overview_are_not_offered(night, 
     assert list(level.options.values()) == ["L0"]
 
 
+def test_a_dataset_of_one_level_does_not_change_the_level_of_the_next(night, shown):
+    shown(lambda found: found[~((found["level"] == "L1") & (found["what"] == "img16") & (found["detector"] == 1))])
+    page = page_of(night, Url(dataset="254.img16"))
+    dataset, level = (w for w in page.select(pn.ui.Select) if w.label in {"Level", "Detector · product"})
+    seen = []
+    for name in ("254.img16", "1.img16", "254.img16"):
+        dataset.value = name
+        seen.append(level.value)
+    assert seen == ["L1", "L0", "L1"]
+
+
 def test_only_what_has_an_overview_can_be_looked_at(night):
     product = queries.pick(queries.products(night), "L1", "img16", 254)
     assert queries.has_overview(night, product, "signal")

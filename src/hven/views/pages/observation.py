@@ -58,12 +58,17 @@ def page(observatory: Observatory, url: Url) -> Content:
         options = _datasets(found[found["observation"] == choose.value])
         _offer(chosen, options, _asked(url, options), offer_levels)
 
+    def remember(event: Any) -> None:
+        if len(level.options) > 1:  # where there is one level nobody has chosen it
+            url.set(level=event.new)
+
     buttons = Actions(ask, fill) if (ask := frame.asking()) else None
+    level.param.watch(remember, "value")
     level.param.watch(fill, "value")
     chosen.param.watch(offer_levels, "value")
     choose.param.watch(restart, "value")
     restart()
-    controls = [url.follow(choose, "observation"), url.follow(chosen, "dataset"), url.follow(level, "level")]
+    controls = [url.follow(choose, "observation"), url.follow(chosen, "dataset"), level]
     said = [buttons.view] if buttons else []
     return Content("Observation", [*said, body], controls, about=_about(choose.value, chosen.value))
 
